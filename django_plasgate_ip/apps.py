@@ -1,0 +1,23 @@
+"""The app's configuration."""
+
+from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
+from django.core import checks as django_checks
+from django.utils.translation import gettext_lazy as _
+
+
+class PlasGateIPConfig(AppConfig):
+    """Connects what runs without being called: the checks, and the claim at a login."""
+
+    name = "django_plasgate_ip"
+    verbose_name = _("Phone verification")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks and the receiver of ``user_logged_in``."""
+        from django_plasgate_ip import checks, receivers
+
+        django_checks.register(checks.check_settings)
+        django_checks.register(checks.check_site)
+        django_checks.register(checks.check_deployment, deploy=True)
+        user_logged_in.connect(receivers.claim_session, dispatch_uid="django_plasgate_ip.claim")

@@ -1,0 +1,117 @@
+"""Every setting of the app, once: its name, type, default and unit.
+
+A property reads ``django.conf.settings`` each time it is asked, so a test's ``override_settings``
+and a site's late changes just work. What a wrong value looks like is said by ``checks``.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from django.conf import settings
+
+_T = TypeVar("_T")
+
+
+class Settings:
+    """Typed, uncached access to the ``PLASGATE_IP_*`` settings."""
+
+    @property
+    def PLASGATE_IP_PRIVATE_KEY(self) -> str:
+        """The API key's public half; the provider puts it into the visitor's address bar."""
+        return _setting("PLASGATE_IP_PRIVATE_KEY", "")
+
+    @property
+    def PLASGATE_IP_SECRET_KEY(self) -> str:
+        """The API key's secret half, sent as ``X-Secret`` and never anywhere else."""
+        return _setting("PLASGATE_IP_SECRET_KEY", "")
+
+    @property
+    def PLASGATE_IP_BASE_URL(self) -> str:
+        """Where ``authenticate`` and the exchange endpoint live; always ends with one slash."""
+        url = _setting("PLASGATE_IP_BASE_URL", "https://cloudapi.plasgate.com/ip/")
+        return url.rstrip("/") + "/"
+
+    @property
+    def PLASGATE_IP_EXCHANGE_ENDPOINT(self) -> str:
+        """The exchange endpoint's name below the base URL (the SDKs say ``check-info``)."""
+        return _setting("PLASGATE_IP_EXCHANGE_ENDPOINT", "ip-auth")
+
+    @property
+    def PLASGATE_IP_PHONE_PARAMETERS(self) -> Sequence[str]:
+        """The query parameters that carry the number to ``authenticate``, all with one value."""
+        return _setting("PLASGATE_IP_PHONE_PARAMETERS", ("phone_number", "login_hint"))
+
+    @property
+    def PLASGATE_IP_SCOPES(self) -> Sequence[str]:
+        """The scopes asked for where the caller names none."""
+        return _setting("PLASGATE_IP_SCOPES", ("mobile_id", "phone_verify"))
+
+    @property
+    def PLASGATE_IP_DEFAULT_REGION(self) -> str:
+        """The ISO 3166 region that a number typed without a country code belongs to."""
+        return _setting("PLASGATE_IP_DEFAULT_REGION", "KH")
+
+    @property
+    def PLASGATE_IP_PUBLIC_URL(self) -> str | None:
+        """Scheme and host that visitors use, without a last slash; None: from the request."""
+        url: str | None = _setting("PLASGATE_IP_PUBLIC_URL", None)
+        return url.rstrip("/") if url else None
+
+    @property
+    def PLASGATE_IP_ATTEMPT_LIFETIME(self) -> timedelta:
+        """How long after its start an attempt may still come back."""
+        return _setting("PLASGATE_IP_ATTEMPT_LIFETIME", timedelta(minutes=5))
+
+    @property
+    def PLASGATE_IP_TIMEOUT(self) -> float:
+        """Seconds for the whole exchange, from the first byte sent to the last one read."""
+        return _setting("PLASGATE_IP_TIMEOUT", 10)
+
+    @property
+    def PLASGATE_IP_CONNECT_TIMEOUT(self) -> float:
+        """Seconds for making one connection to the provider."""
+        return _setting("PLASGATE_IP_CONNECT_TIMEOUT", 3)
+
+    @property
+    def PLASGATE_IP_PROXY(self) -> str | None:
+        """URL of the proxy that the exchange goes through; the environment's is never used."""
+        return _setting("PLASGATE_IP_PROXY", None)
+
+    @property
+    def PLASGATE_IP_CA_BUNDLE(self) -> str | None:
+        """Path of the PEM file of trusted authorities; None: the one that requests ships."""
+        return _setting("PLASGATE_IP_CA_BUNDLE", None)
+
+    @property
+    def PLASGATE_IP_LOGIN_REQUIRED(self) -> bool:
+        """Whether only signed-in visitors may start."""
+        return _setting("PLASGATE_IP_LOGIN_REQUIRED", True)
+
+    @property
+    def PLASGATE_IP_CALLBACK_NONCE(self) -> bool:
+        """Whether ``redirect_uri`` carries a nonce, where the provider's account allows it."""
+        return _setting("PLASGATE_IP_CALLBACK_NONCE", False)
+
+    @property
+    def PLASGATE_IP_CONTINUE_PAGE(self) -> bool:
+        """Whether the form is answered by a page that goes on, instead of a redirect."""
+        return _setting("PLASGATE_IP_CONTINUE_PAGE", False)
+
+    @property
+    def PLASGATE_IP_FALLBACK_URL(self) -> str | None:
+        """Where a visitor whose network can't verify goes instead: a path, URL or view name."""
+        return _setting("PLASGATE_IP_FALLBACK_URL", None)
+
+    @property
+    def PLASGATE_IP_ENCRYPTION_KEYS(self) -> Sequence[str] | None:
+        """Fernet keys for ``claims``; the first encrypts, all decrypt. None: see ``fields``."""
+        return _setting("PLASGATE_IP_ENCRYPTION_KEYS", None)
+
+
+def _setting(name: str, default: _T) -> _T:
+    value: _T = getattr(settings, name, default)
+    return value
+
+
+conf = Settings()

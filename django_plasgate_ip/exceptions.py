@@ -1,0 +1,69 @@
+"""What can go wrong, as one small tree.
+
+Every error is ours and also the natural Django or builtin type, so a site may catch either. None
+of them carries a key, a code or a number: their text is safe to log.
+"""
+
+from typing import ClassVar
+
+from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+
+
+class PlasGateError(Exception):
+    """Anything that this app raises on purpose."""
+
+
+class InvalidPhoneNumber(PlasGateError, ValueError):
+    """The text is not a phone number that could be verified. It does not repeat the text."""
+
+
+class InvalidScopes(PlasGateError, ImproperlyConfigured):
+    """A set of scopes that PlasGate would refuse."""
+
+
+class InvalidCallback(PlasGateError, SuspiciousOperation):
+    """A callback that belongs to no attempt of this browser; uncaught, Django answers 400."""
+
+
+class ClaimsUnreadable(PlasGateError, ImproperlyConfigured):
+    """Stored claims that none of ``PLASGATE_IP_ENCRYPTION_KEYS`` decrypts."""
+
+
+class ExchangeError(PlasGateError):
+    """The exchange gave no answer to judge; ``reason`` is the code that is stored."""
+
+    reason: ClassVar[str] = "provider_error"
+
+
+class CredentialsRejected(ExchangeError, PermissionError):
+    """401 or 403: the keys, the balance or the subscription (or a code already spent)."""
+
+    reason = "credentials_rejected"
+
+
+class RateLimited(ExchangeError):
+    """429: too many requests for this account."""
+
+    reason = "rate_limited"
+
+
+class ProviderError(ExchangeError):
+    """Any other 4xx or 5xx."""
+
+
+class ProviderUnreachable(ExchangeError, ConnectionError):
+    """No connection, or one that broke before an answer began."""
+
+    reason = "provider_unreachable"
+
+
+class ProviderTimeout(ExchangeError, TimeoutError):
+    """Connected, but the whole answer was not there in ``PLASGATE_IP_TIMEOUT`` seconds."""
+
+    reason = "provider_timeout"
+
+
+class InvalidResponse(ExchangeError, ValueError):
+    """An answer that is not what the API page describes."""
+
+    reason = "invalid_response"

@@ -1,0 +1,223 @@
+"""`PhoneVerification`: one attempt, from its start to what was learnt, and its named queries."""
+
+import uuid
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from phonenumber_field.modelfields import PhoneNumberField
+
+from django_plasgate_ip import phones
+from django_plasgate_ip.conf import conf
+from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.fields import EncryptedJSONField
+from django_plasgate_ip.reasons import LIVE, Reason, Status
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+# After the exchange's own deadline: DNS and a second connection lie outside it (see `transport`).
+EXCHANGE_GRACE = timedelta(seconds=30)
+
+
+class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
+    """Questions about attempts; every one can follow any other."""
+
+    def verified(self) -> "PhoneVerificationQuerySet":
+        """The attempts that were verified."""
+        return self.filter(status=Status.VERIFIED)
+
+    def live(self) -> "PhoneVerificationQuerySet":
+        """The attempts that have not ended."""
+        return self.filter(status__in=LIVE)
+
+    def ended(self) -> "PhoneVerificationQuerySet":
+        """The attempts that have ended, however."""
+        return self.exclude(status__in=LIVE)
+
+    def for_user(self, user: Any) -> "PhoneVerificationQuerySet":
+        """The attempts of `user`; none for an anonymous one."""
+        return self.none() if user.pk is None else self.filter(user_id=user.pk)
+
+    def for_browser(self, browser: str) -> "PhoneVerificationQuerySet":
+        """The attempts of one session, newest first; none for an empty key."""
+        return self.filter(browser=browser).order_by("-created_at") if browser else self.none()
+
+    def latest_for(self, user: Any) -> "PhoneVerification | None":
+        """The newest attempt of `user` in this queryset, whatever became of it, or None.
+
+        ``objects.verified().latest_for(user)`` is the newest verified one.
+        """
+        return self.for_user(user).order_by("-created_at").first()
+
+    def is_verified(
+        self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
+    ) -> bool:
+        """Whether `user` has a verified attempt.
+
+        `phone_number`: for this number, in any form that `phones.parse` reads; text that is no
+        number is nobody's. `max_age`: completed no longer ago than this.
+        """
+        try:
+            return self.for_user(user).proves(phone_number, max_age)
+        except InvalidPhoneNumber:
+            return False
+
+    def proves(self, phone_number: Any = None, max_age: timedelta | None = None) -> bool:
+        """Whether any of these attempts is verified; arguments as for `is_verified`.
+
+        Raises `InvalidPhoneNumber`.
+        """
+        found = self.verified()
+        if phone_number is not None:
+            found = found.filter(phone_number=phones.parse(phone_number))
+        if max_age is not None:
+            found = found.filter(completed_at__gte=timezone.now() - max_age)
+        return found.exists()
+
+
+class PhoneVerification(models.Model):
+    """One attempt to verify a phone number (or to learn what the scopes ask for).
+
+    It moves ``pending`` -> ``exchanging`` -> ``verified``, ``failed`` or ``error``, may end from
+    either of the first two, and ends once; `flow` is what moves it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # CASCADE: whoever goes takes the data along.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        db_index=False,
+        related_name="phone_verifications",
+        verbose_name=_("user"),
+    )
+    phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
+    scopes = models.CharField(_("scopes"), max_length=255, help_text=_("As on the wire."))
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
+    )
+    reason = models.CharField(_("reason"), max_length=32, choices=Reason.choices, blank=True)
+    error_description = models.CharField(_("error description"), max_length=500, blank=True)
+    # The operator's ids are empty unless verified: a failed answer carries a mobile_id too, and
+    # trusting it would enrol a phone that nobody confirmed.
+    sub = models.CharField(_("sub"), max_length=255, blank=True)
+    mobile_id = models.CharField(_("mobile ID"), max_length=255, blank=True)
+    claims = EncryptedJSONField(_("claims"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
+
+    # What the exchange needs. `browser` is the one small id that the session holds.
+    browser = models.CharField(max_length=32, editable=False)
+    redirect_uri = models.TextField(editable=False)
+    nonce = models.CharField(max_length=64, blank=True, editable=False)
+    next_url = models.TextField(blank=True, editable=False)
+    language = models.CharField(max_length=16, blank=True, editable=False)
+    exchanging_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[models.Manager["PhoneVerification"]] = models.Manager.from_queryset(
+        PhoneVerificationQuerySet
+    )()
+
+    class Meta:
+        verbose_name = _("phone verification")
+        verbose_name_plural = _("phone verifications")
+        permissions = (("view_claims", _("Can view the claims of phone verifications")),)
+        indexes = (
+            models.Index(fields=["user", "status", "completed_at"], name="plasgate_ip_verified"),
+            models.Index(fields=["user", "created_at"], name="plasgate_ip_user"),
+            models.Index(fields=["phone_number", "created_at"], name="plasgate_ip_number"),
+            models.Index(fields=["browser", "created_at"], name="plasgate_ip_browser"),
+            models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
+            models.Index(fields=["created_at"], name="plasgate_ip_created"),
+            models.Index(fields=["sub"], name="plasgate_ip_sub"),
+            models.Index(fields=["mobile_id"], name="plasgate_ip_mobile_id"),
+        )
+        constraints = (
+            models.CheckConstraint(
+                name="plasgate_ip_reason_iff_not_verified",
+                condition=Q(status__in=(*LIVE, Status.VERIFIED), reason="")
+                | (Q(status__in=(Status.FAILED, Status.ERROR)) & ~Q(reason="")),
+            ),
+            models.CheckConstraint(
+                name="plasgate_ip_ids_only_if_verified",
+                condition=Q(status=Status.VERIFIED) | Q(sub="", mobile_id=""),
+            ),
+            models.CheckConstraint(
+                name="plasgate_ip_completed_iff_ended",
+                condition=Q(status__in=LIVE, completed_at__isnull=True)
+                | (~Q(status__in=LIVE) & Q(completed_at__isnull=False)),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.masked_number or self.pk} ({self.get_status_display()})"
+
+    def __repr__(self) -> str:
+        return f"<PhoneVerification {self.pk} {self.status} {self.reason}".rstrip() + ">"
+
+    @property
+    def masked_number(self) -> str:
+        """The number as people and logs may see it, ``+855 77 *** *18``; empty without one."""
+        return phones.mask(self.phone_number)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in LIVE
+
+    @property
+    def duration(self) -> timedelta | None:
+        """From its start to its end; None while it lives."""
+        return self.completed_at - self.created_at if self.completed_at else None
+
+    @property
+    def message(self) -> "str | _StrPromise":
+        """What to tell the visitor, in one sentence."""
+        if self.reason:
+            return Reason(self.reason).visitor
+        if self.status == Status.VERIFIED:
+            return _("Your mobile network has confirmed your number.")
+        return _("We are waiting for your mobile network.")
+
+    @property
+    def operator_message(self) -> "str | _StrPromise":
+        """What to tell the site's staff, and where to look; empty unless it failed."""
+        return Reason(self.reason).operator if self.reason else ""
+
+    @property
+    def stale_reason(self) -> Reason | None:
+        """Why a live attempt can't go on: too late to come back, or its exchange was cut off."""
+        now = timezone.now()
+        if self.status == Status.PENDING:
+            late = self.created_at + conf.PLASGATE_IP_ATTEMPT_LIFETIME < now
+            return Reason.EXPIRED if late else None
+        if self.status == Status.EXCHANGING and self.exchanging_at:
+            timeout = timedelta(seconds=conf.PLASGATE_IP_TIMEOUT)
+            return (
+                Reason.INTERRUPTED if self.exchanging_at + timeout + EXCHANGE_GRACE < now else None
+            )
+        return None
+
+    def transition(self, **values: Any) -> bool:
+        """Change a row that still has this instance's status; return whether it had.
+
+        One conditional UPDATE: of any number of processes that try, one wins. On success this
+        instance has the values, otherwise it is as it was.
+        """
+        if isinstance(values.get("claims"), dict):
+            # Sealed once, for the row and the instance alike.
+            field: Any = self._meta.get_field("claims")
+            values["claims"] = field.to_python(field.get_prep_value(values["claims"]))
+        same = type(self).objects.using(self._state.db).filter(pk=self.pk, status=self.status)
+        if not same.update(**values):
+            return False
+        for name, value in values.items():
+            setattr(self, name, value)
+        return True

@@ -1,0 +1,41 @@
+"""Which scopes PlasGate knows, and what a set of them asks for and promises.
+
+From the API page's "Scopes Explained": ``openid`` and the ``ip:`` forms are optional extras, at
+least one of the four custom scopes is required, ``phone_verify`` and ``profile`` need a number.
+"""
+
+from collections.abc import Iterable
+
+from django_plasgate_ip.exceptions import InvalidScopes
+
+CUSTOM = ("phone_verify", "mobile_id", "phone", "profile")
+KNOWN = ("openid", *(f"ip:{name}" for name in CUSTOM), *CUSTOM)
+_NEED_NUMBER = frozenset({"phone_verify", "profile"})
+
+
+def normalise(scopes: str | Iterable[str]) -> tuple[str, ...]:
+    """Return the scopes to send, in the order given, each once.
+
+    `scopes` is an iterable of names or one space-separated text. ``profile`` is only given after
+    the number was verified, so it brings ``phone_verify`` along. Raises `InvalidScopes` for an
+    unknown name and for a set with none of the four custom scopes.
+    """
+    names = scopes.split() if isinstance(scopes, str) else scopes
+    wanted = tuple(dict.fromkeys(names))
+    if unknown := [name for name in wanted if name not in KNOWN]:
+        raise InvalidScopes(f"Unknown scopes {unknown!r}: PlasGate knows {', '.join(KNOWN)}.")
+    if not set(wanted) & set(CUSTOM):
+        raise InvalidScopes(f"At least one of the scopes {', '.join(CUSTOM)} is required.")
+    if "profile" in bare(wanted) and "phone_verify" not in wanted:
+        wanted += ("phone_verify",)
+    return wanted
+
+
+def bare(scopes: Iterable[str]) -> frozenset[str]:
+    """Return the scopes without their ``ip:`` prefix: what is asked for, however it is spelt."""
+    return frozenset(name.removeprefix("ip:") for name in scopes)
+
+
+def needs_number(scopes: Iterable[str]) -> bool:
+    """Whether somebody confirms the number; if not, it is neither asked for, sent nor stored."""
+    return bool(bare(scopes) & _NEED_NUMBER)

@@ -1,0 +1,154 @@
+"""``manage.py demo``: the example, ready to click through; with ``--once``, one walk through it."""
+
+import os
+import secrets
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.db import connection
+from django.urls import reverse
+
+from django_plasgate_ip.conf import conf
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Status
+from django_plasgate_ip.sandbox.outcomes import Outcome
+from example.management.server import Server, listen
+from example.management.walk import walk
+
+NAME, PASSWORD = "demo", "demo-password"
+WALKER = "demo-once"
+
+
+class Command(BaseCommand):
+    help = "Runs the example with a demo account; --once walks one verification by itself."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=8000, help="this one, or the next free one")
+        parser.add_argument("--once", action="store_true", help="walk one verification, and exit")
+        parser.add_argument("--number", default="077 696 118", help="the number that --once types")
+
+    def handle(self, *, port: int, once: bool, number: str, **options: Any) -> None:
+        sandboxed = apps.is_installed("django_plasgate_ip.sandbox")
+        if once and not sandboxed:
+            raise CommandError(
+                "--once needs the sandbox: take PLASGATE_IP_PRIVATE_KEY and "
+                "PLASGATE_IP_SECRET_KEY out of .env and the environment.",
+                returncode=2,
+            )
+        if once:
+            self._once(number)
+        else:
+            self._serve(port, sandboxed)
+
+    def _serve(self, port: int, sandboxed: bool) -> None:
+        if not settings.DEBUG:
+            raise CommandError("The demo's server is for development: it needs DEBUG=True.")
+        server = listen(port)
+        if port not in (0, server.server_port):
+            self._say(f"Port {port} is taken; this is the next free one.")
+        call_command("migrate", verbosity=0, interactive=False)
+        self._say(f"\nOpen {self.style.SUCCESS(server.origin + '/')}")
+        if sandboxed:
+            _use_sandbox_on(server)
+            _refresh_account()
+            self._say_what_to_try()
+        else:
+            self._say(f"Your keys verify phones at {conf.PLASGATE_IP_BASE_URL}; a start may cost.")
+            self._say(f"Make an account at {server.origin}{reverse('signup')}")
+        self._say("\nStop with Ctrl+C.")
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+    def _say_what_to_try(self) -> None:
+        self._say(f"Log in as {NAME} with the password {PASSWORD} (the admin is at /admin/).")
+        self._say("\nA number's last two digits choose what the sandbox does:")
+        columns = shutil.get_terminal_size().columns
+        for outcome in Outcome:
+            line = f"  {outcome.phone_number}  {outcome.happens}"
+            self._say(textwrap.fill(line, columns, subsequent_indent=" " * 15))
+
+    def _once(self, number: str) -> None:
+        with _own_database():
+            call_command("migrate", verbosity=0, interactive=False)
+            user, login = _new_walker()
+            server = Server(port=0)  # any that is free
+            _use_sandbox_on(server)
+            self._say(f"One verification on {server.origin}, which is its own operator, too:")
+            with server.in_background(lambda line: self._say(f"  {line}")):
+                page = walk(server.origin, login, number)
+            verification = PhoneVerification.objects.latest_for(user)
+        if verification is None:
+            raise CommandError(f"Nothing was stored: the last page answered {page.status_code}.")
+        self._say("\nThe stored row:")
+        for name, value in _row(verification):
+            self._say(f"  {name:12}  {value or '-'}")
+        if verification.status != Status.VERIFIED:
+            reason = verification.reason or "the visitor was not sent back"
+            raise CommandError(f"Not verified: {reason}. {verification.operator_message}".strip())
+        if page.url != f"{server.origin}{reverse('members')}" or not page.ok:
+            raise CommandError("Verified, but the members' page did not open.")
+        self._say(self.style.SUCCESS("\nVerified, and the members' page is open."))
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()  # through a pipe, too, each line comes at once
+
+
+def _use_sandbox_on(server: Server) -> None:
+    """Stay on this server, whatever the environment says of others."""
+    settings.PLASGATE_IP_BASE_URL = f"{server.origin}/sandbox/"
+    settings.PLASGATE_IP_PUBLIC_URL = None
+
+
+def _refresh_account() -> None:
+    user, _created = User.objects.update_or_create(
+        username=NAME, defaults={"is_active": True, "is_staff": True, "is_superuser": True}
+    )
+    if not user.check_password(PASSWORD):
+        user.set_password(PASSWORD)
+        user.save()
+
+
+def _new_walker() -> tuple[User, dict[str, str]]:
+    """Return a new user, who has no verification yet, and what they type to log in."""
+    User.objects.filter(username=WALKER).delete()
+    login = {"username": WALKER, "password": secrets.token_urlsafe(16)}
+    return User.objects.create_user(**login), login
+
+
+@contextmanager
+def _own_database() -> Iterator[None]:
+    """Use a new SQLite database, in all threads, unless DATABASE_URL names another one."""
+    if os.environ.get("DATABASE_URL"):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="django-plasgate-ip-") as folder:
+        connection.close()
+        connection.settings_dict["NAME"] = Path(folder) / "demo.sqlite3"
+        yield
+        connection.close()
+
+
+def _row(verification: PhoneVerification) -> Iterator[tuple[str, str]]:
+    yield "id", str(verification.pk)
+    yield "phone number", verification.masked_number
+    yield "status", verification.status
+    yield "reason", verification.reason
+    yield "scopes", verification.scopes
+    yield "sub", _shortened(verification.sub)
+    yield "mobile_id", _shortened(verification.mobile_id)
+    took = verification.duration
+    yield "duration", f"{took.total_seconds():.2f} s" if took else ""
+
+
+def _shortened(text: str) -> str:
+    return f"{text[:8]}... ({len(text)} characters)" if text else ""

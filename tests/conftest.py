@@ -1,0 +1,131 @@
+"""Fixtures for every module: who visits, what PlasGate answers, who listens."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import pytest
+import responses
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from django_plasgate_ip import signals
+from django_plasgate_ip.models import PhoneVerification
+from tests.visitor import VERIFIED, Visitor, changed
+
+EXCHANGE_URL = "https://cloudapi.plasgate.com/ip/ip-auth"
+
+
+class Answers:
+    """What PlasGate says to the exchange; faked in the transport, so all of the client runs.
+
+    ``answers()`` is the API page's success, ``answers(sub=None)`` the same without its ``sub``,
+    ``answers(FAILED)`` its failure, ``answers(http=500, body="…")`` anything else.
+    """
+
+    def __init__(self, transport: responses.RequestsMock) -> None:
+        self._transport = transport
+
+    def __call__(
+        self,
+        answer: dict[str, Any] = VERIFIED,
+        *,
+        http: int = 200,
+        body: str | Exception | None = None,
+        meanwhile: Callable[[], Any] = lambda: None,
+        **changes: Any,
+    ) -> "Answers":
+        """Answer every call from now on; `meanwhile` happens while the site waits for it."""
+
+        def respond(request: Any) -> tuple[int, dict[str, str], Any]:
+            meanwhile()
+            said = json.dumps(changed(answer, changes)) if body is None else body
+            return http, {}, said
+
+        self._transport.remove(responses.POST, EXCHANGE_URL)
+        self._transport.add_callback(responses.POST, EXCHANGE_URL, callback=respond)
+        return self
+
+    @property
+    def calls(self) -> list[Any]:
+        """The requests that were made, each with its JSON body as ``sent``."""
+        requests: list[Any] = [call.request for call in self._transport.calls]
+        for request in requests:
+            request.sent = json.loads(request.body)
+        return requests
+
+
+@pytest.fixture
+def answers() -> Iterator[Answers]:
+    """Return PlasGate's exchange; until told otherwise, a call to it is a connection error."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
+        yield Answers(transport)
+
+
+@pytest.fixture
+def user(db: None) -> User:
+    return User.objects.create_user("teak", "teak@example.com", "a password")
+
+
+@pytest.fixture
+def other_user(db: None) -> User:
+    return User.objects.create_user("mallory", "mallory@example.com", "a password")
+
+
+@pytest.fixture
+def visitor(user: User) -> Visitor:
+    """Return the browser of `user`, who is signed in."""
+    browser = Visitor()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def stranger(db: None) -> Visitor:
+    """Return a browser that nobody is signed in with."""
+    return Visitor()
+
+
+@pytest.fixture
+def passer_by(stranger: Visitor, settings: Any) -> Visitor:
+    """Return a browser that nobody is signed in with, on a site that lets it start."""
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    return stranger
+
+
+@dataclass(frozen=True)
+class Receivers:
+    """Listeners of both signals; a call with a wrong signature fails the test."""
+
+    verified: mock.Mock
+    failed: mock.Mock
+
+    @property
+    def heard(self) -> list[tuple[str, PhoneVerification]]:
+        """What was sent, as the signal's name and the row."""
+        return [
+            *(("verified", call.kwargs["verification"]) for call in self.verified.call_args_list),
+            *(("failed", call.kwargs["verification"]) for call in self.failed.call_args_list),
+        ]
+
+
+def _receiver(
+    sender: type[PhoneVerification],
+    verification: PhoneVerification,
+    request: HttpRequest | None,
+    *,
+    signal: Any,
+) -> None:
+    """Be what a site's receiver looks like; ``signal`` is Django's own argument."""
+
+
+@pytest.fixture
+def receivers() -> Iterator[Receivers]:
+    listening = Receivers(mock.create_autospec(_receiver), mock.create_autospec(_receiver))
+    signals.phone_verified.connect(listening.verified)
+    signals.phone_verification_failed.connect(listening.failed)
+    yield listening
+    signals.phone_verified.disconnect(listening.verified)
+    signals.phone_verification_failed.disconnect(listening.failed)

@@ -1,0 +1,30 @@
+"""Settings of a site that reads from a replica, which here lags behind for ever."""
+
+from pathlib import Path
+
+from tests.settings import *  # noqa: F403
+from tests.settings import DATABASES
+
+DATABASES["replica"] = DATABASES["default"] | {"TEST": dict(DATABASES["default"].get("TEST", {}))}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    name = DATABASES["default"]["TEST"]["NAME"]
+    DATABASES["replica"]["TEST"]["NAME"] = Path(name).with_name("replica.sqlite3")
+else:
+    # The main suite's own test database is in use.
+    for alias in DATABASES:
+        DATABASES[alias]["TEST"] = {"NAME": f"test_{DATABASES['default']['NAME']}_{alias}"}
+
+DATABASE_ROUTERS = ["tests.other_sites.replica.Router"]
+
+
+class Router:
+    """Reads our table from the replica."""
+
+    def db_for_read(self, model: type, **hints: object) -> str | None:
+        return "replica" if model._meta.app_label == "django_plasgate_ip" else None  # type: ignore[attr-defined]
+
+    def db_for_write(self, model: type, **hints: object) -> str:
+        return "default"
+
+    def allow_relation(self, first: object, second: object, **hints: object) -> bool:
+        return True

@@ -1,0 +1,77 @@
+"""The whole way on a site whose replica lags behind: what was just written is never looked for."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpResponse
+from django.urls import path
+
+from django_plasgate_ip.decorators import phone_verified_required
+from django_plasgate_ip.models import PhoneVerification
+from tests import urls
+from tests.conftest import Answers, Receivers
+from tests.visitor import FAILED, Visitor
+
+pytestmark = pytest.mark.django_db(databases=["default", "replica"], transaction=True)
+
+
+class Site:
+    urlpatterns = [
+        path("here/", phone_verified_required(lambda request: HttpResponse("in"))),
+        *urls.urlpatterns,
+    ]
+
+
+def written() -> list[tuple[str, str]]:
+    rows = PhoneVerification.objects.using("default").order_by("created_at")
+    return list(rows.values_list("status", "reason"))
+
+
+def test_the_replica_knows_nothing(visitor: Visitor) -> None:
+    visitor.start()
+
+    assert written() == [("pending", "")]
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_visitor_is_verified_and_gets_in_at_once(
+    visitor: Visitor, answers: Answers, receivers: Receivers, settings: Any
+) -> None:
+    settings.ROOT_URLCONF = Site
+    answers()
+
+    response = visitor.verify(next="/here/")
+
+    assert written() == [("verified", "")]
+    assert response["Location"] == "/here/"
+    assert visitor.get("/here/").content == b"in"
+    assert len(receivers.heard) == 1
+
+
+def test_an_anonymous_session_is_verified_and_claimed(
+    passer_by: Visitor, user: User, answers: Answers, settings: Any
+) -> None:
+    settings.ROOT_URLCONF = Site
+    answers()
+    passer_by.verify()
+
+    assert passer_by.get("/here/").content == b"in"
+
+    passer_by.force_login(user)
+
+    assert PhoneVerification.objects.using("default").get().user == user
+    assert passer_by.get("/here/").content == b"in"
+
+
+def test_failing_starting_again_and_looking_use_the_database_that_is_written(
+    visitor: Visitor, answers: Answers, receivers: Receivers
+) -> None:
+    answers(FAILED)
+    page = visitor.get(visitor.verify()["Location"])
+    visitor.start()
+    visitor.start()
+
+    assert "Turn off Wi-Fi" in page.content.decode()
+    assert written() == [("failed", "not_on_mobile_data"), ("error", "superseded"), ("pending", "")]
+    assert len(receivers.heard) == 2

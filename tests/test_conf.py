@@ -1,0 +1,98 @@
+"""The settings: their defaults, and that a change counts at once."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from django_plasgate_ip.conf import Settings, conf
+
+DEFAULTS = {
+    "PLASGATE_IP_PRIVATE_KEY": "",
+    "PLASGATE_IP_SECRET_KEY": "",
+    "PLASGATE_IP_BASE_URL": "https://cloudapi.plasgate.com/ip/",
+    "PLASGATE_IP_EXCHANGE_ENDPOINT": "ip-auth",
+    "PLASGATE_IP_PHONE_PARAMETERS": ("phone_number", "login_hint"),
+    "PLASGATE_IP_SCOPES": ("mobile_id", "phone_verify"),
+    "PLASGATE_IP_DEFAULT_REGION": "KH",
+    "PLASGATE_IP_PUBLIC_URL": None,
+    "PLASGATE_IP_ATTEMPT_LIFETIME": timedelta(minutes=5),
+    "PLASGATE_IP_TIMEOUT": 10,
+    "PLASGATE_IP_CONNECT_TIMEOUT": 3,
+    "PLASGATE_IP_PROXY": None,
+    "PLASGATE_IP_CA_BUNDLE": None,
+    "PLASGATE_IP_LOGIN_REQUIRED": True,
+    "PLASGATE_IP_CALLBACK_NONCE": False,
+    "PLASGATE_IP_CONTINUE_PAGE": False,
+    "PLASGATE_IP_FALLBACK_URL": None,
+    "PLASGATE_IP_ENCRYPTION_KEYS": None,
+}
+OTHERS = {
+    "PLASGATE_IP_PRIVATE_KEY": "another",
+    "PLASGATE_IP_SECRET_KEY": "$5$another",
+    "PLASGATE_IP_BASE_URL": "https://stageapi.plasgate.com/ip/",
+    "PLASGATE_IP_EXCHANGE_ENDPOINT": "check-info",
+    "PLASGATE_IP_PHONE_PARAMETERS": ("login_hint",),
+    "PLASGATE_IP_SCOPES": ("phone",),
+    "PLASGATE_IP_DEFAULT_REGION": "TH",
+    "PLASGATE_IP_PUBLIC_URL": "https://shop.example",
+    "PLASGATE_IP_ATTEMPT_LIFETIME": timedelta(minutes=1),
+    "PLASGATE_IP_TIMEOUT": 2.5,
+    "PLASGATE_IP_CONNECT_TIMEOUT": 0.5,
+    "PLASGATE_IP_PROXY": "http://127.0.0.1:3128",
+    "PLASGATE_IP_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
+    "PLASGATE_IP_LOGIN_REQUIRED": False,
+    "PLASGATE_IP_CALLBACK_NONCE": True,
+    "PLASGATE_IP_CONTINUE_PAGE": True,
+    "PLASGATE_IP_FALLBACK_URL": "/sms/",
+    "PLASGATE_IP_ENCRYPTION_KEYS": ["a key"],
+}
+
+
+def test_every_setting_is_listed_here() -> None:
+    known = {name for name in vars(Settings) if name.startswith("PLASGATE_IP_")}
+
+    assert known == set(DEFAULTS) == set(OTHERS)
+
+
+@pytest.mark.parametrize("name", DEFAULTS)
+def test_a_setting_that_a_site_leaves_out_has_its_default(name: str, settings: Any) -> None:
+    if hasattr(settings, name):
+        delattr(settings, name)
+
+    assert getattr(conf, name) == DEFAULTS[name]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_setting_is_read_each_time(name: str, settings: Any) -> None:
+    setattr(settings, name, OTHERS[name])
+    first = getattr(conf, name)
+    delattr(settings, name)
+
+    assert (first, getattr(conf, name)) == (OTHERS[name], DEFAULTS[name])
+
+
+@pytest.mark.parametrize("slashes", ["", "/", "//"])
+def test_the_base_url_ends_with_one_slash(slashes: str, settings: Any) -> None:
+    settings.PLASGATE_IP_BASE_URL = f"https://stageapi.plasgate.com/ip{slashes}"
+
+    assert conf.PLASGATE_IP_BASE_URL == "https://stageapi.plasgate.com/ip/"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("https://shop.example", "https://shop.example"),
+        ("https://shop.example/", "https://shop.example"),
+        # A variable that is set, and empty.
+        ("", None),
+        (None, None),
+    ],
+)
+def test_the_public_url_has_no_last_slash(
+    written: str | None, meant: str | None, settings: Any
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = written
+    public = conf.PLASGATE_IP_PUBLIC_URL
+
+    assert public == meant

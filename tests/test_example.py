@@ -1,0 +1,457 @@
+"""The example project, as somebody uses it who has just cloned it: in processes of its own."""
+
+import html
+import os
+import re
+import runpy
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+import requests
+
+import django_plasgate_ip
+from django_plasgate_ip.sandbox.outcomes import Outcome
+
+EXAMPLE = Path(__file__).parent.parent / "example_project"
+PACKAGE_FOLDER = Path(django_plasgate_ip.__file__).parent.parent
+# Printed on the provider's API page; they belong to nobody.
+PRIVATE_KEY = (
+    "xP4tZ_G7fn3Y_Bw6Hj9Z2Y8cRojv7skdQK9xl5pWgHR6N8mH7T3RfV3YsP8vcFk2lgd7w5Xu9MPsoR-PJ3q4S"
+)
+SECRET_KEY = "$5$rounds=535000$D8fKlgJ6D5t1uV9h$PZTJgSh8qV2VVoHs4iBl5Q7IKRoUbXSOuFe5nZhPi5D"
+REAL_KEYS = {"PLASGATE_IP_PRIVATE_KEY": PRIVATE_KEY, "PLASGATE_IP_SECRET_KEY": SECRET_KEY}
+PRODUCTION = {"DEBUG": "False", "SECRET_KEY": "$" + "aB3$" * 16, "ALLOWED_HOSTS": "shop.example"}
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    return copied_to(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
+    """Return what ``demo --once`` did in an environment full of other servers, and its site."""
+    site = copied_to(tmp_path_factory.mktemp("walked"))
+    others = {
+        "PLASGATE_IP_PUBLIC_URL": "https://shop.example",
+        "PLASGATE_IP_BASE_URL": "http://127.0.0.1:9/",
+        "http_proxy": "http://127.0.0.1:9/",
+    }
+    return manage(site, "demo", "--once", **others), site
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Demo"]:
+    """Run the demo with its port taken."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        site = copied_to(tmp_path_factory.mktemp("running"))
+        with demo(site, taken.getsockname()[1]) as running:
+            yield running
+
+
+@pytest.fixture
+def browser() -> Iterator[requests.Session]:
+    with requests.Session() as browser:
+        browser.trust_env = False
+        yield browser
+
+
+def copied_to(folder: Path) -> Path:
+    """Return a copy of the example, without a developer's own .env and database."""
+    ignore = shutil.ignore_patterns(".env", "*.sqlite3*", "__pycache__")
+    return Path(shutil.copytree(EXAMPLE, folder / "example_project", ignore=ignore))
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment of a fresh shell, and `variables`."""
+    kept = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "LANG")
+    return {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        "PYTHONPATH": str(PACKAGE_FOLDER),
+        "PYTHONIOENCODING": "ascii",  # what is printed must survive the poorest console
+        **variables,
+    }
+
+
+def manage(site: Path, *arguments: str, **variables: str) -> Any:
+    """Run a command of the site's to its end; a warning is an error."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(site / "manage.py"), *arguments],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@dataclass
+class Demo:
+    """A running ``manage.py demo``."""
+
+    port: int
+    printed: str
+    log: Path
+
+    @property
+    def address(self) -> str:
+        return re.findall(r"^Open (\S+)/$", self.printed, re.MULTILINE)[0]
+
+
+@contextmanager
+def demo(site: Path, port: int, **variables: str) -> Iterator[Demo]:
+    """Run the demo until it serves, and in the end stop it as Ctrl+C does."""
+    command = [sys.executable, "-W", "error", str(site / "manage.py"), "demo", "--port", str(port)]
+    log = site / "log"
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            command,
+            env=environment(**variables),
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        printed = "".join(takewhile(lambda line: "Ctrl+C" not in line, process.stdout))
+        try:
+            yield Demo(port, printed, log)
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, log.read_text()
+
+
+def settings_of(site: Path, dotenv: str = "", **variables: str) -> dict[str, Any]:
+    (site / ".env").write_text(dotenv)
+    with mock.patch.dict(os.environ, environment(**variables), clear=True):
+        return runpy.run_path(str(site / "example" / "settings.py"))
+
+
+def rows(database: Path, query: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def send(browser: requests.Session, page: requests.Response, url: str = "", **fields: str) -> Any:
+    """Send the page's form, with its hidden fields, and follow."""
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
+    data = {name: html.unescape(value) for name, value in hidden} | fields
+    return browser.post(url or page.url, data=data, timeout=30)
+
+
+# manage.py demo --once
+
+
+def test_once_walks_a_verification_and_prints_each_step_and_the_row(walked: Any) -> None:
+    result, _site = walked
+
+    assert result.stderr == ""
+    assert result.returncode == 0
+    steps = re.findall(r"^  (browser|site) +(GET|POST) +(\d+)  (\S+)", result.stdout, re.MULTILINE)
+    assert [(who, method, code, path.partition("?")[0]) for who, method, code, path in steps] == [
+        ("browser", "GET", "302", "/members/"),
+        ("browser", "GET", "200", "/accounts/login/"),
+        ("browser", "POST", "302", "/accounts/login/"),
+        ("browser", "GET", "302", "/members/"),
+        ("browser", "GET", "200", "/phone/"),
+        ("browser", "POST", "302", "/phone/"),
+        ("browser", "GET", "302", "/sandbox/authenticate"),
+        ("site", "POST", "200", "/sandbox/ip-auth"),
+        ("browser", "GET", "302", "/phone/callback/"),
+        ("browser", "GET", "200", "/members/"),
+    ]
+    row = dict(re.findall(r"^  (\w[\w ]+?)  +(\S.*)$", result.stdout.partition("row:")[2], re.M))
+    assert re.fullmatch(UUID, row["id"])
+    assert row["phone number"] == "+855 77 *** *18"
+    assert row["status"] == "verified"
+    assert row["reason"] == "-"
+    assert row["scopes"] == "mobile_id phone_verify"
+    assert re.fullmatch(r"[0-9a-f]{8}\.\.\. \(64 characters\)", row["sub"])
+    assert re.fullmatch(r"\d+\.\d\d s", row["duration"])
+
+
+def test_once_prints_neither_keys_nor_codes_nor_the_whole_number(walked: Any) -> None:
+    result, _site = walked
+
+    printed = result.stdout + result.stderr
+    assert "code=..." in printed
+    for secret in ("sandbox-private-key", "$5$", "77696118", "77 696 118"):
+        assert secret not in printed
+    assert not re.search(rf"{UUID}\.{UUID}|[0-9a-f]{{64}}", printed)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "why"),
+    [
+        ("85577696119", "failed", "not_on_mobile_data"),
+        ("85577696126", "pending", "the visitor was not sent back"),
+    ],
+)
+def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(
+    site: Path, number: str, status: str, why: str
+) -> None:
+    result = manage(site, "demo", "--once", "--number", number)
+
+    assert result.returncode == 1
+    assert re.search(rf"^  status +{status}$", result.stdout, re.MULTILINE)
+    assert f"CommandError: Not verified: {why}." in result.stderr
+
+
+def test_once_leaves_the_sites_own_database_alone(walked: Any) -> None:
+    _result, site = walked
+
+    assert not list(site.rglob("*.sqlite3*"))
+
+
+def test_once_begins_anew_in_a_database_that_is_named(site: Path) -> None:
+    database = site / "named.sqlite3"
+    url = f"sqlite:///{database}"
+
+    verified = manage(site, "demo", "--once", DATABASE_URL=url)
+    assert verified.returncode == 0
+    assert rows(database, "SELECT username, is_staff FROM auth_user") == [("demo-once", 0)]
+
+    refused = manage(site, "demo", "--once", "--number", "abc", DATABASE_URL=url)
+    assert refused.returncode == 1
+    assert "Nothing was stored: the last page answered 400." in refused.stderr
+    assert rows(database, "SELECT status FROM django_plasgate_ip_phoneverification") == []
+
+
+def test_once_refuses_to_spend_a_real_balance(site: Path) -> None:
+    result = manage(site, "demo", "--once", **REAL_KEYS)
+
+    assert result.returncode == 2
+    assert "--once needs the sandbox" in result.stderr
+    assert result.stdout == ""
+
+
+# manage.py demo
+
+
+def test_the_demo_takes_the_next_free_port_and_says_so(running: Demo) -> None:
+    assert f"Port {running.port} is taken" in running.printed
+    assert not running.address.endswith(f":{running.port}")
+
+
+def test_the_demo_prints_every_number_to_try(running: Demo) -> None:
+    text = " ".join(running.printed.split())
+
+    assert all(f"{outcome.phone_number} {outcome.happens}" in text for outcome in Outcome)
+
+
+def test_the_home_page_has_the_numbers_and_its_styles(
+    running: Demo, browser: requests.Session
+) -> None:
+    home = browser.get(f"{running.address}/", timeout=30)
+
+    assert all(outcome.phone_number in home.text for outcome in Outcome)
+    styles = re.findall(r'href="(/static/example/\S+\.css)"', home.text)
+    assert browser.get(running.address + styles[0], timeout=30).ok
+
+
+def test_the_printed_account_verifies_a_number_is_greeted_and_sees_the_admin(
+    running: Demo, browser: requests.Session
+) -> None:
+    name, password = re.findall(r"Log in as (\S+) with the password (\S+)", running.printed)[0]
+
+    login = browser.get(f"{running.address}/members/", timeout=30)
+    start = send(browser, login, username=name, password=password)
+    members = send(browser, start, phone_number="077 696 118")
+
+    assert members.url == f"{running.address}/members/"
+    assert "Welcome, demo! Your number is verified." in members.text
+    assert "+855 77 *** *18" in members.text
+    admin = browser.get(f"{running.address}/admin/auth/user/", timeout=30)
+    assert "Select user to change" in admin.text
+    log = running.log.read_text()
+    assert '"GET /phone/callback/?... HTTP/1.1" 302' in log
+    assert "code=" not in log
+
+
+def test_who_signs_up_is_signed_in_and_asked_for_a_number(
+    running: Demo, browser: requests.Session
+) -> None:
+    form = browser.get(f"{running.address}/accounts/signup/", timeout=30)
+    password = "tuk-tuk-tonle-sap"
+
+    page = send(browser, form, username="sok", password1=password, password2=password)
+
+    assert page.url.startswith(f"{running.address}/phone/?next=")
+    home = browser.get(f"{running.address}/", timeout=30)
+    home = send(browser, home, f"{running.address}/accounts/logout/")
+    assert home.url == f"{running.address}/"
+    assert "Log in" in home.text
+
+
+def test_the_language_switch_speaks_khmer_and_stays_on_the_page(
+    running: Demo, browser: requests.Session
+) -> None:
+    url = f"{running.address}/accounts/login/?next=/members/"
+    page = browser.get(url, timeout=30)
+    browser.headers["Referer"] = url
+
+    khmer = send(browser, page, f"{running.address}/i18n/setlang/", language="km")
+
+    assert khmer.url == url
+    assert '<html lang="km">' in khmer.text
+    assert "សមាជិក" in khmer.text
+
+
+def test_with_real_keys_the_demo_has_no_sandbox_and_no_account_with_a_known_password(
+    site: Path, browser: requests.Session
+) -> None:
+    with demo(site, 0, **REAL_KEYS) as running:
+        page = browser.get(f"{running.address}/sandbox/authenticate", timeout=30)
+
+    assert page.status_code == 404
+    assert "https://cloudapi.plasgate.com/ip/" in running.printed
+    assert "demo-password" not in running.printed
+    assert rows(site / "db.sqlite3", "SELECT username FROM auth_user") == []
+
+
+def test_the_demo_does_not_serve_a_site_that_is_not_in_development(site: Path) -> None:
+    result = manage(site, "demo", **REAL_KEYS, **PRODUCTION)
+
+    assert result.returncode == 1
+    assert "needs DEBUG=True" in result.stderr
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"PLASGATE_IP_SECRET_KEY='{SECRET_KEY}'",
+        f'PLASGATE_IP_SECRET_KEY="{SECRET_KEY}"',
+        f"PLASGATE_IP_SECRET_KEY={SECRET_KEY}",
+        f"export PLASGATE_IP_SECRET_KEY='{SECRET_KEY}'",
+    ],
+    ids=["single quotes", "double quotes", "bare", "export"],
+)
+def test_the_secret_of_the_api_page_loads_from_the_env_file(site: Path, line: str) -> None:
+    assert settings_of(site, f"{line}\n")["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
+
+
+def test_the_secret_of_the_api_page_loads_from_the_environment(site: Path) -> None:
+    loaded = settings_of(site, PLASGATE_IP_SECRET_KEY=SECRET_KEY)
+
+    assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
+
+
+def test_the_environment_wins_over_the_env_file(site: Path) -> None:
+    loaded = settings_of(site, "PLASGATE_IP_SECRET_KEY=other\n", PLASGATE_IP_SECRET_KEY=SECRET_KEY)
+
+    assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
+
+
+def test_without_keys_the_site_is_its_own_operator_on_sqlite(site: Path) -> None:
+    loaded = settings_of(site)
+
+    assert "django_plasgate_ip.sandbox" in loaded["INSTALLED_APPS"]
+    assert loaded["PLASGATE_IP_BASE_URL"] == "http://127.0.0.1:8000/sandbox/"
+    assert loaded["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
+
+
+def test_with_both_keys_in_the_env_file_it_speaks_to_plasgate(site: Path) -> None:
+    dotenv = "".join(f"{name}='{value}'\n" for name, value in REAL_KEYS.items())
+
+    loaded = settings_of(site, dotenv)
+
+    assert loaded["PLASGATE_IP_PRIVATE_KEY"] == PRIVATE_KEY
+    assert loaded["PLASGATE_IP_BASE_URL"] == "https://cloudapi.plasgate.com/ip/"
+    assert "django_plasgate_ip.sandbox" not in loaded["INSTALLED_APPS"]
+
+
+def test_off_the_desk_the_sandbox_is_out_even_without_keys(site: Path) -> None:
+    loaded = settings_of(site, **PRODUCTION)
+
+    assert "django_plasgate_ip.sandbox" not in loaded["INSTALLED_APPS"]
+    assert loaded["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
+
+
+@pytest.mark.parametrize("place", ["file", "environment"])
+def test_database_url_selects_postgresql(site: Path, place: str) -> None:
+    url = "postgres://sok:pass@db.example:5433/shop"
+    given = {"dotenv": f"DATABASE_URL={url}\n"} if place == "file" else {"DATABASE_URL": url}
+
+    database = settings_of(site, **given)["DATABASES"]["default"]
+
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert (database["HOST"], database["PORT"]) == ("db.example", 5433)
+    assert (database["NAME"], database["USER"], database["PASSWORD"]) == ("shop", "sok", "pass")
+
+
+def test_the_public_url_may_send_forms(site: Path) -> None:
+    loaded = settings_of(site, PLASGATE_IP_PUBLIC_URL="https://phone.example/")
+
+    assert "phone.example" in loaded["ALLOWED_HOSTS"]
+    assert loaded["CSRF_TRUSTED_ORIGINS"] == ["https://phone.example"]
+
+
+def test_the_env_example_changes_nothing_as_it_is(site: Path) -> None:
+    text = (site / ".env.example").read_text()
+
+    assert settings_of(site, text)["DATABASES"] == settings_of(site)["DATABASES"]
+    assert "django_plasgate_ip.sandbox" in settings_of(site, text)["INSTALLED_APPS"]
+
+
+def test_the_env_example_names_every_variable_and_its_examples_load(site: Path) -> None:
+    text = (site / ".env.example").read_text()
+    source = (site / "example" / "settings.py").read_text()
+    read = set(re.findall(r'env(?:iron)?\.\w+\(\s*"([A-Z_]+)"', source))
+
+    loaded = settings_of(site, re.sub(r"^#(?=[A-Z_]+=)", "", text, flags=re.MULTILINE))
+
+    assert set(re.findall(r"^#([A-Z_]+)=", text, re.MULTILINE)) == read
+    assert loaded["PLASGATE_IP_PRIVATE_KEY"] == PRIVATE_KEY
+    assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
+    assert loaded["DEBUG"] is False
+    assert loaded["PLASGATE_IP_ENCRYPTION_KEYS"] == ["new-key", "old-key"]
+
+
+# manage.py check
+
+
+@pytest.mark.parametrize("variables", [{}, REAL_KEYS], ids=["sandbox", "real keys"])
+def test_the_checks_find_nothing(site: Path, variables: dict[str, str]) -> None:
+    result = manage(site, "check", **variables)
+
+    assert "System check identified no issues" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "variables", [REAL_KEYS, {**REAL_KEYS, **PRODUCTION}], ids=["real keys", "production"]
+)
+def test_the_deploy_checks_find_no_error(site: Path, variables: dict[str, str]) -> None:
+    result = manage(site, "check", "--deploy", **variables)
+
+    assert result.returncode == 0
+    assert "ERRORS" not in result.stderr
+    assert "plasgate_ip_sandbox" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [("PLASGATE_IP_PRIVATE_KEY", "E002"), ("PLASGATE_IP_SECRET_KEY", "E001")],
+)
+def test_one_key_alone_is_an_error_and_no_sandbox(site: Path, given: str, missing: str) -> None:
+    result = manage(site, "check", **{given: REAL_KEYS[given]})
+
+    assert result.returncode == 1
+    assert f"django_plasgate_ip.{missing}" in result.stderr

@@ -1,0 +1,432 @@
+"""The encrypted column: what rests in it, who can read it, and what a lost key breaks."""
+
+import copy
+import io
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import FieldError, ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import F, Q
+
+from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.fields import Sealed, cipher
+from django_plasgate_ip.models import PhoneVerification
+from tests.visitor import MOBILE_ID, PROFILE, VERIFIED
+
+CLAIMS = VERIFIED | PROFILE
+# What must be seen nowhere but in the opened claims.
+PLAIN = ("Omeng", "1234567890", MOBILE_ID[:16], "street_address", "phone_number_verified")
+
+
+def stored(**values: Any) -> PhoneVerification:
+    """Return a row, as the database has it."""
+    values = {"scopes": "profile", "browser": "b", "claims": CLAIMS} | values
+    made = PhoneVerification.objects.create(**values)
+    return PhoneVerification.objects.get(pk=made.pk)
+
+
+def raw(column: str = "claims") -> list[Any]:
+    """Return what the table holds, past Django."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {column} FROM django_plasgate_ip_phoneverification")  # noqa: S608
+        return [value for row in cursor.fetchall() for value in row]
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def lost_key(db: None, settings: Any) -> PhoneVerification:
+    """Return a row whose key is no longer in the settings."""
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    row = stored()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    return PhoneVerification.objects.get(pk=row.pk)
+
+
+# What goes in comes out
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        CLAIMS,
+        {},
+        {"": ""},
+        {"false": False, "zero": 0, "none": None, "empty": "", "float": 0.5, "big": 2**70},
+        {"nested": {"list": [1, "1", True, None, {}, []], "address": {"a": {"b": {}}}}},
+        {"khmer": "ភ្នំពេញ", "emoji": "\U0001f600", "control": "\x00\x1f", "quote": "\"'\\"},
+        False,
+        True,
+        0,
+        None,
+        "",
+        "text",
+        [],
+        [{}],
+        1.5,
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+@pytest.mark.django_db
+def test_every_type_survives(value: Any) -> None:
+    read = stored(claims=value).claims
+
+    assert read == value
+    assert json.dumps(read) == json.dumps(value)  # 0 == False, but not here
+
+
+@pytest.mark.django_db
+def test_claims_are_readable_before_they_are_saved_and_after_they_were_changed() -> None:
+    row = PhoneVerification(claims={"a": 1})
+    assert row.claims == {"a": 1}
+    assert PhoneVerification().claims == {}
+
+    row = stored()
+    row.claims = {"b": 2}
+    row.save()
+    row.refresh_from_db()
+    assert row.claims == {"b": 2}
+
+
+@pytest.mark.django_db
+def test_a_change_to_what_was_read_is_no_change_to_the_row() -> None:
+    row = stored()
+    row.claims["given_name"] = "Mallory"
+
+    assert row.claims == CLAIMS
+
+
+@pytest.mark.django_db
+def test_updates_and_bulk_writes_encrypt_too() -> None:
+    row = stored(claims={})
+    PhoneVerification.objects.update(claims={"family_name": "Omeng"})
+    PhoneVerification.objects.bulk_create([PhoneVerification(browser="c", claims=CLAIMS)])
+    other = PhoneVerification.objects.get(browser="c")
+    other.claims = {"gender": "male"}
+    PhoneVerification.objects.bulk_update([other], ["claims"])
+
+    row.refresh_from_db()
+    other.refresh_from_db()
+    assert row.claims == {"family_name": "Omeng"}
+    assert other.claims == {"gender": "male"}
+    assert "Omeng" not in str(raw())
+
+
+@pytest.mark.parametrize("value", [{"a": object()}, {"a": {1, 2}}, b"bytes"])
+def test_what_json_cannot_hold_is_refused_when_it_is_assigned(value: Any) -> None:
+    with pytest.raises(TypeError):
+        PhoneVerification(claims=value)
+
+
+def test_validation_leaves_the_claims_as_they_are() -> None:
+    row = PhoneVerification(scopes="profile", browser="b", redirect_uri="/", claims=CLAIMS)
+    row.clean_fields()
+
+    assert row.claims == CLAIMS
+
+
+# At rest
+
+
+@pytest.mark.django_db
+def test_no_column_holds_plain_text() -> None:
+    stored()
+
+    everything = str(raw("*"))
+    assert not [plain for plain in PLAIN if plain in everything]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_file_holds_no_plain_text() -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite's data lies in a file that we can read")
+    stored()
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA database_list")
+        path = Path(cursor.fetchone()[2])
+    # The database, and the log of what was written last.
+    files = b"".join(each.read_bytes() for each in path.parent.glob(path.name + "*"))
+
+    assert raw()[0][:100].encode() in files
+    assert not [plain for plain in PLAIN if plain.encode() in files]
+
+
+@pytest.mark.django_db
+def test_two_rows_with_the_same_claims_do_not_look_alike() -> None:
+    stored()
+    stored()
+
+    assert len(set(raw())) == 2
+
+
+@pytest.mark.django_db
+def test_nothing_rests_as_nothing() -> None:
+    stored(claims={})
+
+    assert raw() == [""]
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.django_db
+def test_a_pickle_holds_the_token(protocol: int) -> None:
+    frozen = pickle.dumps(stored(), protocol)
+
+    assert not [plain for plain in PLAIN if plain.encode() in frozen]
+    assert pickle.loads(frozen).claims == CLAIMS  # noqa: S301 - our own
+
+
+@pytest.mark.django_db
+def test_copies_and_reprs_hold_the_token() -> None:
+    row = stored()
+    row.claims  # noqa: B018 - what was read once must not stay
+    PhoneVerification.objects.filter(pk=row.pk).update(scopes="phone")
+
+    for each in (row, copy.copy(row), copy.deepcopy(row), PhoneVerification(claims=CLAIMS)):
+        assert each.claims == CLAIMS
+        assert not [plain for plain in PLAIN if plain in repr((each, vars(each)))]
+    assert repr(Sealed.seal(CLAIMS)) == "<Sealed>"
+
+
+@pytest.mark.django_db
+def test_values_are_sealed() -> None:
+    stored()
+
+    rows = [*PhoneVerification.objects.values("claims"), *PhoneVerification.objects.values()]
+    assert not [plain for plain in PLAIN if plain in repr(rows)]
+    assert rows[0]["claims"].open() == CLAIMS
+
+
+@pytest.mark.parametrize("file_format", ["json", "xml", "jsonl"])
+@pytest.mark.django_db
+def test_a_fixture_keeps_them_sealed(file_format: str, tmp_path: Path) -> None:
+    full, empty = stored(), stored(claims={})
+    fixture = tmp_path / f"rows.{file_format}"
+    call_command(
+        "dumpdata", "django_plasgate_ip.phoneverification", format=file_format, output=str(fixture)
+    )
+    PhoneVerification.objects.all().delete()
+    call_command("loaddata", str(fixture), verbosity=0)
+
+    assert not [plain for plain in PLAIN if plain in fixture.read_text()]
+    assert PhoneVerification.objects.get(pk=full.pk).claims == CLAIMS
+    assert PhoneVerification.objects.get(pk=empty.pk).claims == {}
+
+
+# Keys
+
+
+@pytest.mark.django_db
+def test_the_first_key_encrypts_and_every_key_decrypts(settings: Any) -> None:
+    old, new = new_key(), new_key()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
+    before = stored(claims={"when": "before"})
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new, old]
+    after = stored(claims={"when": "after"})
+    assert before.claims == {"when": "before"}
+    before.claims = before.claims
+    before.save()
+
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
+    before.refresh_from_db()
+    assert (before.claims, after.claims) == ({"when": "before"}, {"when": "after"})
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
+    with pytest.raises(ClaimsUnreadable):
+        after.claims  # noqa: B018
+
+
+@pytest.mark.django_db
+def test_without_keys_they_come_from_the_secret_key_and_its_fallbacks(settings: Any) -> None:
+    settings.SECRET_KEY = "the first"
+    row = stored()
+    settings.SECRET_KEY = "the second"
+    with pytest.raises(ClaimsUnreadable, match="SECRET_KEY_FALLBACKS"):
+        row.claims  # noqa: B018
+
+    settings.SECRET_KEY_FALLBACKS = ["the first"]
+    assert row.claims == CLAIMS
+    later = stored()
+    settings.SECRET_KEY_FALLBACKS = []
+    assert later.claims == CLAIMS
+
+
+def test_a_derived_key_is_not_the_secret_key_itself(settings: Any) -> None:
+    settings.SECRET_KEY = new_key()
+    derived = Sealed.seal(CLAIMS)
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
+
+    with pytest.raises(ClaimsUnreadable):
+        derived.open()
+
+
+def test_a_secret_key_may_be_bytes(settings: Any) -> None:
+    settings.SECRET_KEY = b"\xff bytes"
+
+    assert Sealed.seal(CLAIMS).open() == CLAIMS
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [],
+        (),
+        "",
+        [""],
+        ["not a key"],
+        # The variable was not set.
+        [None],
+        ["ក" * 44],
+        # One text instead of a list of them.
+        Fernet.generate_key().decode(),
+        [Fernet.generate_key().decode()[:-1]],
+        [Fernet.generate_key().decode(), "not a key"],
+    ],
+    ids=str,
+)
+def test_malformed_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
+
+    for attempt in (cipher, lambda: Sealed.seal(CLAIMS), Sealed("token").open):
+        with pytest.raises(
+            ImproperlyConfigured, match=r"PLASGATE_IP_ENCRYPTION_KEYS .*generate_key"
+        ):
+            attempt()
+
+
+def test_an_error_over_one_key_does_not_show_the_others(settings: Any) -> None:
+    good = new_key()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [good, "not a key"]
+    with pytest.raises(ImproperlyConfigured) as caught:
+        cipher()
+
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert good not in repr(error)
+        for entry in caught.traceback[1:]:
+            assert good not in repr(entry.locals)
+        error = error.__cause__ or error.__context__
+
+
+@pytest.mark.parametrize("token", ["gAAAAA", "not a token", "ភ្នំពេញ", "{}", "\x00"])
+def test_what_is_no_token_is_unreadable_and_not_shown(token: str) -> None:
+    with pytest.raises(ClaimsUnreadable) as caught:
+        Sealed(token).open()
+
+    assert token not in str(caught.value)
+
+
+def test_a_token_that_was_tampered_with_is_unreadable() -> None:
+    token = Sealed.seal(CLAIMS).token
+    middle = len(token) // 2
+    forged = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
+
+    with pytest.raises(ClaimsUnreadable):
+        Sealed(forged).open()
+
+
+# A lost key breaks one read, and nothing else
+
+
+def test_a_lost_key_names_the_setting(lost_key: PhoneVerification) -> None:
+    with pytest.raises(ClaimsUnreadable, match="PLASGATE_IP_ENCRYPTION_KEYS") as caught:
+        lost_key.claims  # noqa: B018
+
+    assert raw()[0] not in str(caught.value)
+
+
+def test_a_row_with_a_lost_key_is_listed_and_its_other_columns_are_read(
+    lost_key: PhoneVerification,
+) -> None:
+    assert list(PhoneVerification.objects.filter(scopes="profile")) == [lost_key]
+    assert lost_key.browser == "b"
+    assert str(lost_key)
+    assert "claims" in str(PhoneVerification.objects.values().get())
+
+
+def test_a_row_with_a_lost_key_is_saved_as_it_was(lost_key: PhoneVerification) -> None:
+    before = raw()
+    lost_key.scopes = "phone"
+    lost_key.save()
+    lost_key.save(update_fields=["claims", "browser"])
+
+    assert PhoneVerification.objects.get().scopes == "phone"
+    assert raw() == before
+
+
+def test_a_row_with_a_lost_key_is_dumped_pickled_and_deleted(lost_key: PhoneVerification) -> None:
+    out = io.StringIO()
+    call_command("dumpdata", "django_plasgate_ip.phoneverification", stdout=out)
+    assert raw()[0] in out.getvalue()
+
+    pickle.loads(pickle.dumps(copy.deepcopy(lost_key))).delete()  # noqa: S301 - our own
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_row_with_a_lost_key_can_be_given_new_claims(lost_key: PhoneVerification) -> None:
+    lost_key.claims = {}
+    lost_key.save()
+
+    assert PhoneVerification.objects.get().claims == {}
+
+
+def test_a_deferred_column_is_loaded_when_it_is_read(
+    db: None, django_assert_num_queries: Any
+) -> None:
+    row = PhoneVerification.objects.defer("claims").get(pk=stored().pk)
+    with django_assert_num_queries(1):
+        assert row.claims == CLAIMS
+
+
+# What can be asked of the column
+
+
+@pytest.mark.django_db
+def test_rows_that_hold_nothing_are_found_without_a_key(settings: Any) -> None:
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    empty, full = stored(claims={}), stored()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+
+    rows = PhoneVerification.objects
+    assert list(rows.filter(claims={})) == [empty]
+    assert list(rows.filter(Q(claims__exact={}))) == [empty]
+    assert list(rows.exclude(claims={})) == [full]
+
+
+@pytest.mark.parametrize(
+    "lookup",
+    [
+        {"claims": CLAIMS},
+        {"claims": {"a": 1}},
+        {"claims": None},
+        {"claims": ""},
+        {"claims": False},
+        {"claims": []},
+        {"claims": F("scopes")},
+        {"claims__exact": "gAAAAA"},
+        {"claims__in": [{}]},
+        {"claims__isnull": True},
+        {"claims__isnull": False},
+        {"claims__contains": "Omeng"},
+        {"claims__startswith": "gAAAAA"},
+        {"claims__gt": ""},
+        {"claims__regex": "."},
+        {"claims__given_name": "Teak"},
+        {"claims__address__locality": "Phnom Penh City"},
+    ],
+    ids=str,
+)
+@pytest.mark.django_db
+def test_every_other_question_is_refused(lookup: dict[str, Any]) -> None:
+    stored()
+
+    with pytest.raises(FieldError):
+        list(PhoneVerification.objects.filter(**lookup))
+    with pytest.raises(FieldError):
+        list(PhoneVerification.objects.exclude(**lookup))

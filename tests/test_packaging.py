@@ -1,0 +1,208 @@
+"""What users get: the built distributions, and the README's integration with the wheel.
+
+The section "Five-minute integration" of README.rst is followed to the letter, in a new project:
+
+* a literal block (``::``) is commands, and is run;
+* a ``code-block`` is added to the end of the file that the paragraph above it names: a bare name
+  (``settings.py``) belongs beside the project's settings, a path beside ``manage.py``. One above
+  which no file is named is an illustration, and need only compile.
+"""
+
+import fnmatch
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+from collections.abc import Iterator
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+pytestmark = pytest.mark.package
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "django_plasgate_ip"
+SECTION = "Five-minute integration"
+
+VISIT = """
+import re
+import sys
+from importlib import import_module
+from urllib.parse import parse_qs
+
+import django
+
+django.setup()
+
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.urls import reverse
+
+import django_plasgate_ip
+from django_plasgate_ip.conf import conf
+
+print(django_plasgate_ip.__file__)
+for module in sys.argv[1:]:
+    import_module(module)
+
+client = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
+client.force_login(get_user_model().objects.create_user("visitor"))
+
+page = client.get(reverse("plasgate_ip:start"))
+html = page.content.decode()
+assert page.status_code == 200, page
+assert 'name="phone_number"' in html, html
+
+token = re.search(r'name="csrfmiddlewaretoken" value="(\\w+)"', html)[1]
+form = {"phone_number": "077 696 118", "csrfmiddlewaretoken": token}
+answer = client.post(reverse("plasgate_ip:start"), form)
+assert answer.status_code == 302, answer
+url, _, query = answer["Location"].partition("?")
+assert url == conf.PLASGATE_IP_BASE_URL + "authenticate", url
+assert parse_qs(query)["login_hint"] == ["85577696118"], query
+"""
+
+
+def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> str:
+    """Run a command and return what it printed; fail with it where the command fails."""
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env={**os.environ, **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}", pytrace=False)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "build", "--outdir", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist):
+    (path,) = dist.glob("*.whl")
+    return path
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return message_from_bytes(archive.read(name))
+
+
+def tree(folder: Path) -> set[str]:
+    """Return the files of a source folder, as paths from the root; not what a run leaves there."""
+    leftovers = (".pyc", ".sqlite3", ".env")
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(leftovers)
+    }
+
+
+def test_the_distributions_pass_twine(dist):
+    run(sys.executable, "-m", "twine", "check", "--strict", *dist.iterdir())
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+
+    packaged = {name for name in names if name.partition("/")[0] == PACKAGE}
+    assert packaged == tree(ROOT / PACKAGE)
+    assert {name.partition("/")[0] for name in names - packaged} == {f"{PACKAGE}-0.1.0.dist-info"}
+    for wanted in ("py.typed", "start.html", "django.mo", "django.po", "0001_initial.py"):
+        assert fnmatch.filter(packaged, f"{PACKAGE}/*{wanted}"), wanted
+
+
+def test_the_sdist_holds_what_a_packager_needs(dist):
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    wanted = {"README.rst", "CHANGELOG.rst", "LICENSE", "pyproject.toml", "tox.ini"}
+    for folder in (PACKAGE, "tests", "example_project"):
+        wanted |= tree(ROOT / folder)
+    assert wanted <= names
+
+
+def test_the_oldest_dependencies_are_the_ones_tested(metadata: Message):
+    pins = (ROOT / "tox.ini").read_text().lower()
+    for requirement in metadata.get_all("Requires-Dist", []):
+        assert f"{requirement.replace('>=', '==')}\n" in pins
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, wheel):
+    """A new virtual environment with a new Django project: its folder, and its environment."""
+    folder = tmp_path_factory.mktemp("site")
+    venv.create(folder / "venv", with_pip=True)
+    # pip takes django-plasgate-ip to mean this very file, wherever it is asked for.
+    constraint = folder / "constraint.txt"
+    constraint.write_text(f"django-plasgate-ip @ {wheel.as_uri()}\n")
+    env = {
+        "PATH": f"{folder / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PIP_CONSTRAINT": str(constraint),
+        "DJANGO_SETTINGS_MODULE": "mysite.settings",
+        "PLASGATE_IP_PRIVATE_KEY": settings.PLASGATE_IP_PRIVATE_KEY,
+        "PLASGATE_IP_SECRET_KEY": settings.PLASGATE_IP_SECRET_KEY,
+    }
+    run("python", "-m", "pip", "install", "django", cwd=folder, **env)
+    run("django-admin", "startproject", "mysite", cwd=folder, **env)
+    return folder / "mysite", env
+
+
+def blocks(title: str) -> Iterator[tuple[str | None, bool, str]]:
+    """Yield each block below a heading of the README: the file named, whether code, the text."""
+    from docutils import nodes
+    from docutils.core import publish_doctree
+
+    text = (ROOT / "README.rst").read_text(encoding="utf-8")
+    document = publish_doctree(text, settings_overrides={"doctitle_xform": False})
+    for section in document.findall(nodes.section):
+        if section[0].astext() != title:
+            continue
+        for block in section.findall(nodes.literal_block):
+            above = block.parent[block.parent.index(block) - 1]
+            names = (literal.astext() for literal in above.findall(nodes.literal))
+            file = next(filter(re.compile(r"[\w./-]*\.(py|html|env)").fullmatch, names), None)
+            yield file, "code" in block["classes"], block.astext()
+
+
+def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
+    folder, env = site
+    steps = list(blocks(SECTION))
+    assert steps, f"README.rst has no steps below the heading {SECTION!r}"
+
+    modules = []
+    for file, is_code, text in steps:
+        if not is_code:
+            run("bash", "-ec", text, cwd=folder, **env)
+        elif file is None:
+            compile(text, "README.rst", "exec")
+        else:
+            path = folder / file if "/" in file or file[0] == "." else folder / "mysite" / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a") as stream:
+                stream.write(f"\n{text}\n")
+            modules += [f"mysite.{path.stem}"] if path.suffix == ".py" else []
+
+    run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, **env)
+    (folder / "visit.py").write_text(VISIT)
+    printed = run("python", "visit.py", *modules, cwd=folder, **env)
+    assert str(folder.parent / "venv") in printed  # not the checkout's

@@ -1,0 +1,28 @@
+"""Sites that differ from ours from the ground up; each is a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("email_login", id="a swapped user model with a UUID and an e-mail"),
+        pytest.param("replica", id="reads from a replica"),
+    ],
+)
+def test_it_works_on_a_site_with(name: str) -> None:
+    tests = f"tests/other_sites/{name}_tests.py"
+    command = [sys.executable, "-m", "pytest", tests, f"--ds=tests.other_sites.{name}", "-q"]
+    options = ["-p", "no:cacheprovider"]
+
+    run = subprocess.run(command + options, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " passed" in run.stdout
+    assert "skipped" not in run.stdout

@@ -1,0 +1,173 @@
+"""A visitor's browser, and what PlasGate says to it and to the site: the API page's examples."""
+
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from django.conf import settings
+from django.test import Client
+
+from django_plasgate_ip.models import PhoneVerification
+
+TYPED = "077 696 118"
+DIGITS = "85577696118"
+NUMBER = "+85577696118"
+MASKED = "+855 77 *** *18"
+
+CODE = (
+    "bb245885-3221-4da7-8b0a-2d352cd906e9.842b5f93-2c70-4df3-930e-d7cd42516c31."
+    "e2ac8f37-5d48-468e-b449-aa911c2ce52a"
+)
+SESSION_STATE = "842b5f93-2c70-4df3-930e-d7cd42516c31"
+STATE = "ea736ff8-dc4d-4ee6-84d4-ebf3948be724"
+SUB = "30f4c8df9b8285bd582943071035eca089b90d2075b540450cf461a89c4bdf98"
+MOBILE_ID = (
+    "15957db0c9ca724a5927d3bd8d3ba04674d74bb719bf5fc6d5747af41d9a1dfe"
+    "0920f52d1d5ba735ffd144b729dbfa2290e5c0bba1f5bc1de87934d57447db12"
+)
+
+VERIFIED = {
+    "error_description": " ",
+    "login_hint": DIGITS,
+    "mobile_id": MOBILE_ID,
+    "phone_number_verified": "true",
+    "sid": "fcf393ab-2555-46e1-8fa8-61b076b60918",
+    "status": "success",
+    "sub": SUB,
+}
+FAILED = {
+    "error_description": "Please turn off Wi-Fi or use Mobile data network",
+    "login_hint": DIGITS,
+    "mobile_id": MOBILE_ID,
+    "phone_number_verified": "false",
+    "sid": "6f5e972e-3381-4f41-a879-8e7afc89fdd2",
+    "status": "failed",
+    "sub": "anonymous",
+}
+PROFILE = {
+    "given_name": "Teak",
+    "family_name": "Omeng",
+    "birthdate": "1985-07-10",
+    "gender": "male",
+    "personal_identification_number": "1234567890",
+    "address": {
+        "street_address": "30 7th 594",
+        "locality": "Phnom Penh City",
+        "postal_code": "12000",
+    },
+}
+
+
+def changed(mapping: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `mapping` with `changes`; None leaves a name out."""
+    return {name: value for name, value in (mapping | changes).items() if value is not None}
+
+
+class Page(HTMLParser):
+    """The parts of a page that a visitor can use."""
+
+    def __init__(self, response: Any) -> None:
+        super().__init__()
+        self.form: dict[str, str] | None = None
+        self.fields: dict[str, str] = {}
+        self.links: dict[str, str] = {}
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self._link: str | None = None
+        self.feed(response.content.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = {name: value or "" for name, value in attrs}
+        self.tags.append((tag, attributes))
+        if tag == "form":
+            self.form = attributes
+        elif tag == "input":
+            self.fields[attributes["name"]] = attributes.get("value", "")
+        elif tag == "a":
+            self._link = attributes["href"]
+
+    def handle_data(self, data: str) -> None:
+        if self._link is not None:
+            self.links[data.strip()] = self._link
+            self._link = None
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+class Visitor(Client):
+    """Fills in the forms it is shown, goes to PlasGate and comes back. CSRF is enforced."""
+
+    #: The URL at PlasGate that the last start sent this browser to.
+    authorize_url = ""
+
+    def __init__(self, **defaults: Any) -> None:
+        super().__init__(enforce_csrf_checks=True, **defaults)
+
+    def submit(self, page: Any, **typed: str) -> Any:
+        """Fill in the one form on `page` and send it."""
+        seen = Page(page)
+        assert seen.form is not None
+        action = self._path(seen.form.get("action", page.request["PATH_INFO"]))
+        response = self.post(action, seen.fields | typed)
+        if response.status_code == 302 and "/authenticate?" in response["Location"]:
+            self.authorize_url = response["Location"]
+        return response
+
+    def start(self, phone_number: str = TYPED, *, next: str = "", path: str = "/phone/") -> Any:
+        """Open the start page, as a link with `next` does, and send its form."""
+        page = self.get(path, {"next": next} if next else {})
+        typed = {"phone_number": phone_number} if "phone_number" in Page(page).fields else {}
+        return self.submit(page, **typed)
+
+    @property
+    def sent(self) -> dict[str, str]:
+        """The query that the browser took to PlasGate."""
+        return dict(parse_qsl(urlsplit(self.authorize_url).query, keep_blank_values=True))
+
+    def callback_url(self, **changes: Any) -> str:
+        """Return where PlasGate sends this browser, with `changes` to the query.
+
+        None leaves a parameter out, a list repeats it.
+        """
+        uri = urlsplit(self.sent["redirect_uri"])
+        ours = dict(parse_qsl(uri.query))
+        theirs = {
+            "code": CODE,
+            "private_key": self.sent["private_key"],
+            "redirect_uri": self.sent["redirect_uri"],
+            "session_state": SESSION_STATE,
+            "state": STATE,
+        }
+        query = urlencode(changed(ours | theirs, changes), doseq=True)
+        return f"{self._path(uri.path)}?{query}"
+
+    def come_back(self, **changes: Any) -> Any:
+        """Open the callback as PlasGate's redirect does; `changes` as for `callback_url`."""
+        return self.get(self.callback_url(**changes))
+
+    def verify(self, phone_number: str = TYPED, **kwargs: Any) -> Any:
+        """Start, and come back with a code."""
+        self.start(phone_number, **kwargs)
+        return self.come_back()
+
+    def other_tab(self) -> "Visitor":
+        """Return the same browser's other tab: it shares the cookies."""
+        tab = Visitor()
+        tab.cookies = self.cookies
+        tab.authorize_url = self.authorize_url
+        return tab
+
+    def _path(self, path: str) -> str:
+        """Return what the server in front of Django leaves of a path."""
+        return path.removeprefix(settings.FORCE_SCRIPT_NAME or "")
+
+
+def attempt() -> PhoneVerification:
+    """Return the newest row, as it is stored."""
+    return PhoneVerification.objects.latest("created_at")
+
+
+def outcome() -> tuple[str, str]:
+    """Return the newest row's status and reason."""
+    row = attempt()
+    return row.status, row.reason
