@@ -395,8 +395,11 @@ def test_what_is_no_json_object_that_we_could_keep_is_invalid(
 ) -> None:
     plasgate.says(body)
 
-    with pytest.raises(InvalidResponse):
+    with pytest.raises(InvalidResponse) as caught:
         exchange()
+    # It says what is wrong, and does not repeat the answer.
+    assert re.fullmatch(r"The answer is [\w ,:]+\.", str(caught.value))
+    assert "success" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
@@ -718,8 +721,8 @@ def breaks_inside(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], 
             held = (url, args, kwargs)
             try:
                 raise OSError(f"{held}")
-            except OSError:
-                raise error  # noqa: B904 - as a signal's handler does, in the middle of anything
+            except OSError as broken:
+                raise error from broken
 
         monkeypatch.setattr(urllib3.connection.HTTPConnection, "request", request)
 
