@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,8 @@ def demo(site: Path, port: int, **variables: str) -> Iterator[Demo]:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            # A job in the background, as CI may be, ignores Ctrl+C, and so would its children.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         ) as process,
     ):
         assert process.stdout is not None
@@ -132,6 +135,10 @@ def demo(site: Path, port: int, **variables: str) -> Iterator[Demo]:
             yield Demo(port, printed, log)
         finally:
             process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
     assert process.returncode == 0, log.read_text()
 
 
