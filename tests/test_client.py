@@ -20,7 +20,7 @@ import responses
 import urllib3
 from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import ExceptionReporter
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumber_field.phonenumber import PhoneNumber
 
@@ -615,6 +615,7 @@ members = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=200)
     | st.dictionaries(members, st.sampled_from([*VERIFIED.values(), "failed"]) | json_values)

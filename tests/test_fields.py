@@ -414,6 +414,8 @@ def test_rows_that_hold_nothing_are_found_without_a_key(settings: Any) -> None:
         {"claims__isnull": True},
         {"claims__isnull": False},
         {"claims__contains": "Omeng"},
+        {"claims__contains": {}},
+        {"claims__gt": {}},
         {"claims__startswith": "gAAAAA"},
         {"claims__gt": ""},
         {"claims__regex": "."},
