@@ -29,7 +29,17 @@ PAGES_AHEAD = 3
 # Further than anybody turns, and not so far that a database can't count the rows before it.
 LAST_PAGE = 1_000_000
 # What the query string may ask of; the other columns are masked, hidden, or the claims' own.
-LOOKUP_FIELDS = ("pk", "id", "user", "scopes", "status", "reason", "created_at", "completed_at")
+LOOKUP_FIELDS = (
+    "pk",
+    "id",
+    "user",
+    "scopes",
+    "status",
+    "reason",
+    "created_at",
+    "completed_at",
+    "mobile_id_changed",
+)
 
 
 class LookAheadPaginator(Paginator):  # type: ignore[type-arg]
@@ -56,7 +66,7 @@ class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Read-only. Numbers are masked, and claims hidden, without the permission ``view_claims``."""
 
     list_display = ("number", "login", "status", "reason", "scopes", "created_at", "took")
-    list_filter = ("status", "reason", "created_at")
+    list_filter = ("status", "reason", "mobile_id_changed", "created_at")
     list_per_page = 50
     list_select_related = ("user",)
     ordering = ("-created_at",)
@@ -76,6 +86,10 @@ class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fieldsets = (
         (None, {"fields": ("status", "reason", "advice", "error_description")}),
         (gettext_lazy("Who"), {"fields": ("number", "user")}),
+        (
+            gettext_lazy("SIM or device"),
+            {"fields": ("mobile_id_changed", "mobile_id_acknowledged_at")},
+        ),
         (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
         (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),
     )

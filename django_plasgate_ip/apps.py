@@ -15,9 +15,9 @@ class PlasGateIPConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and the receiver of ``user_logged_in``."""
-        from django_plasgate_ip import checks, receivers
+        from django_plasgate_ip import checks, receivers, site_checks
 
         django_checks.register(checks.check_settings)
-        django_checks.register(checks.check_site)
-        django_checks.register(checks.check_deployment, deploy=True)
+        django_checks.register(site_checks.check_site)
+        django_checks.register(site_checks.check_deployment, deploy=True)
         user_logged_in.connect(receivers.claim_session, dispatch_uid="django_plasgate_ip.claim")

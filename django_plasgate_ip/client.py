@@ -14,7 +14,7 @@ import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.views.decorators.debug import sensitive_variables
 from phonenumber_field.phonenumber import PhoneNumber
-from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from urllib3.exceptions import InvalidHeader, ProtocolError, ReadTimeoutError
 
 from django_plasgate_ip import phones, transport
 from django_plasgate_ip import scopes as scope_sets
@@ -29,6 +29,7 @@ from django_plasgate_ip.exceptions import (
     ProviderUnreachable,
     RateLimited,
 )
+from django_plasgate_ip.hidden import Hidden
 
 MAX_BODY = 64 * 1024
 # The documented answer nests two deep; a deeper one is no answer, and recursion is not free.
@@ -72,8 +73,8 @@ class PlasGateClient:
         secret_key: str | None = None,
         base_url: str | None = None,
     ) -> None:
-        self.private_key = private_key or _required("PLASGATE_IP_PRIVATE_KEY")
-        self._secret_key = secret_key or _required("PLASGATE_IP_SECRET_KEY")
+        self.private_key = Hidden(private_key or _required("PLASGATE_IP_PRIVATE_KEY"))
+        self._secret_key = Hidden(secret_key or _required("PLASGATE_IP_SECRET_KEY"))
         self.base_url = (base_url or conf.PLASGATE_IP_BASE_URL).rstrip("/") + "/"
 
     def __repr__(self) -> str:
@@ -102,7 +103,7 @@ class PlasGateClient:
             number = phones.digits(phones.parse(phone_number or ""))
             query |= dict.fromkeys(conf.PLASGATE_IP_PHONE_PARAMETERS, number)
         # quote: a space as %20, which every reader takes for one.
-        return f"{self.base_url}authenticate?{urlencode(query, quote_via=quote)}"
+        return Hidden(f"{self.base_url}authenticate?{urlencode(query, quote_via=quote)}")
 
     # SECURITY: a technical 500 page or an error mail would show the code and the frames' locals.
     @sensitive_variables()
@@ -172,6 +173,10 @@ def _read(response: requests.Response) -> bytes:
     """Return the body, at most `MAX_BODY` bytes of it. Raises `InvalidResponse`."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise InvalidResponse("The answer is compressed, which was not asked for.")
+    # RFC 9112, 6.3: without a length that is one, where the answer ends is anybody's guess.
+    lengths = response.headers.get("Content-Length", "0").split(",")
+    if not all(length.strip().isdecimal() for length in lengths):
+        raise InvalidResponse("The answer's length is no number.")
     body = bytearray()
     # read1 returns what one receive brought, so a slow body can't outlast the deadline in here.
     while chunk := response.raw.read1(MAX_BODY, decode_content=False):
@@ -184,7 +189,7 @@ def _read(response: requests.Response) -> bytes:
 def _parse(body: bytes) -> Any:
     """Return the JSON, which any column can hold. Raises `InvalidResponse`."""
     try:
-        data = json.loads(body)
+        data = json.loads(body, object_pairs_hook=_object)
         shallow = _depth_within(data, MAX_DEPTH)
         # Python reads more than JSON has: NaN, numbers that overflow to infinity, and lone
         # surrogates, which can't be encoded and would fail in the database or on a page.
@@ -194,6 +199,14 @@ def _parse(body: bytes) -> Any:
     if not shallow or b"\\u0000" in text:
         raise InvalidResponse("The answer is nested too deep, or has NUL characters.")
     return data
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # SECURITY: of a doubled name, one reader takes the first value and another the last.
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise ValueError
+    return members
 
 
 def _depth_within(value: Any, levels: int) -> bool:
@@ -249,7 +262,7 @@ def _id(data: dict[str, Any], name: str) -> str:
     value = _text(data, name)
     if len(value) > MAX_ID_LENGTH or not value.isprintable():
         raise InvalidResponse(f"The answer's {name} is no id.")
-    return value
+    return Hidden(value)
 
 
 def _number(data: dict[str, Any], name: str) -> str:
@@ -283,5 +296,7 @@ def _translated(error: Exception) -> ExchangeError:
 def _is_garbage(error: OSError) -> bool:
     """Whether something answered, but not in HTTP: urllib3 reports it as a broken connection."""
     wrapped = error.args[0] if error.args else None
+    if isinstance(wrapped, InvalidHeader):
+        return True
     causes = wrapped.args if isinstance(wrapped, ProtocolError) else ()
     return any(isinstance(c, HTTPException) and not isinstance(c, OSError) for c in causes)

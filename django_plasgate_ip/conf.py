@@ -108,6 +108,41 @@ class Settings:
         """Fernet keys for ``claims``; the first encrypts, all decrypt. None: see ``fields``."""
         return _setting("PLASGATE_IP_ENCRYPTION_KEYS", None)
 
+    @property
+    def PLASGATE_IP_MAX_STARTS_PER_NUMBER(self) -> int | None:
+        """Starts an hour for one number, whoever makes them; None: no limit."""
+        return _setting("PLASGATE_IP_MAX_STARTS_PER_NUMBER", 10)
+
+    @property
+    def PLASGATE_IP_MAX_STARTS_PER_USER(self) -> int | None:
+        """Starts an hour of one account; None: no limit."""
+        return _setting("PLASGATE_IP_MAX_STARTS_PER_USER", 20)
+
+    @property
+    def PLASGATE_IP_MAX_STARTS_PER_ADDRESS(self) -> int | None:
+        """Starts an hour from one network address (IPv6: one /64); None: no limit."""
+        return _setting("PLASGATE_IP_MAX_STARTS_PER_ADDRESS", None)
+
+    @property
+    def PLASGATE_IP_MAX_STARTS_PER_SITE(self) -> int | None:
+        """Starts an hour in all; None: no limit."""
+        return _setting("PLASGATE_IP_MAX_STARTS_PER_SITE", None)
+
+    @property
+    def PLASGATE_IP_TRUSTED_PROXIES(self) -> Sequence[str]:
+        """Addresses and networks of the proxies whose ``X-Forwarded-For`` is believed."""
+        return _setting("PLASGATE_IP_TRUSTED_PROXIES", ())
+
+    @property
+    def PLASGATE_IP_CLAIMS_RETENTION(self) -> timedelta | None:
+        """How long after the start claims are kept; None: for ever."""
+        return _setting("PLASGATE_IP_CLAIMS_RETENTION", None)
+
+    @property
+    def PLASGATE_IP_ATTEMPT_RETENTION(self) -> timedelta | None:
+        """How long after the start an attempt is kept; None: for ever."""
+        return _setting("PLASGATE_IP_ATTEMPT_RETENTION", None)
+
 
 def _setting(name: str, default: _T) -> _T:
     value: _T = getattr(settings, name, default)

@@ -4,6 +4,8 @@ Every error is ours and also the natural Django or builtin type, so a site may c
 of them carries a key, a code or a number: their text is safe to log.
 """
 
+from datetime import timedelta
+from math import ceil
 from typing import ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -23,6 +25,22 @@ class InvalidScopes(PlasGateError, ImproperlyConfigured):
 
 class InvalidCallback(PlasGateError, SuspiciousOperation):
     """A callback that belongs to no attempt of this browser; uncaught, Django answers 400."""
+
+
+class TooManyStarts(PlasGateError):
+    """One start too many in an hour; `retry_after` is when the next one is let through."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        self.retry_after = retry_after
+        super().__init__(retry_after)
+
+    def __str__(self) -> str:
+        return f"Too many starts; the next one is possible in {self.seconds} seconds."
+
+    @property
+    def seconds(self) -> int:
+        """The wait in whole seconds, at least one, as ``Retry-After`` wants it."""
+        return max(1, ceil(self.retry_after.total_seconds()))
 
 
 class ClaimsUnreadable(PlasGateError, ImproperlyConfigured):

@@ -1,12 +1,16 @@
-"""The encrypted column: JSON that rests as a Fernet token and is opened only when read.
+"""The columns that hide: numbers that are masked in a ``repr``, and the encrypted JSON.
 
-A model instance never holds the plain value. What sits in it, and so in a pickle, a ``repr`` or an
-error tracker's copy of a frame, is the token; reading the attribute decrypts it, each time. A wrong
-key therefore breaks that one read, not every page that loads the row.
+The JSON rests as a Fernet token and is opened only when read. A model instance never holds the
+plain value. What sits in it, and so in a pickle, a ``repr`` or an error tracker's copy of a frame,
+is the token; reading the attribute decrypts it, each time. A wrong key therefore breaks that one
+read, not every page that loads the row.
 """
 
 import base64
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -17,7 +21,9 @@ from django.db import models
 from django.db.models.lookups import Exact
 from django.db.models.query_utils import DeferredAttribute
 from django.utils.encoding import force_bytes
+from phonenumber_field import modelfields
 
+from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 
@@ -26,8 +32,48 @@ if TYPE_CHECKING:
 
     _TextField = models.TextField[Any, Any]
     _Exact = Exact[Any]
+    _PhoneNumberField = models.CharField[Any, Any]
 else:
     _TextField, _Exact = models.TextField, Exact
+    _PhoneNumberField = modelfields.PhoneNumberField
+
+
+class NumberAttribute(modelfields.PhoneNumberDescriptor):  # type: ignore[misc]
+    """The model's attribute: a `phones.Number`, whatever was assigned."""
+
+    def __set__(self, instance: models.Model, value: Any) -> None:
+        super().__set__(instance, self.field.to_python(value))
+
+
+class PhoneNumberField(_PhoneNumberField):
+    """The one of phonenumber_field, whose numbers show themselves in every ``repr``."""
+
+    descriptor_class = NumberAttribute
+    if TYPE_CHECKING:
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
+
+        def __init__(self, *args: Any, region: str | None = None, **kwargs: Any) -> None: ...
+
+    def to_python(self, value: Any) -> Any:
+        """Return a `phones.Number`, or an empty value as it is."""
+        return phones.hidden(super().to_python(value))
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return E.164, whatever ``PHONENUMBER_DB_FORMAT`` says: "NATIONAL" forgets the country."""
+        number = self.to_python(value)
+        if isinstance(number, phones.Number) and number.is_valid():
+            return phones.e164(number)
+        return super().get_prep_value(value)
+
+    def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
+        """Return the same for ``values()``."""
+        return self.to_python(value)
+
+    def deconstruct(self) -> Any:
+        """Be the plain field to migrations: the column is the same."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "phonenumber_field.modelfields.PhoneNumberField", args, kwargs
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +91,25 @@ class Sealed:
 
     def open(self) -> Any:
         """Return the value, its types as they were. Raises `ClaimsUnreadable`, never a token."""
+        return self._opened_by(cipher())
+
+    def again(self) -> "Sealed":
+        """Return the same value, sealed with the first key. Raises `ClaimsUnreadable`.
+
+        Opens also what was sealed while ``PLASGATE_IP_ENCRYPTION_KEYS`` was not set yet.
+        """
+        try:
+            return self.seal(self.open())
+        except ClaimsUnreadable:
+            return self.seal(self._opened_by(_whole(_derived(_secrets()))))
+
+    def _opened_by(self, keys: "MultiFernet") -> Any:
         from cryptography.fernet import InvalidToken
 
         if not self.token:
             return {}
         try:
-            plain = cipher().decrypt(self.token.encode())
+            plain = keys.decrypt(self.token.encode())
         except InvalidToken:
             raise ClaimsUnreadable(
                 "These claims were encrypted with a key that is not in "
@@ -63,12 +122,25 @@ class Sealed:
         return "<Sealed>"
 
 
+_kept_sealed: ContextVar[bool] = ContextVar("django_plasgate_ip_kept_sealed", default=False)
+
+
+@contextmanager
+def kept_sealed() -> Iterator[None]:
+    """Let Django copy attributes inside the block: they are read as they rest, with no key."""
+    token = _kept_sealed.set(True)
+    try:
+        yield
+    finally:
+        _kept_sealed.reset(token)
+
+
 class SealedAttribute(DeferredAttribute):
     """The model's attribute: seals what is assigned, opens what is read."""
 
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
-        return value.open() if isinstance(value, Sealed) else value
+        return value.open() if isinstance(value, Sealed) and not _kept_sealed.get() else value
 
     # A data descriptor (one with __set__) is asked before the instance's own dict.
     def __set__(self, instance: models.Model, value: Any) -> None:
@@ -81,7 +153,7 @@ class EncryptedJSONField(_TextField):
 
     Every JSON type survives: False, 0, None, nested dicts and lists. An empty dict rests as an
     empty text, so that rows without claims can be told without a key: ``filter(claims={})``.
-    Nothing else can be asked of the column.
+    Nothing else can be asked of the column, but for a `Sealed` that was read from it.
     """
 
     descriptor_class = SealedAttribute
@@ -118,14 +190,16 @@ class EncryptedJSONField(_TextField):
         """Allow ``filter(claims={})`` and refuse all else, which could never match a token."""
         if lookup_name != "exact":
             raise FieldError(f"{self.name} is encrypted: {lookup_name} can't search it.")
-        return IsEmpty
+        return SealedExact
 
 
-class IsEmpty(_Exact):
-    """``filter(claims={})``: the rows that hold nothing."""
+class SealedExact(_Exact):
+    """``filter(claims={})``: the rows that hold nothing; with a `Sealed`, the one it is from."""
 
     def get_prep_lookup(self) -> str:
-        """Refuse, with FieldError, any value but ``{}``: two tokens of one value differ."""
+        """Refuse, with FieldError, any plain value but ``{}``: two tokens of one value differ."""
+        if isinstance(self.rhs, Sealed):
+            return self.rhs.token
         if self.rhs != {}:
             raise FieldError("An encrypted column can only be compared with {}.")
         return ""
@@ -136,21 +210,26 @@ def cipher() -> "MultiFernet":
 
     Raises ImproperlyConfigured for an empty list, or a key that is no Fernet key.
     """
-    configured = _configured()
-    if configured is None:
+    return _whole(_configured())
+
+
+def _whole(keys: "MultiFernet | None") -> "MultiFernet":
+    if keys is None:
         # SECURITY: raised out here, where no frame holds the keys that are well formed.
         raise ImproperlyConfigured(
             "PLASGATE_IP_ENCRYPTION_KEYS needs at least one key, each made by "
             "cryptography.fernet.Fernet.generate_key()."
         )
-    return configured
+    return keys
 
 
 def _configured() -> "MultiFernet | None":
     keys = conf.PLASGATE_IP_ENCRYPTION_KEYS
-    if keys is None:
-        return _derived((settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
-    return _multi(tuple(keys))
+    return _derived(_secrets()) if keys is None else _multi(tuple(keys))
+
+
+def _secrets() -> tuple[str | bytes, ...]:
+    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
 
 
 @lru_cache(maxsize=4)

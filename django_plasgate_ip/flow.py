@@ -6,29 +6,26 @@ id in the session; any worker on any machine can take the next step.
 
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
-from django.conf import settings
 from django.db import router, transaction
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone, translation
-from django.utils.crypto import constant_time_compare
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from django_plasgate_ip import phones, signals, verdict
+from django_plasgate_ip import limits, links, phones, signals, sims, verdict
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.client import PlasGateClient, clean_text
+from django_plasgate_ip.callback import refusal
+from django_plasgate_ip.client import PlasGateClient
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback
-from django_plasgate_ip.fields import cipher
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback, TooManyStarts
+from django_plasgate_ip.fields import Sealed, cipher
+from django_plasgate_ip.models import PhoneVerification, rows
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verdict import Verdict
 
@@ -36,7 +33,8 @@ logger = logging.getLogger("django_plasgate_ip")
 
 #: The session's one entry: a random id that this session's rows carry as ``browser``.
 SESSION_KEY = "plasgate_ip"
-MAX_URL_LENGTH = 2000
+# Of a session's attempts; those before them were ended by these.
+MOST_EARLIER = 100
 
 
 @dataclass(frozen=True)
@@ -48,8 +46,6 @@ class Attempt:
     authorize_url: str = field(repr=False)
 
 
-# SECURITY: an error report shows the frames' locals: the number, and the URL that holds it.
-@sensitive_variables()
 def begin(
     request: HttpRequest,
     phone_number: Any = None,
@@ -61,28 +57,36 @@ def begin(
     `phone_number`: in any form that `phones.parse` reads; required, and used at all, only where
     the scopes need one. `scopes`: by default ``PLASGATE_IP_SCOPES``. `next_url`: where the visitor
     goes once verified; dropped unless it is on this site. A live attempt of this session ends.
-    Raises `InvalidPhoneNumber`, `InvalidScopes`, and ImproperlyConfigured for missing keys; then
-    nothing is stored.
+    Raises `InvalidPhoneNumber`, `InvalidScopes`, `TooManyStarts`, and ImproperlyConfigured for
+    missing keys; then nothing is stored. Limits are exact where no transaction is open.
     """
     wanted = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
-    number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else None
+    # SECURITY: an error tracker keeps the frames' locals; from here on none of them shows a number,
+    # and the decorator that hides them from Django's own reports would hold the argument itself.
+    phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else ""
     nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
+    earlier = list(rows().for_browser(_browser(request)).defer("claims")[:MOST_EARLIER])
     verification = PhoneVerification(
         user=request.user if request.user.is_authenticated else None,
-        phone_number=number or "",
+        phone_number=phone_number,
         scopes=" ".join(wanted),
-        browser=_browser(request) or secrets.token_urlsafe(16),
-        redirect_uri=_redirect_uri(request, nonce),
+        browser=_browser(request) or _new_browser(request),
+        created_at=_later_than(earlier),
+        redirect_uri=links.redirect_uri(request, nonce),
         nonce=nonce,
-        next_url=next_url if is_safe_url(request, next_url) else "",
+        next_url=links.safe_next(request, next_url),
         language=translation.get_language() or "",
+        address=limits.address_of(request),
     )
-    url = _client().authorize_url(verification.redirect_uri, wanted, number)
-    with transaction.atomic(using=router.db_for_write(PhoneVerification)):
-        _end_live(request, verification.browser)
-        verification.save(force_insert=True)
+    url = _client().authorize_url(verification.redirect_uri, wanted, phone_number)
+    _admit(verification)
     if _browser(request) != verification.browser:
         request.session[SESSION_KEY] = verification.browser
+    # Those that were there before, and not all but this one: of two starts at once, each would end
+    # the other. Both live then, and the newer one is what a callback is for.
+    for superseded in earlier:
+        if superseded.is_live:
+            _end_live(superseded, _superseded, request)
     return Attempt(verification, url)
 
 
@@ -95,20 +99,23 @@ def complete(request: HttpRequest) -> PhoneVerification:
     `InvalidCallback` where this browser has no attempt. Calls the provider, so it raises
     RuntimeError inside a transaction: decorate your view with ``non_atomic_requests``.
     """
-    verification = _rows().for_browser(_browser(request)).first()
+    verification = rows().for_browser(_browser(request)).first()
     if verification is None:
         raise InvalidCallback("There is no attempt of this browser's.")
     if verification.status != Status.PENDING:
         return verification
     client = _client()
-    end = _refusal(request, verification)
+    end = refusal(request, verification)
     if end is None:
         if not _committed(verification, status=Status.EXCHANGING, exchanging_at=timezone.now()):
             return _stored(verification)
         end = _exchange(client, request, verification)
-    if not _committed(verification, **_values(end)):
+    values = _values(end)
+    number = values.get("phone_number", verification.phone_number)
+    previous = sims.changed_from(verification.user_id, number, end.mobile_id)
+    if not _committed(verification, **values, mobile_id_changed=previous is not None):
         return _stored(verification)
-    _announce(verification, request)
+    _announce(verification, request, previous)
     return verification
 
 
@@ -117,13 +124,21 @@ def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
 
     One that can't go on any more is ended first.
     """
-    verification = _rows().filter(pk=pk).first()
+    verification = rows().filter(pk=pk).first()
     if verification is None or not _is_own(request, verification):
         return None
-    stale = verification.stale_reason
-    if stale is None or _end(verification, Verdict(stale), request):
+    if verification.stale_reason is None or end_if_stale(verification, request):
         return verification
-    return _rows().filter(pk=pk).first()
+    return rows().filter(pk=pk).first()
+
+
+def end_if_stale(verification: PhoneVerification, request: HttpRequest | None = None) -> bool:
+    """End an attempt that can't go on; return whether this call did.
+
+    As ``expired`` if it came back too late, as ``interrupted`` if its exchange was cut off.
+    """
+    stale = verification.stale_reason
+    return stale is not None and _end(verification, Verdict(stale), request)
 
 
 def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
@@ -132,9 +147,14 @@ def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
     `max_age`: completed no longer ago than this.
     """
     if request.user.is_authenticated:
-        return _rows().is_verified(request.user, max_age=max_age)
-    session = _rows().for_browser(_browser(request))
+        return rows().is_verified(request.user, max_age=max_age)
+    session = rows().for_browser(_browser(request))
     return session.filter(user=None).proves(max_age=max_age)
+
+
+def has_changed(request: HttpRequest) -> bool:
+    """Whether this request's user came with another SIM or device, and nobody has approved it."""
+    return rows().for_user(request.user).with_unacknowledged_change().exists()
 
 
 def claim_session(request: HttpRequest, user: Any) -> None:
@@ -143,28 +163,12 @@ def claim_session(request: HttpRequest, user: Any) -> None:
     Finished attempts become the user's. A live one ends as ``user_changed``: whoever brings its
     code back is not who started it.
     """
-    anonymous = _rows().for_browser(_browser(request)).filter(user=None)
+    anonymous = rows().for_browser(_browser(request)).filter(user=None)
     for verification in anonymous.live():
-        _end(verification, Verdict(Reason.USER_CHANGED), request)
+        _end_live(verification, lambda live: Reason.USER_CHANGED, request)
+    for verification in anonymous.verified().exclude(mobile_id="").order_by("completed_at"):
+        sims.claim(verification, user)
     anonymous.ended().exclude(reason=Reason.USER_CHANGED).update(user=user)
-
-
-def is_safe_url(request: HttpRequest, url: str) -> bool:
-    """Whether `url` stays on this site, so that it may be redirected to."""
-    # SECURITY: Django's function looks at the first character only; a NUL or a line break further
-    # on breaks a database or a header.
-    return (
-        len(url) <= MAX_URL_LENGTH
-        and url.isprintable()
-        and url_has_allowed_host_and_scheme(
-            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-        )
-    )
-
-
-def _rows() -> PhoneVerificationQuerySet:
-    """Return all rows, from the database that is written: a replica may lag behind it."""
-    return PhoneVerification.objects.using(router.db_for_write(PhoneVerification))
 
 
 def _client() -> PlasGateClient:
@@ -181,56 +185,44 @@ def _browser(request: HttpRequest) -> str:
     return str(session.get(SESSION_KEY, ""))
 
 
-def _redirect_uri(request: HttpRequest, nonce: str) -> str:
-    """Return the one callback URL, the same in every language: it may have to be registered."""
-    with translation.override(settings.LANGUAGE_CODE):
-        path = reverse("plasgate_ip:callback")
-    public = conf.PLASGATE_IP_PUBLIC_URL
-    url = public + path if public else request.build_absolute_uri(path)
-    return f"{url}?{urlencode({'nonce': nonce})}" if nonce else url
+def _new_browser(request: HttpRequest) -> str:
+    """Return an id for this session: the same one for its two first starts at once."""
+    key = request.session.session_key
+    if not key:
+        return secrets.token_urlsafe(16)
+    return salted_hmac("django_plasgate_ip.browser", key, algorithm="sha256").hexdigest()[:32]
 
 
-def _end_live(request: HttpRequest, browser: str) -> None:
-    """End what this session left unfinished: its code, if it still comes, counts no more."""
-    for verification in _rows().for_browser(browser).live():
-        cut_off = verification.status == Status.EXCHANGING
-        reason = Reason.INTERRUPTED if cut_off else Reason.SUPERSEDED
-        _end(verification, Verdict(reason), request)
+def _admit(verification: PhoneVerification) -> None:
+    """Store the row, unless a limit is reached. Raises `TooManyStarts`."""
+    verification.save(force_insert=True)
+    try:
+        limits.check(verification)
+    except TooManyStarts:
+        rows().filter(pk=verification.pk).delete()
+        raise
 
 
-def _refusal(request: HttpRequest, verification: PhoneVerification) -> Verdict | None:
-    """Return how the attempt ends without a call to the provider, or None."""
-    if stale := verification.stale_reason:
-        return Verdict(stale)
-    # SECURITY: somebody else signed in meanwhile: the number is not theirs.
-    if verification.user_id != request.user.pk:
-        return Verdict(Reason.USER_CHANGED)
-    if not _is_trusted(request, verification):
-        return Verdict(Reason.INVALID_CALLBACK)
-    denial = clean_text(request.GET.get("error_description")) or clean_text(
-        request.GET.get("error")
-    )
-    if denial:
-        return Verdict(Reason.PROVIDER_DENIED, denial)
-    if not (request.GET.get("code") and request.GET.get("state")):
-        return Verdict(Reason.INVALID_CALLBACK)
-    return None
+def _later_than(earlier: list[PhoneVerification]) -> datetime:
+    """Return now, or a moment after this session's newest attempt where another clock is ahead."""
+    now = timezone.now()
+    return max(now, earlier[0].created_at + timedelta(microseconds=1)) if earlier else now
 
 
-def _is_trusted(request: HttpRequest, verification: PhoneVerification) -> bool:
-    """Whether what the provider sends back of ours is ours, and said once."""
-    # SECURITY: of a doubled parameter, one reader takes the first and another the last.
-    if any(len(values) > 1 for _name, values in request.GET.lists()):
-        return False
-    if verification.nonce and not constant_time_compare(
-        request.GET.get("nonce", ""), verification.nonce
-    ):
-        return False
-    ours = {
-        "private_key": conf.PLASGATE_IP_PRIVATE_KEY,
-        "redirect_uri": verification.redirect_uri,
-    }
-    return all(request.GET.get(name, value) == value for name, value in ours.items())
+def _superseded(live: PhoneVerification) -> Reason:
+    return Reason.INTERRUPTED if live.status == Status.EXCHANGING else Reason.SUPERSEDED
+
+
+def _end_live(
+    verification: PhoneVerification,
+    why: Callable[[PhoneVerification], Reason],
+    request: HttpRequest,
+) -> None:
+    """End an attempt in whichever state it is: its code, if it still comes, counts no more."""
+    live: PhoneVerification | None = verification
+    # A callback may take the code between the look and the UPDATE; the status only moves forward.
+    while live is not None and not _end(live, Verdict(why(live)), request):
+        live = rows().live().filter(pk=verification.pk).first()
 
 
 def _exchange(
@@ -255,7 +247,8 @@ def _values(end: Verdict) -> dict[str, Any]:
         "error_description": end.error_description,
         "sub": end.sub,
         "mobile_id": end.mobile_id,
-        "claims": end.claims,
+        # Sealed here: an error tracker keeps what lies in the frames of a failing database.
+        "claims": Sealed.seal(end.claims),
         "completed_at": timezone.now(),
     }
     if end.phone_number:
@@ -281,15 +274,21 @@ def _end(verification: PhoneVerification, end: Verdict, request: HttpRequest | N
     return True
 
 
-def _announce(verification: PhoneVerification, request: HttpRequest | None) -> None:
+def _announce(
+    verification: PhoneVerification,
+    request: HttpRequest | None,
+    previous: PhoneVerification | None = None,
+) -> None:
     verified = verification.status == Status.VERIFIED
     signal = signals.phone_verified if verified else signals.phone_verification_failed
     signal.send_robust(PhoneVerification, verification=verification, request=request)
+    if previous is not None:
+        sims.announce(verification, previous, request)
 
 
 def _stored(verification: PhoneVerification) -> PhoneVerification:
     """Return what somebody else made of the row. Raises `InvalidCallback` if it was deleted."""
-    stored = _rows().filter(pk=verification.pk).first()
+    stored = rows().filter(pk=verification.pk).first()
     if stored is None:
         raise InvalidCallback("The attempt has been deleted.")
     return stored

@@ -11,7 +11,16 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 
 
-class PhoneNumberField(forms.CharField):
+class _Echoed(forms.Field):
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return what the form shows again.
+
+        A multipart body names its own charset, by which a text may come to hold what no page can.
+        """
+        return data.encode(errors="replace").decode() if isinstance(data, str) else data
+
+
+class PhoneNumberField(_Echoed, forms.CharField):
     """A typed number; cleans to what `phones.parse` returns."""
 
     # tel: the phone's number pad, and the browser offers the visitor's own number.
@@ -39,7 +48,7 @@ class StartForm(forms.Form):
 
     phone_number = PhoneNumberField(label=_("Phone number"))
     # A plain Field takes any text: what is wrong with a link's next is not the visitor's to mend.
-    next = forms.Field(required=False, widget=forms.HiddenInput)
+    next = _Echoed(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

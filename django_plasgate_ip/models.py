@@ -5,16 +5,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from phonenumber_field.modelfields import PhoneNumberField
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
-from django_plasgate_ip.fields import EncryptedJSONField
+from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField, kept_sealed
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -39,13 +38,27 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         """The attempts that have ended, however."""
         return self.exclude(status__in=LIVE)
 
+    def with_unacknowledged_change(self) -> "PhoneVerificationQuerySet":
+        """The attempts that came with another SIM or device, which nobody has approved yet."""
+        return self.filter(mobile_id_changed=True, mobile_id_acknowledged_at=None)
+
+    def acknowledge_changes(self) -> int:
+        """Approve the changes of SIM or device among these; return how many there were.
+
+        For a site that has asked the user again, by a password or a member of its staff.
+        """
+        return self.with_unacknowledged_change().update(mobile_id_acknowledged_at=timezone.now())
+
     def for_user(self, user: Any) -> "PhoneVerificationQuerySet":
         """The attempts of `user`; none for an anonymous one."""
         return self.none() if user.pk is None else self.filter(user_id=user.pk)
 
     def for_browser(self, browser: str) -> "PhoneVerificationQuerySet":
         """The attempts of one session, newest first; none for an empty key."""
-        return self.filter(browser=browser).order_by("-created_at") if browser else self.none()
+        if not browser:
+            return self.none()
+        # The key settles ties, or two starts at once might each take the other for the newer.
+        return self.filter(browser=browser).order_by("-created_at", "-pk")
 
     def latest_for(self, user: Any) -> "PhoneVerification | None":
         """The newest attempt of `user` in this queryset, whatever became of it, or None.
@@ -109,7 +122,11 @@ class PhoneVerification(models.Model):
     # trusting it would enrol a phone that nobody confirmed.
     sub = models.CharField(_("sub"), max_length=255, blank=True)
     mobile_id = models.CharField(_("mobile ID"), max_length=255, blank=True)
-    claims = EncryptedJSONField(_("claims"), default=dict, blank=True)
+    claims = EncryptedJSONField(_("claims"), default=dict, blank=True, editable=False)
+    mobile_id_changed = models.BooleanField(_("SIM or device changed"), default=False)
+    mobile_id_acknowledged_at = models.DateTimeField(
+        _("change acknowledged at"), null=True, blank=True
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
 
@@ -119,6 +136,8 @@ class PhoneVerification(models.Model):
     nonce = models.CharField(max_length=64, blank=True, editable=False)
     next_url = models.TextField(blank=True, editable=False)
     language = models.CharField(max_length=16, blank=True, editable=False)
+    # A keyed hash, and only where starts per address are limited (see `limits`).
+    address = models.CharField(max_length=32, blank=True, editable=False)
     exchanging_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[models.Manager["PhoneVerification"]] = models.Manager.from_queryset(
@@ -134,6 +153,8 @@ class PhoneVerification(models.Model):
             models.Index(fields=["user", "created_at"], name="plasgate_ip_user"),
             models.Index(fields=["phone_number", "created_at"], name="plasgate_ip_number"),
             models.Index(fields=["browser", "created_at"], name="plasgate_ip_browser"),
+            models.Index(fields=["address", "created_at"], name="plasgate_ip_address"),
+            models.Index(fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"),
             models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
             models.Index(fields=["created_at"], name="plasgate_ip_created"),
             models.Index(fields=["sub"], name="plasgate_ip_sub"),
@@ -161,6 +182,11 @@ class PhoneVerification(models.Model):
 
     def __repr__(self) -> str:
         return f"<PhoneVerification {self.pk} {self.status} {self.reason}".rstrip() + ">"
+
+    def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
+        """Reload as any model; claims stay sealed, so a wrong key is no obstacle."""
+        with kept_sealed():
+            super().refresh_from_db(*args, **kwargs)
 
     @property
     def masked_number(self) -> str:
@@ -211,13 +237,14 @@ class PhoneVerification(models.Model):
         One conditional UPDATE: of any number of processes that try, one wins. On success this
         instance has the values, otherwise it is as it was.
         """
-        if isinstance(values.get("claims"), dict):
-            # Sealed once, for the row and the instance alike.
-            field: Any = self._meta.get_field("claims")
-            values["claims"] = field.to_python(field.get_prep_value(values["claims"]))
         same = type(self).objects.using(self._state.db).filter(pk=self.pk, status=self.status)
         if not same.update(**values):
             return False
         for name, value in values.items():
             setattr(self, name, value)
         return True
+
+
+def rows() -> PhoneVerificationQuerySet:
+    """Return all rows, from the database that is written: a replica may lag behind it."""
+    return PhoneVerification.objects.using(router.db_for_write(PhoneVerification))

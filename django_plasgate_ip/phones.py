@@ -1,7 +1,7 @@
 """The one place that turns typed text into a number, its digits, and its mask.
 
-Inside the app a number is a ``PhoneNumber`` (E.164, ``+855…``); on the wire it is digits without
-the plus sign (``855…``); everywhere that people or logs see it, it is masked.
+Inside the app a number is a `Number` (E.164, ``+855…``); on the wire it is digits without the plus
+sign (``855…``); everywhere that people or logs see it, it is masked.
 """
 
 import unicodedata
@@ -13,13 +13,21 @@ from phonenumbers import NumberParseException
 
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.hidden import Hidden
 
 # More than any number with its separators has; longer text is not worth parsing.
 MAX_LENGTH = 40
 _SEPARATORS = frozenset("-./() ")
 
 
-def parse(text: str | PhoneNumber, region: str | None = None) -> PhoneNumber:
+class Number(PhoneNumber):  # type: ignore[misc]
+    """A number that is masked in its ``repr``."""
+
+    def __repr__(self) -> str:
+        return f"<Number {mask(self) if self.is_valid() else '***'}>"
+
+
+def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     """Return the number that a person typed.
 
     `text` may be national (``077 696 118``) or international (``+855 77 696 118``,
@@ -37,7 +45,7 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> PhoneNumber:
     raise InvalidPhoneNumber("This is not a phone number that can be verified.")
 
 
-def from_wire(text: str) -> PhoneNumber:
+def from_wire(text: str) -> Number:
     """Return the number that PlasGate wrote: digits with the country code, the plus sign optional.
 
     A national number (``077…``) is read by `parse`. Raises `InvalidPhoneNumber`.
@@ -48,12 +56,21 @@ def from_wire(text: str) -> PhoneNumber:
 
 def digits(number: PhoneNumber) -> str:
     """Return the number as the wire wants it: ``85577696118``."""
-    return e164(number).removeprefix("+")
+    return Hidden(e164(number).removeprefix("+"))
 
 
 def e164(number: PhoneNumber) -> str:
     """Return ``+85577696118``, whatever ``PHONENUMBER_DEFAULT_FORMAT`` says."""
-    return str(number.as_e164)
+    return Hidden(number.as_e164)
+
+
+def hidden(number: Any) -> Any:
+    """Return a `PhoneNumber` as a `Number`, and anything else (no number) as it is."""
+    if not isinstance(number, PhoneNumber) or isinstance(number, Number):
+        return number
+    masked = Number()
+    masked.merge_from(number)
+    return masked
 
 
 def mask(number: Any) -> str:
@@ -107,9 +124,9 @@ def _readings(plain: str) -> Iterator[str]:
         yield "+" + plain[2:]
 
 
-def _valid(text: str, region: str | None) -> PhoneNumber | None:
+def _valid(text: str, region: str | None) -> Number | None:
     try:
-        number = PhoneNumber.from_string(text, region=region)
+        number = Number.from_string(text, region=region)
     except NumberParseException:
         return None
     return number if number.is_valid() else None

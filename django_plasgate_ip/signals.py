@@ -1,6 +1,6 @@
-"""The two signals. Exactly one of them is sent, once, for every attempt that ends.
+"""The signals. Exactly one of the first two is sent, once, for every attempt that ends.
 
-Both are sent after the row is committed, with ``send_robust``: a receiver that raises is logged by
+All are sent after the row is committed, with ``send_robust``: a receiver that raises is logged by
 Django and changes nothing. Receivers get
 
 ``sender``
@@ -18,3 +18,8 @@ phone_verified = Signal()
 
 #: ``verification.status`` is ``failed`` or ``error``; ``verification.reason`` says why.
 phone_verification_failed = Signal()
+
+#: A user's number was verified with another ``mobile_id`` than the last time: the SIM or the device
+#: changed, or the number is somebody else's now. Sent after ``phone_verified`` (with ``request``
+#: None where a login claimed the attempt), with ``previous``: the verified row it differs from.
+mobile_id_changed = Signal()

@@ -84,7 +84,8 @@ class _Sessions:
 _sessions = _Sessions()
 # A forked child must not write into its parent's connections, nor find the lock taken by a thread
 # that was not forked along.
-os.register_at_fork(after_in_child=_sessions.forget)
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
+    os.register_at_fork(after_in_child=_sessions.forget)
 
 
 class _Session(requests.Session):

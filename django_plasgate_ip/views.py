@@ -1,6 +1,10 @@
 """The web: read the request, call `flow`, choose a response."""
 
+import json
+import logging
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import product
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -15,20 +19,22 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.shortcuts import redirect, render, resolve_url
-from django.template.loader import select_template
-from django.urls import get_script_prefix, reverse
+from django.shortcuts import render, resolve_url
+from django.template import TemplateDoesNotExist, engines
+from django.template.backends.django import DjangoTemplates
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from django_plasgate_ip import flow
+from django_plasgate_ip import flow, links
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.exceptions import InvalidCallback
+from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts
 from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
@@ -36,11 +42,17 @@ from django_plasgate_ip.reasons import Status
 # Seconds until the page of an attempt that is being exchanged looks again.
 REFRESH_SECONDS = 3
 
+logger = logging.getLogger("django_plasgate_ip")
+
 View = Callable[..., HttpResponse]
 
 
 def _outside_transactions(view: View) -> View:
-    """Exempt from ``ATOMIC_REQUESTS`` on every database: the provider is called in here."""
+    """Exempt from ``ATOMIC_REQUESTS`` on every database.
+
+    The provider is called in `callback`; and what `start` stores must be seen by the next start at
+    once, or a limit is no limit.
+    """
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
@@ -48,21 +60,29 @@ def _outside_transactions(view: View) -> View:
 
 @login_not_required
 @never_cache
+@_outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
     """GET shows the form, POST starts an attempt and sends the browser to PlasGate."""
+    if request.method != "POST":
+        # SECURITY: a Content-Type has Django read the query in any charset, utf-7 and lone
+        # surrogates included; our URLs are UTF-8.
+        request.encoding = "utf-8"
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return _vary(_login_needed(request))
     if request.method != "POST":
         return _start_page(request, StartForm(initial={"next": request.GET.get("next", "")}))
-    form = StartForm(request.POST)
+    form = StartForm(_posted(request))
     if not form.is_valid():
         return _vary(_bad_form(request, form))
     data = form.cleaned_data
-    attempt = flow.begin(request, data.get("phone_number"), next_url=data["next"])
+    try:
+        attempt = flow.begin(request, data.get("phone_number"), next_url=data["next"])
+    except TooManyStarts as error:
+        return _vary(_slow_down(request, error))
     return _vary(_sent_off(request, attempt))
 
 
@@ -126,14 +146,36 @@ _DETAIL_TEMPLATES = {
 def _page(
     request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    # The site's own base.html, or a bare one where it has none.
-    base = select_template(["base.html", "django_plasgate_ip/bare.html"])
-    context = {"plasgate_ip_base": base, **context}
+    context = {"plasgate_ip_base": _base_template(), **context}
     return render(request, f"django_plasgate_ip/{name}.html", context, status=status)
+
+
+def _base_template() -> Any:
+    """Return the site's own base.html, or a bare one where it has none.
+
+    Asks Django's own engines only: their ``extends`` can't extend another's template.
+    """
+    ours = [engine for engine in engines.all() if isinstance(engine, DjangoTemplates)]
+    for name, engine in product(["base.html", "django_plasgate_ip/bare.html"], ours):
+        with suppress(TemplateDoesNotExist):
+            return engine.get_template(name)
+    raise TemplateDoesNotExist("django_plasgate_ip/bare.html")
 
 
 def _start_page(request: HttpRequest, form: StartForm, status: int = 200) -> HttpResponse:
     return _page(request, "start", {"form": form}, status)
+
+
+def _posted(request: HttpRequest) -> Any:
+    """Return the fields of the form, or of the JSON object that a script's client sends."""
+    if request.content_type != "application/json":
+        return request.POST
+    try:
+        data = json.loads(request.body)
+    except (ValueError, RecursionError):
+        data = None
+    fields = data.items() if isinstance(data, dict) else ()
+    return {name: value for name, value in fields if isinstance(value, str)}
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:
@@ -141,13 +183,39 @@ def _login_needed(request: HttpRequest) -> HttpResponse:
         error = {"message": _("Sign in first."), "code": "login_required"}
         return JsonResponse({"errors": {"__all__": [error]}}, status=401)
     # A form that outlived its session brings its next along; a GET has it in its address.
-    return redirect_to_login(_start_url(request.POST.get("next") or request.GET.get("next", "")))
+    data = request.POST if request.method == "POST" else request.GET
+    return redirect_to_login(_start_url(links.safe_next(request, data.get("next", ""))))
 
 
 def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
     if _wants_json(request):
         return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
     return _start_page(request, form, status=400)
+
+
+def _slow_down(request: HttpRequest, error: TooManyStarts) -> HttpResponse:
+    minutes = max(1, round(error.seconds / 60))
+    message = ngettext(
+        "Too many attempts. Please try again in %(minutes)d minute.",
+        "Too many attempts. Please try again in %(minutes)d minutes.",
+        minutes,
+    ) % {"minutes": minutes}
+    response: HttpResponse
+    if _wants_json(request):
+        errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
+        response = JsonResponse({"errors": errors}, status=429)
+    else:
+        context = {"message": message, "fallback_url": _fallback_url()}
+        response = _page(request, "too_many", context, status=429)
+    response["Retry-After"] = str(error.seconds)
+    return response
+
+
+class _ToPlasGate(HttpResponseRedirect):
+    """A redirect that does not show its URL, with the number in it, in an error tracker."""
+
+    def __repr__(self) -> str:
+        return "<HttpResponseRedirect to PlasGate>"
 
 
 def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
@@ -162,7 +230,7 @@ def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
         response = _page(request, "continue", {"authorize_url": attempt.authorize_url})
         response["Refresh"] = f"0; url={attempt.authorize_url}"
         return response
-    return redirect(attempt.authorize_url)
+    return _ToPlasGate(attempt.authorize_url)
 
 
 def _after(request: HttpRequest, verification: PhoneVerification) -> str:
@@ -177,8 +245,7 @@ def _after(request: HttpRequest, verification: PhoneVerification) -> str:
 
 def _next_url(request: HttpRequest, verification: PhoneVerification) -> str:
     # SECURITY: checked at the start, and again here: allowed hosts change, rows can be edited.
-    url = verification.next_url
-    return url if flow.is_safe_url(request, url) else ""
+    return links.safe_next(request, verification.next_url)
 
 
 def _start_url(next_url: str) -> str:
@@ -188,7 +255,12 @@ def _start_url(next_url: str) -> str:
 
 def _fallback_url() -> str:
     url = conf.PLASGATE_IP_FALLBACK_URL
-    return resolve_url(url) if url else ""
+    try:
+        return resolve_url(url) if url else ""
+    except NoReverseMatch:
+        # A check says so, too; the visitor who is stuck already must not meet a 500.
+        logger.error("PLASGATE_IP_FALLBACK_URL names no page: %s", url)
+        return ""
 
 
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:

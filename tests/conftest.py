@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
+from tests import figures
 from tests.visitor import VERIFIED, Visitor, changed
 
 EXCHANGE_URL = "https://cloudapi.plasgate.com/ip/ip-auth"
@@ -129,3 +130,11 @@ def receivers() -> Iterator[Receivers]:
     yield listening
     signals.phone_verified.disconnect(listening.verified)
     signals.phone_verification_failed.disconnect(listening.failed)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests recorded."""
+    if lines := figures.lines():
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -2,6 +2,7 @@
 
 import math
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 from django.template.backends.dummy import TemplateStrings
 
-from django_plasgate_ip import checks
+from django_plasgate_ip import checks, site_checks
 from django_plasgate_ip.conf import Settings
 
 OWN = "tests.test_checks"
@@ -21,6 +22,7 @@ REQUEST = "django.template.context_processors.request"
 BACKENDS = "django.contrib.sessions.backends"
 CACHES = "django.core.cache.backends"
 KEY = "an-example-of-a-Fernet-key-as-they-are-made="
+HOUR = timedelta(hours=1)
 NAMES = [name for name in vars(Settings) if name.startswith("PLASGATE_IP_")]
 
 
@@ -122,6 +124,16 @@ def test_good_settings_of_a_live_site_are_not_worth_a_word(settings: Any) -> Non
         ("PLASGATE_IP_CONNECT_TIMEOUT", 30),
         ("PLASGATE_IP_ENCRYPTION_KEYS", None),
         ("PLASGATE_IP_ENCRYPTION_KEYS", (KEY.encode(), KEY)),
+        ("PLASGATE_IP_MAX_STARTS_PER_NUMBER", 1),
+        ("PLASGATE_IP_MAX_STARTS_PER_USER", None),
+        ("PLASGATE_IP_MAX_STARTS_PER_ADDRESS", 1000),
+        ("PLASGATE_IP_MAX_STARTS_PER_SITE", 10**9),
+        ("PLASGATE_IP_TRUSTED_PROXIES", []),
+        ("PLASGATE_IP_TRUSTED_PROXIES", ("10.0.0.1", "10.0.0.0/8", "10.1.2.3/8", "unix:")),
+        ("PLASGATE_IP_TRUSTED_PROXIES", {"::1", "2001:db8::/32"}),
+        ("PLASGATE_IP_CLAIMS_RETENTION", None),
+        ("PLASGATE_IP_CLAIMS_RETENTION", timedelta(hours=1)),
+        ("PLASGATE_IP_ATTEMPT_RETENTION", timedelta(days=3650)),
         ("SESSION_COOKIE_SAMESITE", "Lax"),
         ("SESSION_COOKIE_SAMESITE", "None"),
         ("SESSION_COOKIE_SAMESITE", None),
@@ -231,6 +243,43 @@ WRONG: dict[str, dict[str, list[Any]]] = {
             [["key"]],
         ]
     },
+    "E015": {
+        f"PLASGATE_IP_MAX_STARTS_PER_{scope}": [0, -1, True, False, 1.0, "10", "", [10], HOUR]
+        for scope in ("NUMBER", "USER", "ADDRESS", "SITE")
+    },
+    "E016": {
+        "PLASGATE_IP_TRUSTED_PROXIES": [
+            None,
+            10,
+            "10.0.0.0/8",
+            "10.0.0.1",
+            "unix:",
+            b"10.0.0.1",
+            ["10.0.0.0/33"],
+            ["10.0.0.256"],
+            ["10.0.0.1:8000"],
+            ["*"],
+            ["proxy.example.com"],
+            [""],
+            [None],
+            [10],
+            [b"\x0a\x00\x00\x01"],
+            ["10.0.0.1", "unix"],
+            (proxy for proxy in ("10.0.0.1",)),
+        ]
+    },
+    "E017": {
+        name: [0, 30, "30d", True, timedelta(0), -HOUR, HOUR - timedelta(microseconds=1), [HOUR]]
+        for name in ("PLASGATE_IP_CLAIMS_RETENTION", "PLASGATE_IP_ATTEMPT_RETENTION")
+    },
+    "E018": {
+        "PLASGATE_IP_EXCHANGE_ENDPOINT": [None, 7, "", "ip auth", "ip-auth?a=1", "ip-auth\n", b"a"]
+    },
+    "E019": {"PLASGATE_IP_CA_BUNDLE": ["", "/no/such.pem", "/", 7, b"x", "a\0b"]},
+    "E020": {
+        "PLASGATE_IP_PROXY": ["", "proxy:3128", "socks5://proxy:1080", "http://", 7, b"http://a"]
+    },
+    "E021": {"PLASGATE_IP_FALLBACK_URL": ["", "sms-cod", 7, b"/sms/", ["/sms/"]]},
 }
 
 
@@ -250,6 +299,41 @@ def test_wrong_setting_is_told_by_its_id(settings: Any, number: str, name: str, 
     assert message.level == ERROR
     assert name in message.msg
     assert message.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLASGATE_IP_EXCHANGE_ENDPOINT", "check-info"),
+        ("PLASGATE_IP_CA_BUNDLE", Path(__file__)),
+        ("PLASGATE_IP_CA_BUNDLE", __file__),
+        ("PLASGATE_IP_PROXY", "http://user:pass@proxy.example.com:3128"),
+        ("PLASGATE_IP_PROXY", "https://proxy.example.com"),
+        ("PLASGATE_IP_FALLBACK_URL", "/sms/"),
+        ("PLASGATE_IP_FALLBACK_URL", "https://sms.example.com/"),
+        ("PLASGATE_IP_FALLBACK_URL", "login"),
+    ],
+)
+def test_right_setting_is_let_alone(settings: Any, name: str, value: Any) -> None:
+    change(settings, **{name: value})
+    assert said() == []
+
+
+@pytest.mark.parametrize(
+    ("per_address", "per_site", "expected"),
+    [(None, None, ["W008"]), (50, None, []), (None, 500, [])],
+)
+def test_anonymous_starts_without_a_limit_are_told_before_they_cost(
+    settings: Any, per_address: int | None, per_site: int | None, expected: list[str]
+) -> None:
+    change(
+        settings,
+        PLASGATE_IP_LOGIN_REQUIRED=False,
+        PLASGATE_IP_MAX_STARTS_PER_ADDRESS=per_address,
+        PLASGATE_IP_MAX_STARTS_PER_SITE=per_site,
+    )
+    assert [number for number in ids(deploy=True) if number == "W008"] == expected
+    assert "W008" not in ids()
 
 
 @pytest.mark.parametrize("number", ["E001", "E002"])
@@ -305,7 +389,7 @@ ODD: list[Any] = [
 def test_no_type_of_a_setting_makes_a_check_raise(settings: Any, name: str) -> None:
     for value in ODD:
         change(settings, **{name: value})
-        for check in (checks.check_settings, checks.check_site, checks.check_deployment):
+        for check in (checks.check_settings, site_checks.check_site, site_checks.check_deployment):
             assert all(isinstance(message, CheckMessage) for message in check())
 
 
@@ -333,9 +417,9 @@ def test_middleware_may_be_a_function_or_broken(settings: Any) -> None:
     # What can't be imported is for Django to tell.
     broken = ["django.views.debug.nothing", "no.such.module", f"{OWN}.said", "nothing", "", None]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, *broken]
-    assert checks.check_site() == []
+    assert site_checks.check_site() == []
     settings.MIDDLEWARE = broken
-    assert [message.id for message in checks.check_site()] == [
+    assert [message.id for message in site_checks.check_site()] == [
         "django_plasgate_ip.E007",
         "django_plasgate_ip.E009",
     ]
@@ -448,13 +532,13 @@ def test_default_cache_is_one_of_one_process(settings: Any) -> None:
 @pytest.mark.parametrize("engine", [None, 7, "", "nothing", "no.such.module", "django.urls"])
 def test_session_engine_that_is_none_is_for_django_to_tell(settings: Any, engine: Any) -> None:
     settings.SESSION_ENGINE = engine
-    assert checks.check_site() == []
+    assert site_checks.check_site() == []
 
 
 def test_session_cache_that_is_none_is_for_django_to_tell(settings: Any) -> None:
     settings.SESSION_ENGINE = f"{BACKENDS}.cache"
     settings.SESSION_CACHE_ALIAS = "nothing"
-    assert checks.check_site() == []
+    assert site_checks.check_site() == []
 
 
 # Live sites

@@ -738,8 +738,8 @@ def test_the_tracker_would_see_the_secret_of_a_plain_call(
     with pytest.raises(RuntimeError) as caught:
         transport.session().post(
             url,
-            params={"private_key": PlasGateClient().private_key},
-            headers={"X-Secret": PlasGateClient()._secret_key},
+            params={"private_key": PRIVATE_KEY},
+            headers={"X-Secret": SECRET_KEY},
         )
 
     assert SECRET_KEY in tracked(caught.value)
@@ -849,3 +849,18 @@ def test_neither_the_client_nor_an_answer_shows_what_it_holds(plasgate: PlasGate
     shown = f"{client!r} {client} {answer!r} {answer} {answer.claims.keys()}"
     for secret in (SECRET_KEY, PRIVATE_KEY, NUMBER, DIGITS, SUB, MOBILE_ID, "Omeng"):
         assert secret not in shown
+
+
+def test_a_doubled_member_is_no_answer(plasgate: PlasGate) -> None:
+    body = json.dumps(VERIFIED).replace("{", '{"phone_number_verified": "false", ', 1)
+    plasgate.says(body.encode())
+
+    with pytest.raises(InvalidResponse):
+        exchange()
+
+
+def test_an_answer_whose_length_is_no_number_is_none(plasgate: PlasGate) -> None:
+    plasgate.says(VERIFIED, headers={"Content-Length": "many"})
+
+    with pytest.raises(InvalidResponse):
+        exchange()

@@ -432,3 +432,18 @@ def test_every_other_question_is_refused(lookup: dict[str, Any]) -> None:
         list(PhoneVerification.objects.filter(**lookup))
     with pytest.raises(FieldError):
         list(PhoneVerification.objects.exclude(**lookup))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("db_format", ["NATIONAL", "INTERNATIONAL", "RFC3966"])
+def test_numbers_rest_as_e164_whatever_the_site_says_of_its_own(
+    db_format: str, settings: Any
+) -> None:
+    settings.PHONENUMBER_DB_FORMAT = db_format
+    row = PhoneVerification.objects.create(phone_number="+14155552671")
+
+    assert str(PhoneVerification.objects.get(pk=row.pk).phone_number.as_e164) == "+14155552671"
+    assert PhoneVerification.objects.filter(phone_number="+14155552671").exists()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT phone_number FROM django_plasgate_ip_phoneverification")
+        assert cursor.fetchall() == [("+14155552671",)]

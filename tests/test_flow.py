@@ -25,7 +25,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from django_plasgate_ip import flow, verdict
+from django_plasgate_ip import flow, links, verdict
 from django_plasgate_ip.exceptions import (
     ClaimsUnreadable,
     InvalidCallback,
@@ -1066,8 +1066,8 @@ def test_a_next_on_the_site_is_kept(visitor: Visitor, url: str) -> None:
 def test_a_next_that_would_leave_https_is_dropped() -> None:
     request = RequestFactory().get("/", secure=True)
 
-    assert flow.is_safe_url(request, "https://testserver/here/")
-    assert not flow.is_safe_url(request, "http://testserver/here/")
+    assert links.is_safe_url(request, "https://testserver/here/")
+    assert not links.is_safe_url(request, "http://testserver/here/")
 
 
 # For a site with views of its own
@@ -1216,3 +1216,78 @@ def test_a_worker_that_is_stopped_in_the_exchange_leaves_it_to_be_found(
         "interrupted",
         "",
     ]
+
+
+# Machines whose clocks differ
+
+
+def test_a_retry_is_judged_although_the_failed_attempt_is_from_a_clock_ahead(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers(FAILED)
+    visitor.verify()
+    PhoneVerification.objects.update(created_at=timezone.now() + timedelta(seconds=3))
+    answers()
+
+    visitor.verify()
+
+    assert sorted(PhoneVerification.objects.values_list("status", flat=True)) == [
+        "failed",
+        "verified",
+    ]
+
+
+def test_a_new_start_ends_the_old_one_and_not_itself_although_another_clock_is_ahead(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers()
+    visitor.start()
+    PhoneVerification.objects.update(created_at=timezone.now() + timedelta(seconds=3))
+
+    visitor.verify()
+
+    statuses = PhoneVerification.objects.order_by("created_at").values_list("status", "reason")
+    assert list(statuses) == [("error", "superseded"), ("verified", "")]
+
+
+# A callback that takes its code just while the attempt is being ended
+
+
+@pytest.fixture
+def callback_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the code be taken after an attempt was looked at, and before it is ended."""
+    end = PhoneVerification.transition
+
+    def transition(self: PhoneVerification, **values: Any) -> bool:
+        if self.status == "pending" and values.get("reason") in ("superseded", "user_changed"):
+            PhoneVerification.objects.filter(pk=self.pk, status="pending").update(
+                status="exchanging", exchanging_at=timezone.now()
+            )
+        return end(self, **values)
+
+    monkeypatch.setattr(PhoneVerification, "transition", transition)
+
+
+@pytest.mark.usefixtures("callback_in_between")
+def test_a_new_start_ends_an_attempt_whose_code_was_taken_that_moment(
+    visitor: Visitor, receivers: Receivers
+) -> None:
+    visitor.start()
+    first = attempt()
+
+    visitor.start()
+
+    first.refresh_from_db()
+    assert (first.status, first.reason) == ("error", "interrupted")
+
+
+@pytest.mark.usefixtures("callback_in_between")
+def test_a_login_ends_an_attempt_whose_code_was_taken_that_moment(
+    passer_by: Visitor, user: User
+) -> None:
+    passer_by.start()
+
+    passer_by.force_login(user)
+
+    assert outcome() == ("error", "user_changed")
+    assert attempt().user is None

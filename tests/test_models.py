@@ -5,13 +5,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings as site
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import IntegrityError, connection, transaction
+from django.forms import modelform_factory
 from django.utils import timezone
 
 from django_plasgate_ip import phones
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.exceptions import ClaimsUnreadable, InvalidPhoneNumber
+from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from tests.visitor import DIGITS, MASKED, MOBILE_ID, NUMBER, SUB
@@ -222,7 +225,7 @@ def test_what_a_session_proves_says_when_it_is_asked_about_no_number() -> None:
 def test_a_change_is_made_by_whoever_comes_first(user: User) -> None:
     first = make(user, "exchanging")
     second = PhoneVerification.objects.get(pk=first.pk)
-    end = {"completed_at": timezone.now(), "sub": SUB, "claims": {"sub": SUB}}
+    end = {"completed_at": timezone.now(), "sub": SUB, "claims": Sealed.seal({"sub": SUB})}
 
     assert first.transition(status="verified", **end)
     assert not second.transition(
@@ -328,3 +331,19 @@ def test_an_exchange_is_timed_from_its_own_beginning() -> None:
     then = timezone.now() - timedelta(hours=1)
 
     assert make(status="exchanging", created_at=then).stale_reason is None
+
+
+def test_a_row_with_a_wrong_key_can_be_reloaded(user: User, settings: Any) -> None:
+    row = PhoneVerification.objects.create(user=user, claims={"sub": "x"})
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    PhoneVerification.objects.update(scopes="phone")
+
+    row.refresh_from_db()
+
+    assert row.scopes == "phone"
+    with pytest.raises(ClaimsUnreadable):
+        _ = row.claims
+
+
+def test_claims_are_in_no_form() -> None:
+    assert "claims" not in modelform_factory(PhoneVerification, fields="__all__").base_fields

@@ -1,8 +1,4 @@
-"""The transport over real sockets on loopback: a deadline that holds, and nothing sent twice.
-
-The provider here is a server in threads that plays one script for each connection, so that it can
-do to a client what no well-behaved server does.
-"""
+"""The transport over real sockets on loopback: a deadline that holds, and nothing sent twice."""
 
 import datetime as dt
 import gc
@@ -13,14 +9,12 @@ import os
 import signal
 import socket
 import ssl
-import struct
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -41,6 +35,25 @@ from django_plasgate_ip.exceptions import (
     ProviderTimeout,
     ProviderUnreachable,
 )
+from tests.provider import (
+    BODY,
+    CHUNKED,
+    CHUNKS,
+    HEAD,
+    Dialling,
+    Play,
+    Provider,
+    Wire,
+    answer,
+    closed_port,
+    drips,
+    own_connections,
+    providers,
+    resets,
+    says,
+    serve,
+    silent,
+)
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE, STATE, VERIFIED
@@ -50,170 +63,10 @@ DEADLINE = 0.5
 SOON = 3
 PATIENCE = 10
 CALLBACK = "https://shop.example/phone/callback/"
-BODY = json.dumps(VERIFIED).encode()
-
-
-class Wire:
-    """The provider's end of one connection."""
-
-    def __init__(self, sock: socket.socket, provider: "Provider") -> None:
-        self.sock = sock
-        self._provider = provider
-        self._unread = b""
-
-    def request(self) -> bytes:
-        """Return the next request, head and body; empty when the client has closed."""
-        while b"\r\n\r\n" not in self._unread:
-            if not (received := self.sock.recv(65536)):
-                return b""
-            self._unread += received
-        head, _, rest = self._unread.partition(b"\r\n\r\n")
-        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
-        length = int(fields.get(b"content-length", 0))
-        while len(rest) < length:
-            rest += self.sock.recv(65536)
-        self._unread = rest[length:]
-        request = head + b"\r\n\r\n" + rest[:length]
-        self._provider.requests.append(request)
-        return request
-
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
-
-    def drip(self, data: bytes, then: bytes = b"x") -> None:
-        """Send `data` a byte at a time, and then `then`, until somebody hangs up."""
-        give_up = time.monotonic() + PATIENCE
-        for piece in chain((bytes([byte]) for byte in data), repeat(then)):
-            if time.monotonic() > give_up or not self._provider.is_open:
-                return
-            self.send(piece)
-            self.pause(0.02)
-
-    def secure(self, context: ssl.SSLContext) -> None:
-        """Go on in TLS."""
-        self.sock = context.wrap_socket(self.sock, server_side=True)
-        self._provider.sockets.append(self.sock)
-
-    def pause(self, seconds: float) -> None:
-        self._provider.closing.wait(seconds)
-
-    def wait(self) -> None:
-        """Say nothing more, and keep the connection."""
-        self.pause(PATIENCE)
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def reset(self) -> None:
-        """Close with a reset, as a crash does."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.sock.close()
-
-
-Play = Callable[[Wire], None]
-
-
-class Provider:
-    """Listens on loopback; the nth connection gets the nth play, and the last one all the rest."""
-
-    def __init__(self, *plays: Play, tls: ssl.SSLContext | None = None) -> None:
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.closing = threading.Event()
-        self._plays = plays
-        self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.02)
-        # Small, so that what nobody reads soon blocks whoever sends it.
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-        self.sockets: list[socket.socket] = []
-        self._threads = [threading.Thread(target=self._listen)]
-        self._threads[0].start()
-
-    @property
-    def is_open(self) -> bool:
-        return not self.closing.is_set()
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
-
-    def _listen(self) -> None:
-        while self.is_open:
-            with suppress(TimeoutError):
-                sock, _address = self._listener.accept()
-                play = self._plays[min(self.connections, len(self._plays) - 1)]
-                self.connections += 1
-                sock.settimeout(PATIENCE)
-                self.sockets.append(sock)
-                self._threads.append(threading.Thread(target=self._play, args=(sock, play)))
-                self._threads[-1].start()
-
-    def _play(self, sock: socket.socket, play: Play) -> None:
-        wire = Wire(sock, self)
-        # What the client does not take, or breaks off, is the test's to notice.
-        with suppress(OSError):
-            if self._tls:
-                wire.secure(self._tls)
-            play(wire)
-        wire.close()
-
-    def close(self) -> None:
-        self.closing.set()
-        for sock in list(self.sockets):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in list(self._threads):
-            thread.join(10)
-        for each in (self._listener, *self.sockets):
-            each.close()
-
-
-def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
-    """Return a whole response that lets the connection live."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
-
-
-def serve(wire: Wire) -> None:
-    """Answer one request after another, as a good provider does."""
-    while wire.request():
-        wire.send(answer())
-
-
-def says(*parts: bytes) -> Play:
-    """Return a play that reads the request, sends these bytes and closes."""
-
-    def play(wire: Wire) -> None:
-        wire.request()
-        for part in parts:
-            wire.send(part)
-
-    return play
-
-
-def silent(wire: Wire) -> None:
-    wire.request()
-    wire.wait()
-
-
-def resets(wire: Wire) -> None:
-    """Break off as soon as something was sent; sooner, and there might be no connection yet."""
-    wire.sock.recv(1)
-    wire.reset()
 
 
 def exchange(**keys: Any) -> Answer:
     return PlasGateClient(**keys).exchange(CODE, STATE, CALLBACK)
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager
@@ -226,30 +79,16 @@ def ends_soon() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def connections(settings: Any) -> Iterator[None]:
-    """Start with no connection, and leave none behind."""
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = PATIENCE
-    transport._sessions.forget()
-    yield
-    for session in transport._sessions.open.values():
-        session.close()
-    transport._sessions.forget()
+    with own_connections():
+        yield
 
 
 @pytest.fixture
 def start(settings: Any) -> Iterator[Callable[..., Provider]]:
     """Return what starts a provider and makes it PlasGate."""
-    started: list[Provider] = []
-
-    def start_one(*plays: Play, tls: ssl.SSLContext | None = None) -> Provider:
-        provider = Provider(*plays, tls=tls)
-        started.append(provider)
-        scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
-        settings.PLASGATE_IP_BASE_URL = f"{scheme}://{host}:{provider.port}/ip/"
-        return provider
-
-    yield start_one
-    for provider in started:
-        provider.close()
+    with providers(settings) as start_one:
+        yield start_one
 
 
 @pytest.fixture
@@ -287,10 +126,6 @@ def test_an_answer_is_read(start: Callable[..., Provider]) -> None:
         f"X-Secret: {SECRET_KEY}",
     ]
     assert json.loads(body)["code"] == CODE
-
-
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-CHUNKS = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:1], BODY[1:40], BODY[40:]))
 
 
 @pytest.mark.parametrize(
@@ -404,18 +239,6 @@ def test_after_a_broken_answer_the_next_call_has_a_connection_of_its_own(
 # The deadline
 
 
-def drips(data: bytes, then: bytes = b"x", *, at_once: bytes = b"") -> Play:
-    def play(wire: Wire) -> None:
-        wire.request()
-        wire.send(at_once)
-        wire.drip(data, then)
-
-    return play
-
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
 @pytest.mark.parametrize(
     "play",
     [
@@ -525,21 +348,6 @@ def test_the_deadline_holds_while_connecting(settings: Any) -> None:
 
 
 # One try, and a second one only where nothing can have been sent
-
-
-class Dialling:
-    """Counts the attempts to connect, and refuses the first of them if told to."""
-
-    def __init__(self, connect: Callable[..., Any]) -> None:
-        self.attempts = 0
-        self.refuses_first = False
-        self._connect = connect
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.attempts += 1
-        if self.refuses_first and self.attempts == 1:
-            raise ConnectionRefusedError("refused, once")
-        return self._connect(*args, **kwargs)
 
 
 @pytest.fixture
@@ -1201,3 +1009,12 @@ def test_a_session_is_made_once_for_its_settings(authority: Authority) -> None:
     assert transport.session() is plain
     assert transport.session(str(authority.path)) is not plain
     assert transport.session(None, "http://127.0.0.1:3128") is not plain
+
+
+def test_two_lengths_that_differ_are_no_answer(start: Callable[..., Provider]) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: 7\r\n\r\n"
+    provider = start(says(head % len(BODY), BODY))
+
+    with pytest.raises(InvalidResponse):
+        exchange()
+    assert len(provider.requests) == 1

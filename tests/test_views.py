@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.core.signals import got_request_exception
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
+from django.template import TemplateDoesNotExist
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, set_script_prefix
 from django.utils import timezone, translation
@@ -284,11 +285,12 @@ def test_a_start_costs_at_most_five_queries_and_the_callback_seven(
     with CaptureQueriesContext(connection) as repeated:
         visitor.come_back()
 
-    # Session, user, live attempts, the new row, the session; then one less and the old row's end.
+    # Session, user, the new row, the limits, the session's new entry; then, instead of that, the
+    # live attempts and the old one's end.
     assert len(statements(first)) == 5
-    assert len(statements(again)) == 5
-    # Session, user, the attempt, the claim on its code, the result.
-    assert len(statements(callback)) == 5
+    assert len(statements(again)) == 6
+    # Session, user, the attempt, the claim on its code, the last SIM, the result.
+    assert len(statements(callback)) == 6
     assert len(statements(repeated)) <= 3
 
 
@@ -827,3 +829,87 @@ def test_a_site_with_a_transaction_for_each_request_has_none_in_the_exchange(
     assert open_ == [False]
     assert outcome() == ("verified", "")
     assert visitor.get(response["Location"]).status_code == 200
+
+
+# Scripts that post JSON
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b'{"phone_number": "077 696 118", "next": "/here/"}', 200),
+        (b'{"phone_number": ["077 696 118"]}', 400),
+        (b'{"phone_number": 85577696118}', 400),
+        (b'["077 696 118"]', 400),
+        (b"077 696 118", 400),
+        (b"", 400),
+        (b"\xff", 400),
+        (b"[" * 100_000, 400),
+    ],
+    ids=repr,
+)
+def test_a_script_may_post_json(visitor: Visitor, body: bytes, code: int) -> None:
+    token = Page(visitor.get("/phone/")).fields["csrfmiddlewaretoken"]
+    headers = {"Accept": "application/json, text/plain, */*", "X-CSRFToken": token}
+
+    response = visitor.post("/phone/", body, content_type="application/json", headers=headers)
+
+    assert response.status_code == code
+    assert PhoneVerification.objects.count() == (1 if code == 200 else 0)
+    if code == 200:
+        assert "login_hint=85577696118" in response.json()["authorize_url"]
+        assert attempt().next_url == "/here/"
+    else:
+        assert "phone_number" in response.json()["errors"]
+
+
+def test_posted_json_needs_the_csrf_token_as_a_form_does(visitor: Visitor) -> None:
+    body = b'{"phone_number": "077 696 118"}'
+    response = visitor.post("/phone/", body, content_type="application/json")
+    assert response.status_code == 403
+
+
+# What a site may have otherwise
+
+
+def test_a_fallback_that_is_no_page_is_told_to_the_operator_and_not_to_the_visitor(
+    visitor: Visitor, answers: Answers, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.PLASGATE_IP_FALLBACK_URL = "sms-cod"
+    answers(FAILED)
+
+    page = visitor.get(visitor.verify()["Location"])
+
+    assert page.status_code == 200
+    assert list(Page(page).links) == ["Try again"]
+    assert "PLASGATE_IP_FALLBACK_URL names no page: sms-cod" in caplog.text
+
+
+def test_a_base_template_of_another_engine_is_not_extended(
+    visitor: Visitor, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "base.html").write_text("for another engine")
+    other = {"BACKEND": "django.template.backends.dummy.TemplateStrings", "DIRS": [tmp_path]}
+    ours = {"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}
+    settings.TEMPLATES = [other | {"APP_DIRS": False, "OPTIONS": {}}, ours]
+
+    page = visitor.get("/phone/")
+
+    assert page.status_code == 200
+    assert "phone_number" in Page(page).fields
+
+
+def test_a_site_whose_templates_are_found_nowhere_is_told(visitor: Visitor, settings: Any) -> None:
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
+
+    with pytest.raises(TemplateDoesNotExist, match=r"bare\.html"):
+        visitor.get("/phone/")
+
+
+def test_the_redirect_to_plasgate_does_not_show_the_number_in_an_error_tracker(
+    visitor: Visitor,
+) -> None:
+    response = visitor.start()
+
+    assert DIGITS in response["Location"]
+    assert repr(response) == "<HttpResponseRedirect to PlasGate>"

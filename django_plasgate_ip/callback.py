@@ -1,0 +1,48 @@
+"""What a callback must be before its code is worth a call."""
+
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+
+from django_plasgate_ip.client import clean_text
+from django_plasgate_ip.conf import conf
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.verdict import Verdict
+
+
+def refusal(request: HttpRequest, verification: PhoneVerification) -> Verdict | None:
+    """Return how the attempt ends without a call to the provider, or None."""
+    # SECURITY: a Content-Type has Django read the query in any charset, utf-7 and lone
+    # surrogates included; our URLs are UTF-8.
+    request.encoding = "utf-8"
+    if stale := verification.stale_reason:
+        return Verdict(stale)
+    # SECURITY: somebody else signed in meanwhile: the number is not theirs.
+    if verification.user_id != request.user.pk:
+        return Verdict(Reason.USER_CHANGED)
+    if not _is_trusted(request, verification):
+        return Verdict(Reason.INVALID_CALLBACK)
+    denial = clean_text(request.GET.get("error_description")) or clean_text(
+        request.GET.get("error")
+    )
+    if denial:
+        return Verdict(Reason.PROVIDER_DENIED, denial)
+    if not (request.GET.get("code") and request.GET.get("state")):
+        return Verdict(Reason.INVALID_CALLBACK)
+    return None
+
+
+def _is_trusted(request: HttpRequest, verification: PhoneVerification) -> bool:
+    """Whether what the provider sends back of ours is ours, and said once."""
+    # SECURITY: of a doubled parameter, one reader takes the first and another the last.
+    if any(len(values) > 1 for _name, values in request.GET.lists()):
+        return False
+    if verification.nonce and not constant_time_compare(
+        request.GET.get("nonce", ""), verification.nonce
+    ):
+        return False
+    ours = {
+        "private_key": conf.PLASGATE_IP_PRIVATE_KEY,
+        "redirect_uri": verification.redirect_uri,
+    }
+    return all(request.GET.get(name, value) == value for name, value in ours.items())

@@ -1,0 +1,166 @@
+"""What is kept, and for how long: stale attempts, old claims, old rows, old keys.
+
+Each function works in bounded batches and yields after each, so that a command can show how far it
+is and a million rows fit into little memory. Any of them may run twice at once, and beside live
+traffic: rows that somebody else holds are passed over, where the database can do that.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import connections, router, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from django_plasgate_ip import flow
+from django_plasgate_ip.conf import conf
+from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.fields import Sealed
+from django_plasgate_ip.models import (
+    EXCHANGE_GRACE,
+    PhoneVerification,
+    PhoneVerificationQuerySet,
+    rows,
+)
+from django_plasgate_ip.reasons import LIVE, Status
+
+BATCH_SIZE = 1000
+_UNACKNOWLEDGED = Q(mobile_id_changed=True, mobile_id_acknowledged_at=None)
+
+
+def stale() -> PhoneVerificationQuerySet:
+    """Return the live attempts that can't go on: too late to come back, or cut off."""
+    return rows().filter(_is_stale())
+
+
+def with_old_claims() -> PhoneVerificationQuerySet:
+    """Return the attempts whose claims are older than ``PLASGATE_IP_CLAIMS_RETENTION``.
+
+    Those that are `old` themselves are not among them: their claims go with the row.
+    """
+    found = _older(conf.PLASGATE_IP_CLAIMS_RETENTION).exclude(claims={})
+    kept = conf.PLASGATE_IP_ATTEMPT_RETENTION
+    if kept is None:
+        return found
+    return found.filter(Q(created_at__gte=timezone.now() - kept) | _UNACKNOWLEDGED)
+
+
+def old() -> PhoneVerificationQuerySet:
+    """Return the attempts older than ``PLASGATE_IP_ATTEMPT_RETENTION``.
+
+    A live one only if it is stale: it ends first, with its signal. One with a changed SIM stays
+    until somebody has acknowledged it: the site would else forget that it has a question to ask.
+    """
+    old_enough = _older(conf.PLASGATE_IP_ATTEMPT_RETENTION).exclude(_UNACKNOWLEDGED)
+    return old_enough.filter(~Q(status__in=LIVE) | _is_stale())
+
+
+def with_claims(after: Any = None) -> PhoneVerificationQuerySet:
+    """Return the attempts that have claims to encrypt again, behind the primary key `after`."""
+    found = rows().exclude(claims={})
+    return found if after is None else found.filter(pk__gt=after)
+
+
+def end_stale(batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """End the stale attempts as ``expired`` or ``interrupted``, each with its signal."""
+    while batch := list(stale()[:batch_size]):
+        yield sum(flow.end_if_stale(verification) for verification in batch)
+
+
+def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """Empty the old claims; the attempts stay."""
+    yield from _in_batches(with_old_claims, batch_size, lambda batch: batch.update(claims={}))
+
+
+def delete_old(batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """Delete the old attempts, and what hangs on them."""
+    yield from _in_batches(lambda: old().ended(), batch_size, lambda batch: batch.delete()[0])
+
+
+@dataclass(frozen=True)
+class Reencrypted:
+    """One batch of `reencrypt`."""
+
+    #: Rows looked at.
+    seen: int
+    #: Rows that none of the keys opens; left as they are.
+    unreadable: int
+    #: The last primary key: where to go on from.
+    last: Any
+
+
+def reencrypt(batch_size: int = BATCH_SIZE, after: Any = None) -> Iterator[Reencrypted]:
+    """Encrypt all claims with the first key, in the order of the primary key, behind `after`.
+
+    A row that changes meanwhile is left alone: who changed it emptied it, or has the first key.
+    """
+    while True:
+        page = with_claims(after).order_by("pk").values_list("pk", "claims")
+        batch: list[tuple[Any, Sealed]] = list(page[:batch_size])
+        if not batch:
+            return
+        # Each is committed by itself: a row that waits for another one can be waited for by it.
+        done = [_reencrypted(pk, sealed) for pk, sealed in batch]
+        after = batch[-1][0]
+        yield Reencrypted(len(batch), done.count(False), after)
+
+
+def _reencrypted(pk: Any, sealed: Sealed) -> bool:
+    try:
+        again = sealed.again()
+    except ClaimsUnreadable:
+        return False
+    # Only the very token that was read: claims that were emptied in between must not come back.
+    rows().filter(pk=pk, claims=sealed).update(claims=again)
+    return True
+
+
+def _is_stale() -> Q:
+    now = timezone.now()
+    exchange = timedelta(seconds=conf.PLASGATE_IP_TIMEOUT) + EXCHANGE_GRACE
+    return Q(status=Status.PENDING, created_at__lt=now - conf.PLASGATE_IP_ATTEMPT_LIFETIME) | Q(
+        status=Status.EXCHANGING, exchanging_at__lt=now - exchange
+    )
+
+
+def _older(than: timedelta | None) -> PhoneVerificationQuerySet:
+    return rows().none() if than is None else rows().filter(created_at__lt=timezone.now() - than)
+
+
+def _in_batches(
+    query: Callable[[], PhoneVerificationQuerySet],
+    size: int,
+    act: Callable[[PhoneVerificationQuerySet], int],
+) -> Iterator[int]:
+    """Let `act` change the rows of `query`, oldest first, and yield how many at a time."""
+    since: dict[str, Any] = {}
+    while True:
+        with _transaction():
+            page = query().filter(**since).order_by("created_at")
+            batch = list(_locked(page).values_list("pk", "created_at")[:size])
+            if not batch:
+                return
+            act(rows().filter(pk__in=[pk for pk, _ in batch]))
+        # Go on from here, instead of passing by what is done already, again each time.
+        since = {"created_at__gte": batch[-1][1]}
+        yield len(batch)
+
+
+def _locked(page: PhoneVerificationQuerySet) -> PhoneVerificationQuerySet:
+    """Hold the rows until they are changed; two runs at once would else wait in a circle.
+
+    Has no effect on SQLite, which has no row locks.
+    """
+    features = connections[page.db].features
+    return page.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
+
+
+def _transaction() -> AbstractContextManager[Any]:
+    using = router.db_for_write(PhoneVerification)
+    # SQLite has one writer and no row locks: a read that later writes fails there, if another
+    # wrote in between, and a single statement does not.
+    holds = connections[using].features.has_select_for_update
+    return transaction.atomic(using=using) if holds else nullcontext()

@@ -1,0 +1,42 @@
+"""How much memory a block takes at its worst."""
+
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+MIB = 1024 * 1024
+PROCESS = Path("/proc/self")
+
+
+@contextmanager
+def at_most(limit: int) -> Iterator[None]:
+    """Fail where the block's objects, or on Linux the process, grow by more than `limit` bytes."""
+    tracemalloc.start()
+    before = reset_peak()
+    try:
+        yield
+        _left, peak = tracemalloc.get_traced_memory()
+        resident = peak_resident() - before
+    finally:
+        tracemalloc.stop()
+    assert peak < limit, f"{peak / MIB:.1f} MiB of objects"
+    assert resident < limit, f"{resident / MIB:.1f} MiB more resident"
+
+
+def reset_peak() -> int:
+    """Let the process's peak be what it takes now, and return that."""
+    # See proc(5). Where there is no such file, or no right to write it, the peak is the one ever,
+    # and less is noticed.
+    with suppress(OSError):
+        (PROCESS / "clear_refs").write_text("5")
+    return peak_resident()
+
+
+def peak_resident() -> int:
+    """Return the most that this process has held in memory; 0 where nobody knows."""
+    status = PROCESS / "status"
+    if not status.exists():
+        return 0
+    (line,) = [each for each in status.read_text().splitlines() if each.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024

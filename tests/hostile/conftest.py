@@ -1,0 +1,101 @@
+"""Fixtures: a PlasGate that knows whose code is whose, and examples by the thousand."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import pytest
+import responses
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+
+from tests import figures
+from tests.conftest import EXCHANGE_URL
+from tests.visitor import CODE, STATE, VERIFIED
+
+Reply = tuple[int, dict[str, str], str]
+REFUSED: Reply = (403, {}, "Forbidden")
+
+
+class PlasGate:
+    """Answers for the codes that it has given out, and refuses all others."""
+
+    def __init__(self, transport: responses.RequestsMock) -> None:
+        #: What was sent to the exchange.
+        self.sent: list[dict[str, Any]] = []
+        #: The code and state that were given out, and what is said to them.
+        self.codes: dict[tuple[str, str], dict[str, Any]] = {(CODE, STATE): VERIFIED}
+        self._transport = transport
+        transport.add_callback(responses.POST, EXCHANGE_URL, callback=self._answer)
+
+    def _answer(self, request: Any) -> Reply:
+        sent = json.loads(request.body)
+        self.sent.append(sent)
+        said = self.codes.get((sent["code"], sent["state"]))
+        return REFUSED if said is None else (200, {}, json.dumps(said))
+
+    def forget(self) -> None:
+        """Forget what was sent."""
+        self.sent.clear()
+        self._transport.calls.reset()
+
+
+@pytest.fixture
+def plasgate() -> Iterator[PlasGate]:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
+        yield PlasGate(transport)
+
+
+@pytest.fixture(scope="session")
+def tried() -> Iterator[Counter[str]]:
+    """Return what counts for the figures at the end of the run."""
+    counted: Counter[str] = Counter()
+    yield counted
+    for name, value in counted.items():
+        figures.record(name, value)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Runs the function that it decorates, at once, for many examples.
+
+    A property thus uses fixtures like any test, and once for all of its examples: what they change
+    is its own to put back.
+    """
+
+    many: int
+    counted: Counter[str]
+
+    def of(self, what: str, **strategies: SearchStrategy[Any]) -> Callable[..., None]:
+        def run(check: Callable[..., None]) -> None:
+            chosen = settings(
+                max_examples=self.many,
+                # The few are the same each time; of the many, a failure prints how to repeat it.
+                derandomize=self.many < 1000,
+                print_blob=True,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            )
+
+            @wraps(check)
+            def counting(**drawn: Any) -> None:
+                self.counted[f"Examples tried: {what}"] += 1
+                check(**drawn)
+
+            chosen(given(**strategies)(counting))()
+
+        return run
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(50, id="some"),
+        pytest.param(2000, id="thousands", marks=pytest.mark.worlds),
+    ]
+)
+def examples(request: pytest.FixtureRequest, tried: Counter[str]) -> Examples:
+    """Return what tries a property: a few times everywhere, and thousands once per database."""
+    return Examples(request.param, tried)

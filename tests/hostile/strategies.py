@@ -1,0 +1,224 @@
+"""What a visitor may send: anything, and what is nearly right."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import parse_qsl, quote_from_bytes
+
+from django.conf import settings as site
+from hypothesis import strategies as st
+
+from tests.hostile.payloads import OPEN_REDIRECTS, POISONS, SCRIPTS
+from tests.visitor import CODE, DIGITS, NUMBER, SESSION_STATE, STATE, TYPED
+
+CALLBACK = "http://testserver/phone/callback/"
+NEXT = "/here/"
+NONCE = "a-nonce-of-22-letters."
+# What PlasGate sends back, first where no nonce is asked for.
+GENUINE = {
+    "code": CODE,
+    "state": STATE,
+    "session_state": SESSION_STATE,
+    "private_key": site.PLASGATE_IP_PRIVATE_KEY,
+    "redirect_uri": CALLBACK,
+}
+WITH_NONCE = GENUINE | {"redirect_uri": f"{CALLBACK}?nonce={NONCE}", "nonce": NONCE}
+ERRORS = ("error", "error_description")
+Pairs = list[tuple[bytes, bytes]]
+
+
+def in_utf8(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+TEXTS = st.text(max_size=40).map(in_utf8) | st.text(
+    st.characters(categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Cn"]), max_size=8
+).map(in_utf8)
+HUGE = st.tuples(st.sampled_from([b"a", b"%", b" ", b"\x00", b"<", in_utf8("ក")]), st.just(2_000))
+VALUES = st.one_of(
+    TEXTS,
+    st.binary(max_size=40),
+    st.sampled_from([*POISONS.values(), *map(in_utf8, SCRIPTS), b"", b" ", b"%00", b"null"]),
+    HUGE.map(lambda drawn: drawn[0] * drawn[1]),
+)
+NAMES = st.one_of(
+    st.sampled_from([*WITH_NONCE, *ERRORS]).map(in_utf8),
+    st.sampled_from([b"CODE", b"code[]", b" code", b"code\x00", b"c\xd0\xbede", b"next", b""]),
+    TEXTS,
+)
+ENCODERS: list[Callable[[bytes], str]] = [
+    quote_from_bytes,
+    lambda raw: quote_from_bytes(raw, safe="").replace("%20", "+"),
+    lambda raw: "".join(f"%{byte:02x}" for byte in raw),
+    # As it is, which no browser would send.
+    lambda raw: raw.decode("latin-1"),
+]
+
+
+@st.composite
+def encoded(draw: st.DrawFn, pairs: Pairs) -> str:
+    """Return a query string, or a form's body, as the bytes on the wire decode to latin-1."""
+    encode = draw(st.sampled_from(ENCODERS[:2] if draw(st.booleans()) else ENCODERS))
+    return "&".join(f"{encode(name)}={encode(value)}" for name, value in pairs)
+
+
+def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
+    """Return the changes to a value that the eye, or a sloppy comparison, overlooks."""
+    return st.one_of(
+        st.sampled_from(
+            [
+                value.upper(),
+                value + b" ",
+                b" " + value,
+                value + b"\x00",
+                value + b"/",
+                value[:-1],
+                value.replace(b"-", in_utf8("\u2010")),
+                value.replace(b"testserver", b"testserver.evil.example"),
+                value.replace(b"http:", b"https:"),
+                b"",
+            ]
+        ),
+        VALUES,
+        st.tuples(st.sampled_from([b"", value]), VALUES).map(b"".join),
+    )
+
+
+@st.composite
+def mutated(draw: st.DrawFn, genuine: dict[str, str]) -> Pairs:
+    """Return a genuine callback to which up to three things were done."""
+    pairs = [(in_utf8(name), in_utf8(value)) for name, value in genuine.items()]
+    for _each in range(draw(st.integers(0, 3))):
+        index = draw(st.integers(0, len(pairs) - 1))
+        name, value = pairs[index]
+        match draw(st.sampled_from(["drop", "double", "add", "change", "rename", "move"])):
+            case "drop":
+                del pairs[index]
+            case "double":
+                again = name, draw(st.just(value) | VALUES)
+                pairs.insert(draw(st.integers(0, len(pairs))), again)
+            case "add":
+                pairs.append((draw(NAMES), draw(VALUES)))
+            case "change":
+                pairs[index] = name, draw(changed_value(value))
+            case "rename":
+                pairs[index] = draw(NAMES), value
+            case "move":
+                pairs = draw(st.permutations(pairs))
+    return pairs
+
+
+def queries(genuine: dict[str, str]) -> st.SearchStrategy[str]:
+    """Return what may stand behind the callback's question mark, as latin-1."""
+    return st.one_of(
+        mutated(genuine).flatmap(encoded),
+        st.lists(st.tuples(NAMES, VALUES), max_size=8).flatmap(encoded),
+        st.binary(max_size=300).map(lambda raw: raw.decode("latin-1")),
+        # More parameters than Django reads.
+        st.just("&".join(["code=a"] * 1001)),
+    )
+
+
+def read(query: str) -> list[tuple[str, str]] | None:
+    """Return what a query says, or None if it says more than Django reads."""
+    raw = query.encode("latin-1")
+    with suppress(UnicodeDecodeError):
+        query = raw.decode()
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=1000)
+    except ValueError:
+        return None
+
+
+@st.composite
+def multipart(draw: st.DrawFn, pairs: Pairs) -> tuple[str, bytes]:
+    """Return a body of parts, and its content type, some of it not as it should be."""
+    charset = draw(st.sampled_from(["", "; charset=utf-7", "; charset=raw_unicode_escape"]))
+    head = draw(st.sampled_from(["form-data", 'form-data; filename="a"', "attachment"]))
+    encoding = draw(st.sampled_from([b"", b"Content-Transfer-Encoding: base64\r\n"]))
+    parts = [
+        b'--B\r\n%sContent-Disposition: %s; name="%s"\r\n\r\n%s\r\n'
+        % (encoding if draw(st.booleans()) else b"", head.encode(), name, value)
+        for name, value in pairs
+    ]
+    end = draw(st.sampled_from([b"--B--\r\n", b"", b"--B"]))
+    return f"multipart/form-data; boundary=B{charset}", b"".join(parts) + end
+
+
+def urlencoded(pairs: Pairs) -> st.SearchStrategy[tuple[str, bytes]]:
+    return encoded(pairs).map(
+        lambda text: ("application/x-www-form-urlencoded", text.encode("latin-1"))
+    )
+
+
+def as_json(pairs: Pairs) -> tuple[str, bytes]:
+    """Return them as a script's client sends them; what is no UTF-8 becomes lone surrogates."""
+    said = {
+        name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
+        for name, value in pairs
+    }
+    return "application/json", json.dumps(said).encode()
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["phone_number", "next", "a"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+).map(lambda value: ("application/json", json.dumps(value).encode()))
+GOOD_NUMBERS = st.sampled_from(
+    [TYPED, NUMBER, DIGITS, "០៧៧ ៦៩៦ ១១៨", "012 345 678", "+1 202 555 0123"]
+).map(in_utf8)
+NUMBERS = GOOD_NUMBERS | st.text("0123456789+ ()-", max_size=20).map(in_utf8) | VALUES
+NEARLY = st.text("/\\:@.?#% \t\n\x00htpsTev", max_size=20)
+ADDRESSES = st.one_of(
+    st.sampled_from([NEXT, "http://testserver/here/?a=1#b", "here", "?a", *OPEN_REDIRECTS]),
+    NEARLY,
+    NEARLY.map("/{}".format),
+    NEARLY.map("http://testserver{}".format),
+).map(in_utf8)
+FIELDS = st.one_of(
+    # Good enough to start with, wherever it leads then.
+    st.tuples(
+        st.tuples(st.just(b"phone_number"), GOOD_NUMBERS),
+        st.tuples(st.just(b"next"), ADDRESSES | VALUES),
+    ).map(list),
+    st.lists(
+        st.one_of(
+            st.tuples(st.just(b"phone_number"), NUMBERS),
+            st.tuples(st.just(b"next"), ADDRESSES | VALUES),
+            st.tuples(NAMES, VALUES),
+        ),
+        max_size=4,
+    ),
+)
+BODIES = st.one_of(
+    FIELDS.flatmap(urlencoded),
+    FIELDS.flatmap(multipart),
+    FIELDS.map(as_json),
+    ANY_JSON,
+    st.tuples(
+        st.sampled_from(
+            [
+                "application/x-www-form-urlencoded",
+                "multipart/form-data; boundary=B",
+                "multipart/form-data",
+                "application/json",
+                "text/plain; charset=utf-7",
+                "",
+            ]
+        ),
+        st.binary(max_size=300),
+    ),
+)
+# What a server lets through: any byte from a space on.
+HEADERS = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
+ACCEPTS = st.one_of(
+    st.sampled_from(["application/json", "text/html", "*/*", "application/json;q=0, */*"]),
+    st.lists(st.sampled_from(["application/json", "text/html", "*/*", "a", ";q=", "/", "="])).map(
+        ",".join
+    ),
+    HEADERS,
+)

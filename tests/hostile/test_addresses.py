@@ -1,0 +1,64 @@
+"""Whatever a visitor says of its own network address, by the thousand."""
+
+import re
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from hypothesis import strategies as st
+
+from django_plasgate_ip import limits
+from tests.hostile.conftest import Examples
+from tests.hostile.strategies import HEADERS
+
+CLIENT, NEIGHBOUR = "198.51.100.7", "198.51.100.8"
+PROXIES = ["10.0.0.0/8", "2001:db8:5::/48"]
+V4 = st.ip_addresses(v=4).map(str)
+V6 = st.ip_addresses(v=6).map(str)
+HOPS = st.one_of(
+    V4,
+    V6,
+    st.sampled_from(["10.0.0.1", "2001:db8:5::1", "unknown", "_hidden", "", "::1", "fe80::1%eth0"]),
+    st.sampled_from(["10.1.2.3:80", "[2001:db8::1]:80", "::ffff:10.0.0.1", "010.0.0.1", "1e1"]),
+    HEADERS,
+)
+TRUSTED_HOPS = st.sampled_from(["10.0.0.1", " 10.255.0.9 ", "2001:db8:5::1", "2001:DB8:5:0::2"])
+
+
+def seen_from(remote: str, forwarded: str | None = None) -> str:
+    header = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    return limits.address_of(RequestFactory().get("/", REMOTE_ADDR=remote, headers=header))
+
+
+@pytest.fixture
+def behind_proxies(settings: Any) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 5
+    settings.PLASGATE_IP_TRUSTED_PROXIES = PROXIES
+
+
+@pytest.mark.usefixtures("behind_proxies")
+def test_what_a_visitor_says_of_its_address_changes_nothing(examples: Examples) -> None:
+    assert seen_from(CLIENT) != seen_from(NEIGHBOUR)
+
+    @examples.of(
+        "forwarded addresses",
+        spoofed=st.lists(HOPS, max_size=5),
+        proxies=st.lists(TRUSTED_HOPS, max_size=3),
+        client=st.sampled_from([CLIENT, "2001:db8:1::7"]),
+    )
+    def check(spoofed: list[str], proxies: list[str], client: str) -> None:
+        # Each proxy appends whom it heard from; what the visitor wrote stays at the left.
+        behind = ",".join([*spoofed, client, *proxies])
+
+        assert seen_from("10.0.0.1", behind) == seen_from(client)
+        # Without a proxy in between, the header is the visitor's own altogether.
+        assert seen_from(client, behind) == seen_from(client)
+
+
+@pytest.mark.usefixtures("behind_proxies")
+def test_no_header_breaks_the_counting(examples: Examples) -> None:
+    @examples.of(
+        "X-Forwarded-For headers", header=HEADERS | st.lists(HOPS).map(",".join), remote=HOPS
+    )
+    def check(header: str, remote: str) -> None:
+        assert re.fullmatch("[0-9a-f]{32}", seen_from(remote, header))

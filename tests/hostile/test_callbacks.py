@@ -1,0 +1,124 @@
+"""Whatever comes to the callback, by the thousand: what must hold for each."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Receivers
+from tests.hostile.browser import skeleton
+from tests.hostile.conftest import Examples, PlasGate
+from tests.hostile.strategies import ERRORS, GENUINE, NEXT, WITH_NONCE, queries, read
+from tests.visitor import CODE, STATE, Visitor, attempt
+
+
+def is_trusted(said: list[tuple[str, str]], genuine: dict[str, str]) -> bool:
+    """Whether all that is ours came back as it was, and nothing came twice."""
+    once = dict(said)
+    ours = ("private_key", "redirect_uri")
+    return (
+        len(once) == len(said)
+        and all(once.get(name, genuine[name]) == genuine[name] for name in ours)
+        and once.get("nonce") == genuine.get("nonce", once.get("nonce"))
+    )
+
+
+def is_denied(said: list[tuple[str, str]]) -> bool:
+    """Whether either error parameter has anything to read near its beginning."""
+    texts = (dict(said).get(name, "")[:1000] for name in ERRORS)
+    return any(c.isprintable() and not c.isspace() for text in texts for c in text)
+
+
+def reset(row: PhoneVerification) -> None:
+    """Let the attempt be as it was when its visitor left for PlasGate."""
+    PhoneVerification.objects.filter(pk=row.pk).update(
+        status="pending",
+        reason="",
+        error_description="",
+        sub="",
+        mobile_id="",
+        claims={},
+        completed_at=None,
+        exchanging_at=None,
+        created_at=timezone.now(),
+    )
+
+
+def pages(browser: Visitor, row: PhoneVerification) -> dict[str, Any]:
+    """Return what the attempt's page looks like for each status, where nothing is hostile."""
+    seen = {}
+    for status, reason in (
+        ("pending", ""),
+        ("verified", ""),
+        ("failed", "provider_denied"),
+        ("error", "invalid_callback"),
+    ):
+        ended = None if status == "pending" else timezone.now()
+        PhoneVerification.objects.filter(pk=row.pk).update(
+            status=status, reason=reason, completed_at=ended
+        )
+        seen[status] = skeleton(browser.get(f"/phone/{row.pk}/"))
+    return seen
+
+
+@pytest.mark.parametrize("genuine", [GENUINE, WITH_NONCE], ids=["no nonce", "nonce"])
+def test_no_callback_but_the_genuine_one_verifies(
+    genuine: dict[str, str],
+    examples: Examples,
+    visitor: Visitor,
+    plasgate: PlasGate,
+    receivers: Receivers,
+) -> None:
+    visitor.start(next=NEXT)
+    row = attempt()
+    row.redirect_uri, row.nonce = genuine["redirect_uri"], genuine.get("nonce", "")
+    row.save()
+    looks = pages(visitor, row)
+
+    @examples.of("callbacks", query=queries(genuine))
+    def check(query: str) -> None:
+        reset(row)
+        plasgate.forget()
+        receivers.verified.reset_mock()
+        receivers.failed.reset_mock()
+
+        response = visitor.generic("GET", "/phone/callback/", QUERY_STRING=query)
+
+        row.refresh_from_db()
+        said = read(query)
+        if said is None:
+            assert (response.status_code, row.status, plasgate.sent) == (400, "pending", [])
+            return
+        once = dict(said)
+        trusted, denied = is_trusted(said, genuine), is_denied(said)
+        worth_a_call = bool(trusted and not denied and once.get("code") and once.get("state"))
+        is_genuine = worth_a_call and (once["code"], once["state"]) == (CODE, STATE)
+
+        # Nothing is verified that is not genuine, and what is, is.
+        assert (row.status == "verified") == is_genuine
+        # What was tampered with is not worth a call, and nothing is worth two.
+        assert [(sent["code"], sent["state"]) for sent in plasgate.sent] == (
+            [(once["code"], once["state"])] if worth_a_call else []
+        )
+        if not is_genuine:
+            assert row.reason == (
+                "invalid_callback"
+                if not trusted
+                else "provider_denied"
+                if denied
+                else "credentials_rejected"
+                if worth_a_call
+                else "invalid_callback"
+            )
+        # It is over, told once, and what is kept of the text can be shown and stored anywhere.
+        assert row.completed_at is not None
+        assert len(receivers.heard) == 1
+        assert row.error_description.isprintable()
+        # The browser goes to this site, and sees a page with nothing in it that was sent.
+        assert response.status_code == 302
+        detail = f"/phone/{row.pk}/"
+        assert response["Location"] == (NEXT if is_genuine else detail)
+        page = visitor.get(detail)
+        assert page.status_code == 200
+        assert skeleton(page) == looks[row.status]

@@ -1,0 +1,76 @@
+"""Whatever is typed as a number, or stored as one, by the thousand."""
+
+from contextlib import suppress
+from typing import Any
+
+import phonenumbers
+from hypothesis import strategies as st
+
+from django_plasgate_ip import phones
+from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from tests.hostile.conftest import Examples
+from tests.visitor import NUMBER
+
+TYPED_TEXTS = st.one_of(
+    st.text(),
+    st.text("0123456789+-./() ០១២៣៤៥៦៧៨៩\u200b\xa0", max_size=45),
+    st.from_regex(r"\+?[0-9 ()-]{3,20}(;ext=[0-9]+|abc)?", fullmatch=True),
+)
+REGIONS = st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS))
+
+
+@st.composite
+def valid_numbers(draw: st.DrawFn) -> Any:
+    """Return a valid number: a region's example, its last digits others if that is one, too."""
+    example: Any = phonenumbers.example_number(draw(REGIONS))
+    national = str(example.national_number)
+    tail = draw(st.text("0123456789", min_size=1, max_size=4))
+    changed = f"+{example.country_code}{national[: -len(tail)]}{tail}"
+    for text in (changed, phonenumbers.format_number(example, 0)):
+        with suppress(InvalidPhoneNumber):
+            return phones.parse(text)
+    return phones.parse(NUMBER)
+
+
+def test_no_text_is_anything_but_a_number_or_refused(examples: Examples) -> None:
+    @examples.of("numbers", text=TYPED_TEXTS, region=REGIONS)
+    def check(text: str, region: str) -> None:
+        for read_number in (phones.parse, phones.from_wire, lambda t: phones.parse(t, region)):
+            with suppress(InvalidPhoneNumber):
+                number = read_number(text)
+                assert number.is_valid()
+                assert not number.extension
+                assert phones.parse(phones.e164(number)) == number
+                assert phones.digits(number).isdecimal()
+
+
+def test_a_number_comes_back_from_every_writing(examples: Examples) -> None:
+    @examples.of("numbers' writings", number=valid_numbers())
+    def check(number: Any) -> None:
+        assert phones.from_wire(phones.digits(number)) == number
+        assert phones.parse(phones.e164(number)) == number
+        assert phones.parse(number) == number
+        assert phones.parse(str(number.as_international)) == number
+
+
+def test_a_mask_shows_its_country_its_first_group_and_two_digits_at_most(
+    examples: Examples,
+) -> None:
+    @examples.of("masks", number=valid_numbers())
+    def check(number: Any) -> None:
+        mask = phones.mask(number)
+
+        written = str(number.as_international).replace("-", " ")
+        code, first, *_rest = written.split(" ")
+        # What is not hidden stands where it stood in the number.
+        assert len(mask) == len(written)
+        assert all(shown in ("*", digit) for shown, digit in zip(mask, written, strict=True))
+        shown_groups = mask.split(" ")
+        assert shown_groups[0] == code
+        kept = len(f"{code} {first}")
+        behind = mask[kept:] if "*" not in shown_groups[1] else mask[len(code) :]
+        digits = [character for character in behind if character != " "]
+        assert not any(character.isdigit() for character in digits[:-2])
+        # Where so little is left to guess, the first group is hidden as well.
+        hidden = mask.count("*")
+        assert hidden >= 4 or set(mask.partition(" ")[2][:-2]) <= {"*", " "}

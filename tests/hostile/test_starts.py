@@ -1,0 +1,94 @@
+"""Whatever comes to the start page, by the thousand: what must hold for each."""
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+from hypothesis import strategies as st
+
+from django_plasgate_ip import phones
+from django_plasgate_ip.models import PhoneVerification
+from tests.hostile.browser import STAYS, host_of, skeleton
+from tests.hostile.conftest import Examples, PlasGate
+from tests.hostile.strategies import (
+    ACCEPTS,
+    ADDRESSES,
+    BODIES,
+    CALLBACK,
+    NAMES,
+    VALUES,
+    encoded,
+    read,
+)
+from tests.visitor import Page, Visitor
+
+
+def test_a_start_sends_nobody_anywhere_but_to_plasgate(
+    examples: Examples, visitor: Visitor, plasgate: PlasGate, settings: Any
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = settings.PLASGATE_IP_MAX_STARTS_PER_USER = None
+    form = visitor.get("/phone/")
+    token = visitor.cookies["csrftoken"].value
+    looks = [skeleton(visitor.submit(form, phone_number=bad)) for bad in ("", "bad")]
+
+    @examples.of("starts", body=BODIES, accept=ACCEPTS)
+    def check(body: tuple[str, bytes], accept: str) -> None:
+        PhoneVerification.objects.all().delete()
+
+        content_type, data = body
+        response = visitor.generic(
+            "POST",
+            "/phone/",
+            data,
+            CONTENT_TYPE=content_type,
+            headers={"X-CSRFToken": token, "Accept": accept},
+        )
+
+        row = PhoneVerification.objects.first()
+        is_json = response["Content-Type"].startswith("application/json")
+        if row is None:
+            assert response.status_code == 400
+            if is_json:
+                assert set(response.json()) == {"errors"}
+            # For what is no form at all, Django has a page of its own, and nothing of it in there.
+            elif b"<h1>Bad Request (400)</h1>" not in response.content:
+                assert skeleton(response) in looks
+            return
+        url = response.json()["authorize_url"] if is_json else response["Location"]
+        assert response.status_code == (200 if is_json else 302)
+        assert url.startswith("https://cloudapi.plasgate.com/ip/authenticate?private_key=")
+        assert url.isascii()
+        assert url.isprintable()
+        sent = dict(parse_qsl(url.partition("?")[2], strict_parsing=True))
+        assert sent["phone_number"] == sent["login_hint"] == phones.digits(row.phone_number)
+        assert sent["redirect_uri"] == row.redirect_uri == CALLBACK
+        assert row.phone_number.is_valid()
+        assert row.status == "pending"
+        # What is kept of next leads nowhere else, now or when it is used.
+        assert host_of(row.next_url) in STAYS
+        assert row.next_url.isprintable()
+
+    assert plasgate.sent == []
+
+
+def test_a_form_opens_whatever_stands_in_its_address(
+    examples: Examples, visitor: Visitor, stranger: Visitor
+) -> None:
+    look = skeleton(visitor.get("/phone/?next=/here/"))
+    named = st.tuples(st.just(b"next"), ADDRESSES | VALUES)
+    strategy = st.lists(named | st.tuples(NAMES, VALUES), max_size=4).flatmap(encoded)
+    types = st.sampled_from(["", "text/plain; charset=utf-7", "a/b; charset=raw_unicode_escape"])
+
+    @examples.of("start pages", query=strategy, accept=ACCEPTS, content_type=types)
+    def check(query: str, accept: str, content_type: str) -> None:
+        headers = {"Content-Type": content_type, "Accept": accept}
+        page = visitor.generic("GET", "/phone/", headers=headers, QUERY_STRING=query)
+        login = stranger.generic("GET", "/phone/", headers=headers, QUERY_STRING=query)
+
+        assert page.status_code == 200
+        assert skeleton(page) == look
+        said = dict(read(query) or [])
+        # As the browser would send it: line breaks in a field's value are its own.
+        assert Page(page).fields["next"] == said.get("next", "")
+        assert login.status_code in (302, 401)
+        if login.status_code == 302:
+            assert login["Location"].startswith("/accounts/login/?next=/phone/")

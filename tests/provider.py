@@ -1,0 +1,238 @@
+"""PlasGate over real sockets on loopback: a server in threads that plays scripts.
+
+It plays one for each connection, so that it can do to a client what no well-behaved server does.
+"""
+
+import json
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import chain, repeat
+from typing import Any
+
+from django_plasgate_ip import transport
+from tests.visitor import VERIFIED
+
+# Seconds until the provider gives up.
+PATIENCE = 10
+BODY = json.dumps(VERIFIED).encode()
+HEAD = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKS = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (BODY[:1], BODY[1:40], BODY[40:]))
+
+
+class Wire:
+    """The provider's end of one connection."""
+
+    def __init__(self, sock: socket.socket, provider: "Provider") -> None:
+        self.sock = sock
+        self._provider = provider
+        self._unread = b""
+
+    def request(self) -> bytes:
+        """Return the next request, head and body; empty when the client has closed."""
+        while b"\r\n\r\n" not in self._unread:
+            if not (received := self.sock.recv(65536)):
+                return b""
+            self._unread += received
+        head, _, rest = self._unread.partition(b"\r\n\r\n")
+        fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        length = int(fields.get(b"content-length", 0))
+        while len(rest) < length:
+            rest += self.sock.recv(65536)
+        self._unread = rest[length:]
+        request = head + b"\r\n\r\n" + rest[:length]
+        self._provider.requests.append(request)
+        return request
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+        self._provider.sent += len(data)
+
+    def drip(self, data: bytes, then: bytes = b"x") -> None:
+        """Send `data` a byte at a time, and then `then`, until somebody hangs up."""
+        give_up = time.monotonic() + PATIENCE
+        for piece in chain((bytes([byte]) for byte in data), repeat(then)):
+            if time.monotonic() > give_up or not self._provider.is_open:
+                return
+            self.send(piece)
+            self.pause(0.02)
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS."""
+        self.sock = context.wrap_socket(self.sock, server_side=True)
+        self._provider.sockets.append(self.sock)
+
+    def pause(self, seconds: float) -> None:
+        self._provider.closing.wait(seconds)
+
+    def wait(self) -> None:
+        """Say nothing more, and keep the connection."""
+        self.pause(PATIENCE)
+
+    def close(self) -> None:
+        self.sock.close()
+
+    def reset(self) -> None:
+        """Close with a reset, as a crash does."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+Play = Callable[[Wire], None]
+
+
+class Provider:
+    """Listens on loopback; the nth connection gets the nth play, and the last one all the rest."""
+
+    def __init__(self, *plays: Play, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[bytes] = []
+        self.connections = 0
+        #: Bytes that the client, or the buffers between, took.
+        self.sent = 0
+        self.closing = threading.Event()
+        self._plays = plays
+        self._tls = tls
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.02)
+        # Small, so that what nobody reads soon blocks whoever sends it.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        self.sockets: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._listen)]
+        self._threads[0].start()
+
+    @property
+    def is_open(self) -> bool:
+        return not self.closing.is_set()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def _listen(self) -> None:
+        while self.is_open:
+            with suppress(TimeoutError):
+                sock, _address = self._listener.accept()
+                play = self._plays[min(self.connections, len(self._plays) - 1)]
+                self.connections += 1
+                sock.settimeout(PATIENCE)
+                self.sockets.append(sock)
+                self._threads.append(threading.Thread(target=self._play, args=(sock, play)))
+                self._threads[-1].start()
+
+    def _play(self, sock: socket.socket, play: Play) -> None:
+        wire = Wire(sock, self)
+        # What the client does not take, or breaks off, is the test's to notice.
+        with suppress(OSError):
+            if self._tls:
+                wire.secure(self._tls)
+            play(wire)
+        wire.close()
+
+    def close(self) -> None:
+        self.closing.set()
+        for sock in list(self.sockets):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in list(self._threads):
+            thread.join(10)
+        for each in (self._listener, *self.sockets):
+            each.close()
+
+
+def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
+    """Return a whole response that lets the connection live."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def serve(wire: Wire) -> None:
+    """Answer one request after another, as a good provider does."""
+    while wire.request():
+        wire.send(answer())
+
+
+def says(*parts: bytes) -> Play:
+    """Return a play that reads the request, sends these bytes and closes."""
+
+    def play(wire: Wire) -> None:
+        wire.request()
+        for part in parts:
+            wire.send(part)
+
+    return play
+
+
+def silent(wire: Wire) -> None:
+    wire.request()
+    wire.wait()
+
+
+def resets(wire: Wire) -> None:
+    """Break off as soon as something was sent; sooner, and there might be no connection yet."""
+    wire.sock.recv(1)
+    wire.reset()
+
+
+def drips(data: bytes, then: bytes = b"x", *, at_once: bytes = b"") -> Play:
+    def play(wire: Wire) -> None:
+        wire.request()
+        wire.send(at_once)
+        wire.drip(data, then)
+
+    return play
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Dialling:
+    """Counts the attempts to connect, and refuses the first of them if told to."""
+
+    def __init__(self, connect: Callable[..., Any]) -> None:
+        self.attempts = 0
+        self.refuses_first = False
+        self._connect = connect
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self.attempts += 1
+        if self.refuses_first and self.attempts == 1:
+            raise ConnectionRefusedError("refused, once")
+        return self._connect(*args, **kwargs)
+
+
+@contextmanager
+def own_connections() -> Iterator[None]:
+    """Start with no connection, and leave none behind."""
+    transport._sessions.forget()
+    yield
+    for session in transport._sessions.open.values():
+        session.close()
+    transport._sessions.forget()
+
+
+@contextmanager
+def providers(settings: Any) -> Iterator[Callable[..., Provider]]:
+    """Yield what starts a provider and makes it PlasGate; all of them end with the block."""
+    started: list[Provider] = []
+
+    def start(*plays: Play, tls: ssl.SSLContext | None = None) -> Provider:
+        provider = Provider(*plays, tls=tls)
+        started.append(provider)
+        scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
+        settings.PLASGATE_IP_BASE_URL = f"{scheme}://{host}:{provider.port}/ip/"
+        return provider
+
+    yield start
+    for provider in started:
+        provider.close()

@@ -1,0 +1,79 @@
+"""The site in two processes, PlasGate on a socket, and a visitor of both."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from tests.servers import LONG, PatientProvider, RemoteVisitor, Server, environment
+
+
+@pytest.fixture(scope="session")
+def one_provider() -> Iterator[PatientProvider]:
+    provider = PatientProvider()
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def provider(one_provider: PatientProvider) -> PatientProvider:
+    one_provider.requests.clear()
+    return one_provider
+
+
+@pytest.fixture(scope="session")
+def signals_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("site") / "signals"
+
+
+@pytest.fixture
+def heard(signals_file: Path) -> Callable[[], list[str]]:
+    """Return what tells the signals that the site's processes have sent, in their order."""
+    signals_file.write_text("")
+    return lambda: signals_file.read_text().splitlines()
+
+
+@pytest.fixture(scope="session")
+def start_server(
+    django_db_setup: None,
+    one_provider: PatientProvider,
+    signals_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., Server]]:
+    """Return what starts a process of the site, with whatever settings."""
+    started: list[Server] = []
+
+    def start(*, atomic_requests: bool = False, **settings: Any) -> Server:
+        settings = {
+            "PLASGATE_IP_BASE_URL": one_provider.base_url,
+            # As long as the provider is held; not what the races are about.
+            "PLASGATE_IP_TIMEOUT": LONG,
+            **settings,
+        }
+        env = environment(signals_file, atomic_requests=atomic_requests, **settings)
+        started.append(Server(signals_file.with_name(f"log{len(started)}"), env))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+    for server in started:
+        server.wait()
+        log = server.log.read_text()
+        assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="session")
+def site(start_server: Callable[..., Server]) -> tuple[Server, Server]:
+    """Return the two processes of one site."""
+    return start_server(), start_server()
+
+
+@pytest.fixture
+def browser(transactional_db: None, user: User, site: tuple[Server, Server]) -> RemoteVisitor:
+    """Return the browser of `user`, who is signed in."""
+    visitor = RemoteVisitor(site[0])
+    visitor.force_login(user)
+    return visitor

@@ -1,0 +1,98 @@
+"""Starts at once: one attempt stays alive, and a limit is a limit."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.figures import record
+from tests.servers import PatientProvider, RemoteVisitor, Server
+from tests.visitor import TYPED, attempt
+
+pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
+
+STARTS = 40
+LIMIT = 10
+Site = tuple[Server, Server]
+
+
+@pytest.fixture(scope="module")
+def generous_site(start_server: Callable[..., Server]) -> Site:
+    """Return the two processes of a site that lets everybody start as often as they like."""
+    limits = {
+        "PLASGATE_IP_MAX_STARTS_PER_NUMBER": None,
+        "PLASGATE_IP_MAX_STARTS_PER_USER": None,
+    }
+    return start_server(**limits), start_server(**limits)
+
+
+def start_at_once(browsers: Iterable[RemoteVisitor]) -> list[Any]:
+    """Send the start form from all browsers at once; return the answers."""
+    filled = [(browser, browser.get("/phone/")) for browser in browsers]
+    with ThreadPoolExecutor(len(filled)) as pool:
+        return list(pool.map(lambda each: each[0].submit(each[1], phone_number=TYPED), filled))
+
+
+@pytest.mark.parametrize("has_started_before", [True, False])
+def test_of_forty_starts_at_once_of_one_session_the_newest_stays_alive(
+    generous_site: Site,
+    browser: RemoteVisitor,
+    provider: PatientProvider,
+    heard: Callable[[], list[str]],
+    has_started_before: bool,
+) -> None:
+    browser.server = generous_site[0]
+    if has_started_before:
+        browser.start()
+    tabs = [browser.other_tab(generous_site[number % 2]) for number in range(STARTS)]
+
+    answers = start_at_once(tabs)
+
+    assert {answer.status_code for answer in answers} == {302}
+    newest, *others = PhoneVerification.objects.order_by("-created_at", "-pk")
+    assert len(others) == STARTS - 1 + has_started_before
+    assert (newest.status, newest.reason) == ("pending", "")
+    # Each start ended those that it found alive; those of the very same moment live on, but no
+    # callback is for them.
+    ended = [row for row in others if row.completed_at]
+    assert {(row.status, row.reason) for row in ended} <= {("error", "superseded")}
+    assert sorted(heard()) == sorted(f"failed {row.pk} superseded" for row in ended)
+    assert not has_started_before or others[-1] in ended
+
+    browser.authorize_url = tabs[0].authorize_url
+    browser.come_back()
+    browser.come_back()
+    newest.refresh_from_db()
+    assert newest.status == "verified"
+    assert len(provider.requests) == 1
+
+    browser.start()
+    live = PhoneVerification.objects.exclude(completed_at__isnull=False)
+    assert [row.pk for row in live] == [attempt().pk]
+    record("Starts raced in one session", STARTS)
+
+
+def test_starts_at_once_of_many_sessions_never_exceed_the_limit_for_a_number(
+    site: Site, transactional_db: None
+) -> None:
+    browsers = []
+    for number in range(STARTS):
+        browser = RemoteVisitor(site[number % 2])
+        browser.force_login(User.objects.create_user(f"visitor{number}"))
+        browsers.append(browser)
+
+    answers = [answer.status_code for answer in start_at_once(browsers)]
+
+    # Of starts at once each counts the others, and one that turns back is counted while it is
+    # there: fewer than the limit may come through, but never more.
+    admitted = answers.count(302)
+    assert set(answers) <= {302, 429}
+    assert admitted <= LIMIT
+    assert PhoneVerification.objects.count() == admitted
+    # Whoever was turned back has used nothing up.
+    calm = [browser.start().status_code for browser in browsers[: LIMIT - admitted + 2]]
+    assert calm == [302] * (LIMIT - admitted) + [429, 429]
+    record("Sessions raced for one number", f"{STARTS}, of which {admitted} started; {LIMIT} may")

@@ -1,0 +1,163 @@
+"""A site in processes of its own, on the test database, and browsers that visit it over HTTP."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+from django.http import HttpResponse
+
+from tests.provider import Provider, Wire, answer
+from tests.visitor import Visitor
+
+#: What PostgreSQL calls the connections of these processes.
+APPLICATION_NAME = "plasgate-ip-site"
+# Of one server, as gunicorn counts them.
+THREADS = 8
+# Nothing here takes as long, unless it hangs.
+LONG = 60.0
+
+
+def environment(signals: Path, *, atomic_requests: bool = False, **settings: Any) -> dict[str, str]:
+    """Return the environment of a process that runs the site with these further settings.
+
+    It appends a line for each signal to the file `signals`.
+    """
+    database: dict[str, Any] = {
+        "NAME": str(connection.settings_dict["NAME"]),
+        "ATOMIC_REQUESTS": atomic_requests,
+    }
+    if connection.vendor == "postgresql":
+        database["OPTIONS"] = {"application_name": APPLICATION_NAME}
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.site_settings",
+        "SITE_DATABASE": json.dumps(database),
+        "SITE_SETTINGS": json.dumps(settings),
+        "SITE_SIGNALS": str(signals),
+    }
+
+
+class Server:
+    """gunicorn: a master and its one worker, in a process group of their own."""
+
+    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+        self.log = log
+        # The server inherits a socket that listens already: whoever connects while it starts waits
+        # in the queue.
+        with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
+            self.port = int(listener.getsockname()[1])
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
+                    *(f"--bind=fd://{listener.fileno()}", "--graceful-timeout=1"),
+                    *("--worker-class=gthread", "--workers=1", f"--threads={THREADS}"),
+                    "django.core.wsgi:get_wsgi_application()",
+                ],
+                cwd=Path(__file__).parent.parent,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+
+    def kill(self) -> None:
+        """Be the power failure: no process of the group gets to say goodbye."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Begin to end; `wait` for it."""
+        self._process.terminate()
+
+    def wait(self) -> None:
+        self._process.wait(LONG)
+
+
+class RemoteVisitor(Visitor):
+    """A browser, over real HTTP; `server` is the process that it happens to be sent to."""
+
+    def __init__(self, server: Server, **defaults: Any) -> None:
+        super().__init__(**defaults)
+        self.server = server
+
+    def request(self, **request: Any) -> Any:
+        """Send what `django.test.Client` would have handed to the application."""
+        environ = self._base_environ(**request)  # type: ignore[attr-defined]
+        url = environ["PATH_INFO"]
+        if environ["QUERY_STRING"]:
+            url += f"?{environ['QUERY_STRING']}"
+        headers = {
+            # The processes are one site, behind whatever it is that spreads the visitors.
+            "Host": environ["SERVER_NAME"],
+            "Cookie": environ["HTTP_COOKIE"],
+            "Content-Type": environ.get("CONTENT_TYPE", ""),
+        }
+        sent = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=LONG)
+        try:
+            sent.request(
+                environ["REQUEST_METHOD"], url, environ["wsgi.input"].read() or None, headers
+            )
+            received = sent.getresponse()
+            body = received.read()
+        finally:
+            sent.close()
+        for cookie in received.headers.get_all("Set-Cookie", []):
+            self.cookies.load(cookie)
+        names = ("Location", "Refresh", "Retry-After")
+        kept = {name: value for name in names if (value := received.headers[name]) is not None}
+        response: Any = HttpResponse(body, status=received.status, headers=kept)
+        response.request = environ
+        return response
+
+    def other_tab(self, server: Server | None = None) -> "RemoteVisitor":
+        """Return the same browser's other tab, which may be sent to another process."""
+        tab = RemoteVisitor(server or self.server)
+        tab.cookies = self.cookies
+        tab.authorize_url = self.authorize_url
+        return tab
+
+
+class PatientProvider(Provider):
+    """PlasGate, which verifies whoever comes, and can be made to keep them waiting."""
+
+    def __init__(self) -> None:
+        self._answering = threading.Event()
+        self._answering.set()
+        self._asked = threading.Event()
+        super().__init__(self._serve)
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.address}/ip/"
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Answer nobody inside the block."""
+        self._asked.clear()
+        self._answering.clear()
+        try:
+            yield
+        finally:
+            self._answering.set()
+
+    def wait_until_asked(self) -> None:
+        """Return once somebody waits for an answer to what they asked inside of `held`."""
+        assert self._asked.wait(LONG)
+
+    def _serve(self, wire: Wire) -> None:
+        while wire.request():
+            self._asked.set()
+            self._answering.wait(LONG)
+            wire.send(answer())

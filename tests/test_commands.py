@@ -1,0 +1,348 @@
+"""The commands as an operator types them: what they take, say, refuse and ask."""
+
+import io
+import json
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from cryptography.fernet import Fernet
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command, execute_from_command_line
+from django.utils import timezone
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Receivers
+from tests.test_progress import Terminal
+from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, TYPED, VERIFIED
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+CLAIMS = VERIFIED | PROFILE
+OTHER = "+85512345678"
+BATCHED = ["plasgate_ip_purge", "plasgate_ip_reencrypt"]
+PERSONAL = ["plasgate_ip_export", "plasgate_ip_erase"]
+
+
+def made(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
+    """Store a verified attempt of that age."""
+    began = timezone.now() - age
+    defaults = {
+        "phone_number": NUMBER,
+        "scopes": "profile phone_verify",
+        "browser": "a browser",
+        "status": "verified",
+        "sub": SUB,
+        "mobile_id": MOBILE_ID,
+        "claims": CLAIMS,
+        "completed_at": began,
+        "created_at": began,
+    }
+    return PhoneVerification.objects.create(**(defaults | values))
+
+
+def pending(age: timedelta = 2 * DAY) -> PhoneVerification:
+    nothing: dict[str, Any] = {"sub": "", "mobile_id": "", "claims": {}, "completed_at": None}
+    return made(age, **nothing, status="pending")
+
+
+def run(*arguments: str, out: io.StringIO | None = None) -> list[str]:
+    """Return the lines that ``manage.py`` prints for these arguments."""
+    out = io.StringIO() if out is None else out
+    call_command(*arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def refusal(*arguments: str) -> str:
+    """Return what it says instead of doing anything."""
+    before = list(PhoneVerification.objects.values())
+    with pytest.raises(CommandError) as caught:
+        run(*arguments)
+    assert list(PhoneVerification.objects.values()) == before
+    return str(caught.value)
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def old_rows(settings: Any) -> None:
+    """Store a row for each step of the purge, and one for none."""
+    settings.PLASGATE_IP_CLAIMS_RETENTION = DAY
+    settings.PLASGATE_IP_ATTEMPT_RETENTION = 7 * DAY
+    for _ in range(3):
+        made(8 * DAY)
+    for _ in range(2):
+        made(2 * DAY)
+    pending(2 * DAY)
+    pending(8 * DAY)
+    made(timedelta(0))
+
+
+@pytest.mark.parametrize("name", [*BATCHED, *PERSONAL])
+def test_each_command_says_what_it_is_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        execute_from_command_line(["manage.py", name, "--help"])
+
+    said = capsys.readouterr().out
+    assert all(word in said for word in ("usage:", "--batch-size" if name in BATCHED else "--user"))
+
+
+# Purge
+
+
+@pytest.mark.usefixtures("old_rows")
+def test_purge_does_each_step_and_says_how_much() -> None:
+    assert run("plasgate_ip_purge") == [
+        "2 stale attempts ended",
+        "4 attempts deleted",
+        "2 attempts emptied of their claims",
+    ]
+    assert PhoneVerification.objects.count() == 4
+    assert PhoneVerification.objects.exclude(claims={}).count() == 1
+
+    assert run("plasgate_ip_purge") == [
+        "0 stale attempts ended",
+        "0 attempts deleted",
+        "0 attempts emptied of their claims",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("old_rows")
+def test_a_dry_run_counts_the_same_and_changes_nothing(receivers: Receivers) -> None:
+    before = list(PhoneVerification.objects.values())
+
+    counted = run("plasgate_ip_purge", "--dry-run")
+
+    assert list(PhoneVerification.objects.values()) == before
+    assert receivers.heard == []
+    assert [line.partition(" (")[0] for line in counted] == run("plasgate_ip_purge")
+    assert all(line.endswith("(not done: --dry-run)") for line in counted)
+
+
+@pytest.mark.usefixtures("old_rows")
+def test_purge_on_a_terminal_draws_a_bar_for_each_step_in_a_line_of_its_own() -> None:
+    out = Terminal()
+
+    run("plasgate_ip_purge", "--batch-size=1", out=out)
+
+    lines = out.getvalue().split("\n")
+    assert [line.rpartition("\r")[2][-8:] for line in lines[::2]] == [
+        " 2 of 2 ",
+        " 4 of 4 ",
+        " 2 of 2 ",
+        "",
+    ]
+    assert lines[1::2] == [
+        "2 stale attempts ended",
+        "4 attempts deleted",
+        "2 attempts emptied of their claims",
+    ]
+    assert out.getvalue().count("\r[") == 8
+
+
+@pytest.mark.usefixtures("old_rows")
+def test_a_dry_run_on_a_terminal_draws_nothing() -> None:
+    out = Terminal()
+
+    run("plasgate_ip_purge", "--dry-run", out=out)
+
+    assert "\r" not in out.getvalue()
+
+
+@pytest.mark.parametrize("name", BATCHED)
+@pytest.mark.parametrize("size", ["0", "-1", "-1000", "many", "1.5", ""])
+@pytest.mark.usefixtures("old_rows")
+def test_a_batch_size_that_is_none_is_refused(name: str, size: str) -> None:
+    assert "--batch-size" in refusal(name, f"--batch-size={size}")
+
+
+@pytest.mark.usefixtures("old_rows")
+def test_a_batch_size_that_code_gives_is_refused_as_well() -> None:
+    with pytest.raises(CommandError, match="--batch-size"):
+        call_command("plasgate_ip_purge", batch_size=0, dry_run=True)
+
+
+# Reencrypt
+
+
+@pytest.fixture
+def rotated(settings: Any) -> tuple[str, str]:
+    """Store five rows under an old key, and put a new one in front."""
+    keys = (new_key(), new_key())
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1]]
+    for _ in range(5):
+        made()
+    made(claims={})
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = list(keys)
+    return keys
+
+
+def test_reencrypt_says_how_many_and_the_old_key_can_go(
+    rotated: tuple[str, str], settings: Any
+) -> None:
+    assert run("plasgate_ip_reencrypt", "--batch-size=2") == [
+        "5 attempts encrypted with the first key"
+    ]
+
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [rotated[0]]
+    assert [row.claims for row in PhoneVerification.objects.exclude(claims={})] == [CLAIMS] * 5
+
+
+def test_reencrypt_reports_what_it_cannot_open_and_does_the_rest(
+    rotated: tuple[str, str], settings: Any
+) -> None:
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    made()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = list(rotated)
+    out = io.StringIO()
+
+    with pytest.raises(CommandError, match=r"^1 attempts .*PLASGATE_IP_ENCRYPTION_KEYS"):
+        run("plasgate_ip_reencrypt", out=out)
+
+    assert out.getvalue() == "5 attempts encrypted with the first key\n"
+
+
+@pytest.mark.usefixtures("rotated")
+def test_reencrypt_says_where_to_go_on_and_goes_on_there() -> None:
+    def tokens() -> dict[str, str]:
+        rows = PhoneVerification.objects.exclude(claims={}).values_list("pk", "claims")
+        return {str(pk): sealed.token for pk, sealed in rows}
+
+    said = run("plasgate_ip_reencrypt", "--batch-size=2", "--verbosity=2")
+    before = tokens()
+    after = said[0].removeprefix("done up to --after ")
+    out = Terminal()
+
+    run("plasgate_ip_reencrypt", "--after", after, "--verbosity=2", out=out)
+
+    assert len(said) == 4
+    assert "3 of 3 done up to --after " in out.getvalue()
+    assert out.getvalue().endswith("\n3 attempts encrypted with the first key\n")
+    assert len({pk for pk, token in tokens().items() if token == before[pk]}) == 2
+    assert tokens()[after] == before[after]
+
+
+def test_reencrypt_refuses_an_after_that_is_no_id() -> None:
+    assert "--after" in refusal("plasgate_ip_reencrypt", "--after=7")
+
+
+# Export and erase
+
+
+def test_export_prints_one_json_object_a_line(user: User) -> None:
+    first = made(3 * DAY, user=user)
+    second = made(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
+    made(phone_number=OTHER)
+
+    lines = run("plasgate_ip_export", "--user", "teak")
+
+    values = [json.loads(line) for line in lines]
+    assert [each["id"] for each in values] == [str(first.pk), str(second.pk)]
+    assert values[0]["claims"] == CLAIMS
+    assert "អុំអេង" in lines[1]
+    assert lines == run("plasgate_ip_export", "--number", TYPED)
+
+
+def test_export_of_nothing_prints_nothing(user: User) -> None:
+    assert run("plasgate_ip_export", "--user", "teak") == []
+    assert run("plasgate_ip_export", "--number", TYPED) == []
+
+
+class Output(io.StringIO):
+    """Takes one line, and then no more."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def write(self, text: str) -> int:
+        if self.tell():
+            raise self._error
+        return super().write(text)
+
+
+@pytest.mark.parametrize(
+    "error", [BrokenPipeError(), UnicodeEncodeError("ascii", "Omeng", 0, 1, "no")], ids=repr
+)
+def test_export_whose_output_breaks_off_fails_and_does_not_repeat_what_it_held(
+    user: User, error: Exception
+) -> None:
+    for _ in range(3):
+        made(user=user)
+
+    with pytest.raises(CommandError) as caught:
+        run("plasgate_ip_export", "--user", "teak", out=Output(error))
+
+    assert str(caught.value) == f"Not everything was printed: {type(error).__name__}."
+    assert caught.value.__context__ is None
+    # Not the first frame, which is this one.
+    assert "Omeng" not in repr([entry.locals for entry in caught.traceback[1:]])
+
+
+def test_erase_asks_first_and_a_yes_deletes(user: User, other_user: User) -> None:
+    made(user=user)
+    made(user=user)
+    kept = made(user=other_user)
+
+    with mock.patch("builtins.input", return_value=" Yes ") as asked:
+        said = run("plasgate_ip_erase", "--user", "teak")
+
+    assert "Delete 2 attempts for good?" in asked.call_args.args[0]
+    assert said == ["2 attempts deleted"]
+    assert list(PhoneVerification.objects.all()) == [kept]
+
+
+@pytest.mark.parametrize("said", ["n", "", "no", "yes!", "ye", "j", "\n"])
+def test_anything_but_a_yes_deletes_nothing(user: User, said: str) -> None:
+    made(user=user)
+
+    with mock.patch("builtins.input", return_value=said):
+        assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
+
+
+@pytest.mark.parametrize("flag", ["--no-input", "--noinput"])
+def test_erase_can_be_told_not_to_ask(user: User, flag: str) -> None:
+    made(user=user)
+
+    with mock.patch("builtins.input", side_effect=AssertionError):
+        assert run("plasgate_ip_erase", "--number", TYPED, flag) == ["1 attempts deleted"]
+
+    assert not PhoneVerification.objects.exists()
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--user", "nobody"], "There is no user with this login name."),
+        (["--user", ""], "There is no user with this login name."),
+        (["--number", "077"], "This is not a phone number that can be verified."),
+        (["--number", ""], "A phone number has digits only."),
+        (["--number", "077 696 118 ext 5"], "A phone number has digits only."),
+        ([], "one of the arguments --user --number is required"),
+        (["--user", "teak", "--number", TYPED], "not allowed with argument"),
+    ],
+    ids=str,
+)
+def test_nobody_is_refused_with_why(user: User, name: str, arguments: list[str], said: str) -> None:
+    made(user=user)
+
+    assert said in refusal(name, *arguments)
+
+
+@pytest.mark.parametrize("name", PERSONAL)
+def test_a_login_name_that_is_several_peoples_is_refused(
+    user: User, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(user=user)
+    User.objects.create_user("teak's other account", user.email)
+    manager: Any = User._default_manager
+    by_email = lambda self, email: self.get(email=email)  # noqa: E731 - one line for one method
+    monkeypatch.setattr(type(manager), "get_by_natural_key", by_email)
+
+    assert "more than one user" in refusal(name, "--user", user.email)
