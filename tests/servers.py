@@ -47,6 +47,10 @@ def environment(signals: Path, *, atomic_requests: bool = False, **settings: Any
     }
 
 
+# Ends the whole group when this process, which has the other end of its input, is no more.
+WITH_US = '"$@" & read -r _; kill -KILL 0'
+
+
 class Server:
     """gunicorn: a master and its one worker, in a process group of their own."""
 
@@ -58,14 +62,15 @@ class Server:
             self.port = int(listener.getsockname()[1])
             self._process = subprocess.Popen(
                 [
+                    *("/bin/sh", "-c", WITH_US, "sh"),
                     *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
-                    *(f"--bind=fd://{listener.fileno()}", "--graceful-timeout=1"),
-                    *("--worker-class=gthread", "--workers=1", f"--threads={THREADS}"),
+                    *(f"--bind=fd://{listener.fileno()}", "--worker-class=gthread"),
+                    *("--workers=1", f"--threads={THREADS}"),
                     "django.core.wsgi:get_wsgi_application()",
                 ],
                 cwd=Path(__file__).parent.parent,
                 env=environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 pass_fds=[listener.fileno()],
@@ -74,15 +79,9 @@ class Server:
 
     def kill(self) -> None:
         """Be the power failure: no process of the group gets to say goodbye."""
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> None:
-        """Begin to end; `wait` for it."""
-        self._process.terminate()
-
-    def wait(self) -> None:
-        self._process.wait(LONG)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.communicate()
 
 
 class RemoteVisitor(Visitor):

@@ -226,6 +226,20 @@ def test_many_starts_for_one_number_do_not_hide_those_of_the_user(
     assert visitor.start().status_code == 429
 
 
+def test_a_number_and_a_user_who_take_turns_are_counted_each_for_itself(
+    visitor: Visitor, user: User, settings: Any
+) -> None:
+    limit(settings, number=3, user=3)
+    for minutes in (30, 20, 10):
+        started(minutes)
+    for minutes in (15, 5):
+        started(minutes, user=user, phone_number=number(1))
+
+    assert visitor.start().status_code == 429
+    assert visitor.start(number(2)).status_code == 302
+    assert visitor.start(number(3)).status_code == 429
+
+
 # When the next one may
 
 
@@ -248,7 +262,7 @@ def test_retry_after_is_when_the_oldest_that_counts_is_an_hour_old(
 def test_retry_after_a_limit_was_lowered_is_when_enough_have_passed(
     visitor: Visitor, settings: Any
 ) -> None:
-    limit(settings, number=2)
+    limit(settings, number=2, user=9)
     for minutes in (50, 40, 30, 10):
         started(minutes)
 

@@ -242,6 +242,14 @@ def test_an_old_attempt_that_may_still_come_back_is_not_deleted_under_the_visito
     assert set(PhoneVerification.objects.all()) == kept
 
 
+def test_an_old_attempt_is_not_deleted_before_it_was_ended(settings: Any) -> None:
+    keep(settings, attempts=DAY)
+    row = live()
+
+    assert list(retention.delete_old()) == []
+    assert list(PhoneVerification.objects.all()) == [row]
+
+
 def test_what_would_be_done_is_what_is_done(settings: Any) -> None:
     keep(settings, claims=DAY, attempts=7 * DAY)
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = 8 * DAY

@@ -58,9 +58,7 @@ def start_server(
 
     yield start
     for server in started:
-        server.stop()
-    for server in started:
-        server.wait()
+        server.kill()
         log = server.log.read_text()
         assert "Traceback" not in log, log
 

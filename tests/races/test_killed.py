@@ -66,14 +66,18 @@ def purge_at_once(signals: Path, processes: int = 1) -> list[int]:
         )
         for _ in range(processes)
     ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    # communicate() sends the line to one process and waits for its end.
-    with ThreadPoolExecutor(processes) as pool:
-        outputs = [out for out, _ in pool.map(lambda each: each.communicate("go\n", LONG), started)]
+    try:
+        for process in started:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        # communicate() sends the line to one process and waits for its end.
+        with ThreadPoolExecutor(processes) as pool:
+            ends = list(pool.map(lambda each: each.communicate("go\n", LONG), started))
+    finally:
+        for process in started:
+            process.kill()
     assert [process.returncode for process in started] == [0] * processes
-    return [int(out.partition(" stale attempts ended")[0]) for out in outputs]
+    return [int(out.partition(" stale attempts ended")[0]) for out, _errors in ends]
 
 
 def test_after_a_kill_in_the_exchange_the_visitor_starts_again_and_gets_through_at_once(
