@@ -446,4 +446,4 @@ def test_numbers_rest_as_e164_whatever_the_site_says_of_its_own(
     assert PhoneVerification.objects.filter(phone_number="+14155552671").exists()
     with connection.cursor() as cursor:
         cursor.execute("SELECT phone_number FROM django_plasgate_ip_phoneverification")
-        assert cursor.fetchall() == [("+14155552671",)]
+        assert list(cursor.fetchall()) == [("+14155552671",)]
