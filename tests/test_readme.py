@@ -113,7 +113,9 @@ def test_documents_name_no_setting_that_is_none() -> None:
         assert set(re.findall(SETTING, read(name))) <= known
 
 
-@pytest.mark.parametrize(("conf", "name"), list(settings_in_code()), ids=lambda value: str(value))
+@pytest.mark.parametrize(
+    ("conf", "name"), [pytest.param(conf, name, id=name) for conf, name in settings_in_code()]
+)
 def test_readme_gives_the_settings_default(conf: Any, name: str, settings: Any) -> None:
     if hasattr(settings, name):
         delattr(settings, name)
