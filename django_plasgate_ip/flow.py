@@ -199,7 +199,9 @@ def _admit(verification: PhoneVerification) -> None:
     try:
         limits.check(verification)
     except TooManyStarts:
-        rows().filter(pk=verification.pk).delete()
+        # Only as it was stored: another request of this session may have ended it in this moment,
+        # and sent its signal, or have taken it for its own attempt.
+        rows().filter(pk=verification.pk, status=Status.PENDING).delete()
         raise
 
 

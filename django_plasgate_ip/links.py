@@ -1,5 +1,6 @@
 """Where an attempt leads: back to us, once from PlasGate, and on to ``next``."""
 
+import re
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -34,9 +35,10 @@ def safe_next(request: HttpRequest, url: str) -> str:
 def is_safe_url(request: HttpRequest, url: str) -> bool:
     """Whether `url` stays on this site, so that it may be redirected to."""
     # SECURITY: Django's function looks at the first character only; a NUL or a line break further
-    # on breaks a database or a header.
+    # on breaks a database or a header. "//" and "/\\" name a host, or none at all: a dead link.
     return (
         url.isprintable()
+        and not re.match(r"[/\\]{2}", url)
         and len(iri_to_uri(url)) <= MAX_URL_LENGTH
         and url_has_allowed_host_and_scheme(
             url, allowed_hosts={request.get_host()}, require_https=request.is_secure()

@@ -38,10 +38,15 @@ def erase(attempts: PhoneVerificationQuerySet) -> int:
     """Delete the attempts, with what the admin noted about them; return how many they were."""
     erased = 0
     while pks := list(attempts.values_list("pk", flat=True)[:BATCH_SIZE]):
-        _erase_notes(pks)
-        rows().filter(pk__in=pks).delete()
+        delete(pks)
         erased += len(pks)
     return erased
+
+
+def delete(pks: list[Any]) -> None:
+    """Delete the attempts with these keys, and what the admin's log noted about them."""
+    _erase_notes(pks)
+    rows().filter(pk__in=pks).delete()
 
 
 def _values(verification: PhoneVerification) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.db import connections, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from django_plasgate_ip import flow
+from django_plasgate_ip import flow, people
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.fields import Sealed
@@ -28,7 +28,6 @@ from django_plasgate_ip.models import (
 from django_plasgate_ip.reasons import LIVE, Status
 
 BATCH_SIZE = 1000
-_UNACKNOWLEDGED = Q(mobile_id_changed=True, mobile_id_acknowledged_at=None)
 
 
 def stale() -> PhoneVerificationQuerySet:
@@ -43,18 +42,17 @@ def with_old_claims() -> PhoneVerificationQuerySet:
     """
     found = _older(conf.PLASGATE_IP_CLAIMS_RETENTION).exclude(claims={})
     kept = conf.PLASGATE_IP_ATTEMPT_RETENTION
-    if kept is None:
-        return found
-    return found.filter(Q(created_at__gte=timezone.now() - kept) | _UNACKNOWLEDGED)
+    return found if kept is None else found.filter(created_at__gte=timezone.now() - kept)
 
 
 def old() -> PhoneVerificationQuerySet:
     """Return the attempts older than ``PLASGATE_IP_ATTEMPT_RETENTION``.
 
-    A live one only if it is stale: it ends first, with its signal. One with a changed SIM stays
-    until somebody has acknowledged it: the site would else forget that it has a question to ask.
+    A live one only if it is stale: it ends first, with its signal. One with a changed SIM goes,
+    too, acknowledged or not: how long personal data are kept is a promise, and a site that never
+    asks about changes would break it.
     """
-    old_enough = _older(conf.PLASGATE_IP_ATTEMPT_RETENTION).exclude(_UNACKNOWLEDGED)
+    old_enough = _older(conf.PLASGATE_IP_ATTEMPT_RETENTION)
     return old_enough.filter(~Q(status__in=LIVE) | _is_stale())
 
 
@@ -72,12 +70,14 @@ def end_stale(batch_size: int = BATCH_SIZE) -> Iterator[int]:
 
 def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """Empty the old claims; the attempts stay."""
-    yield from _in_batches(with_old_claims, batch_size, lambda batch: batch.update(claims={}))
+    yield from _in_batches(
+        with_old_claims, batch_size, lambda pks: rows().filter(pk__in=pks).update(claims={})
+    )
 
 
 def delete_old(batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Delete the old attempts, and what hangs on them."""
-    yield from _in_batches(lambda: old().ended(), batch_size, lambda batch: batch.delete()[0])
+    """Delete the old attempts, what hangs on them, and what the admin noted about them."""
+    yield from _in_batches(lambda: old().ended(), batch_size, people.delete)
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ def _older(than: timedelta | None) -> PhoneVerificationQuerySet:
 def _in_batches(
     query: Callable[[], PhoneVerificationQuerySet],
     size: int,
-    act: Callable[[PhoneVerificationQuerySet], int],
+    act: Callable[[list[Any]], Any],
 ) -> Iterator[int]:
-    """Let `act` change the rows of `query`, oldest first, and yield how many at a time."""
+    """Give `act` the keys of the rows of `query`, oldest first; yield how many at a time."""
     since: dict[str, Any] = {}
     while True:
         with _transaction():
@@ -143,7 +143,7 @@ def _in_batches(
             batch = list(_locked(page).values_list("pk", "created_at")[:size])
             if not batch:
                 return
-            act(rows().filter(pk__in=[pk for pk, _ in batch]))
+            act([pk for pk, _ in batch])
         # Go on from here, instead of passing by what is done already, again each time.
         since = {"created_at__gte": batch[-1][1]}
         yield len(batch)

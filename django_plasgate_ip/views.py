@@ -194,7 +194,7 @@ def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
 
 
 def _slow_down(request: HttpRequest, error: TooManyStarts) -> HttpResponse:
-    minutes = max(1, round(error.seconds / 60))
+    minutes = -(-error.seconds // 60)  # rounded up: earlier would be too early
     message = ngettext(
         "Too many attempts. Please try again in %(minutes)d minute.",
         "Too many attempts. Please try again in %(minutes)d minutes.",
@@ -205,7 +205,13 @@ def _slow_down(request: HttpRequest, error: TooManyStarts) -> HttpResponse:
         errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
         response = JsonResponse({"errors": errors}, status=429)
     else:
-        context = {"message": message, "fallback_url": _fallback_url()}
+        # Its next came with the form, and goes along to the next try.
+        next_url = links.safe_next(request, request.POST.get("next", ""))
+        context = {
+            "message": message,
+            "start_url": _start_url(next_url),
+            "fallback_url": _fallback_url(),
+        }
         response = _page(request, "too_many", context, status=429)
     response["Retry-After"] = str(error.seconds)
     return response

@@ -77,6 +77,12 @@ HOSTILE_NEXTS = [
     "\x08//evil.example",
     "javascript:alert(1)",
     "ftp://testserver/",
+    # On this host, but one reader's "//" is another's dead link.
+    "//testserver/",
+    "//",
+    "/\\",
+    "\\/",
+    "/\\testserver/",
     "/\x00",
     "/a\r\nSet-Cookie: a=b",
     "/" + "a" * 2000,

@@ -324,17 +324,46 @@ def test_the_page_says_when_to_come_again_and_offers_another_way(
 ) -> None:
     limit(settings, number=1)
     settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
-    started(50.01)
+    started(50.5)
 
     visitor.defaults["HTTP_ACCEPT_LANGUAGE"] = language
-    response = visitor.start()
+    response = visitor.start(next="/members/")
 
     assert response.status_code == 429
     page = Page(response)
     assert page.all("html")[0]["lang"] == language
     assert said in response.content.decode()
-    assert {"/phone/", "/sms/"} <= set(page.links.values())
+    # 9.5 minutes are ten, and not nine; where the visitor was going is not lost.
+    assert {"/phone/?next=%2Fmembers%2F", "/sms/"} <= set(page.links.values())
     assert "no-store" in response["Cache-Control"]
+
+
+def test_a_refusal_leads_nowhere_else(visitor: Visitor, settings: Any) -> None:
+    limit(settings, number=1)
+    started()
+
+    page = Page(visitor.start(next="https://evil.example/"))
+
+    assert "/phone/" in page.links.values()
+    assert not any("evil" in link for link in page.links.values())
+
+
+def test_a_refused_start_that_was_taken_in_that_moment_is_kept(
+    visitor: Visitor, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(settings, number=1)
+    started(10)
+    check = limits.check
+
+    def taken_meanwhile(verification: PhoneVerification) -> None:
+        ended = {"reason": "superseded", "completed_at": timezone.now()}
+        PhoneVerification.objects.filter(pk=verification.pk).update(status="error", **ended)
+        check(verification)
+
+    monkeypatch.setattr(limits, "check", taken_meanwhile)
+
+    assert visitor.start().status_code == 429
+    assert outcome() == ("error", "superseded")
 
 
 def test_a_script_gets_json(visitor: Visitor, settings: Any) -> None:

@@ -8,7 +8,7 @@ from tests.visitor import Visitor, attempt
 
 
 @pytest.mark.parametrize(
-    "url", ["/phone/callback/", "/phone/callback/?code=1", "//testserver/phone/callback/"]
+    "url", ["/phone/callback/", "/phone/callback/?code=1", "http://testserver/phone/callback/"]
 )
 def test_a_next_that_leads_to_the_callback_is_dropped(
     visitor: Visitor, answers: Answers, url: str

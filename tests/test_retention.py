@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -98,6 +100,17 @@ def new_key() -> str:
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stop the clock."""
     monkeypatch.setattr(timezone, "now", lambda: NOW)
+
+
+def note(verification: PhoneVerification, staff: User) -> None:
+    """Note in the admin's log that somebody looked."""
+    LogEntry.objects.create(
+        user=staff,
+        content_type=ContentType.objects.get_for_model(PhoneVerification),
+        object_id=str(verification.pk),
+        object_repr=str(verification),
+        action_flag=2,
+    )
 
 
 # How old
@@ -624,3 +637,24 @@ def test_beside_live_traffic_nothing_is_lost_and_nothing_comes_back(settings: An
     for index, row in enumerate(rows):
         row.refresh_from_db()
         assert row.claims == ({}, {"newer": True}, CLAIMS)[index % 3]
+
+
+def test_a_changed_sim_is_no_reason_to_keep_a_row(settings: Any) -> None:
+    keep(settings, attempts=DAY)
+    made(mobile_id_changed=True)
+    made(mobile_id_changed=True, mobile_id_acknowledged_at=timezone.now())
+
+    purge()
+
+    assert not PhoneVerification.objects.exists()
+
+
+def test_what_the_admin_noted_about_a_row_goes_with_it(settings: Any, user: User) -> None:
+    keep(settings, attempts=DAY)
+    kept = made(HOUR)
+    for row in (made(), kept):
+        note(row, user)
+
+    purge()
+
+    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(kept.pk)]
