@@ -36,6 +36,11 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 16
 MAX_ID_LENGTH = 255
 MAX_TEXT_LENGTH = 500
+_BY_STATUS: dict[int, type[ExchangeError]] = {
+    401: CredentialsRejected,
+    403: CredentialsRejected,
+    429: RateLimited,
+}
 
 
 @dataclass(frozen=True)
@@ -159,14 +164,12 @@ def _required(name: str) -> str:
 
 
 def _require_ok(status: int) -> None:
-    if status in (401, 403):
-        raise CredentialsRejected(f"PlasGate answered {status}.")
-    if status == 429:
-        raise RateLimited("PlasGate answered 429.")
-    if status >= 400:
-        raise ProviderError(f"PlasGate answered {status}.")
-    if status != 200:
-        raise InvalidResponse(f"PlasGate answered {status}.")
+    if status == 200:
+        return
+    kind = _BY_STATUS.get(status, ProviderError if status >= 400 else InvalidResponse)
+    error = kind(f"PlasGate answered {status}.")
+    error.http_status = status
+    raise error
 
 
 def _read(response: requests.Response) -> bytes:

@@ -51,6 +51,8 @@ class ExchangeError(PlasGateError):
     """The exchange gave no answer to judge; ``reason`` is the code that is stored."""
 
     reason: ClassVar[str] = "provider_error"
+    #: The HTTP status that the exchange was refused with; None where there was none, or a 200.
+    http_status: int | None = None
 
 
 class CredentialsRejected(ExchangeError, PermissionError):

@@ -18,7 +18,7 @@ MAX_URL_LENGTH = 2000
 
 def redirect_uri(request: HttpRequest, nonce: str) -> str:
     """Return the callback's URL, with the nonce if there is one."""
-    path = _callback_path()
+    path = callback_path()
     public = conf.PLASGATE_IP_PUBLIC_URL
     url = public + path if public else request.build_absolute_uri(path)
     return f"{url}?{urlencode({'nonce': nonce})}" if nonce else url
@@ -27,7 +27,7 @@ def redirect_uri(request: HttpRequest, nonce: str) -> str:
 def safe_next(request: HttpRequest, url: str) -> str:
     """Return `url` if the visitor may be sent there once verified, else an empty text."""
     # To the callback, a verified visitor would go round and round.
-    if not is_safe_url(request, url) or urlsplit(url).path == _callback_path():
+    if not is_safe_url(request, url) or urlsplit(url).path == callback_path():
         return ""
     return url
 
@@ -46,7 +46,10 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
     )
 
 
-def _callback_path() -> str:
-    """Return the one path, the same in every language: it may have to be registered."""
+def callback_path() -> str:
+    """Return the one path, the same in every language: it may have to be registered.
+
+    Raises NoReverseMatch where the site's URLs don't include ours.
+    """
     with translation.override(settings.LANGUAGE_CODE):
         return reverse("plasgate_ip:callback")

@@ -14,6 +14,7 @@ import logging
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -72,6 +73,17 @@ def session(ca_bundle: str | None = None, proxy: str | None = None) -> requests.
         return _sessions.open[key]
 
 
+def tls_context(ca_bundle: str | None = None) -> ssl.SSLContext:
+    """Return what each connection is verified with: these authorities, or those of requests.
+
+    Raises OSError for a bundle that can't be read, or that is none.
+    """
+    # check_hostname and CERT_REQUIRED are this context's defaults.
+    context = create_urllib3_context()
+    context.load_verify_locations(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    return context
+
+
 class _Sessions:
     def __init__(self) -> None:
         self.forget()
@@ -109,7 +121,7 @@ def _new_session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
     )
     # The session serves every visitor: a cookie set for one must not go out with another's call.
     new.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = _Adapter(ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    adapter = _Adapter(ca_bundle)
     new.mount("https://", adapter)
     new.mount("http://", adapter)
     return new
@@ -187,10 +199,8 @@ class _HTTPSPool(HTTPSConnectionPool):
 class _Adapter(HTTPAdapter):
     """Uses the pools above, and one TLS context for all connections."""
 
-    def __init__(self, ca_bundle: str) -> None:
-        # check_hostname and CERT_REQUIRED are this context's defaults.
-        self._context = create_urllib3_context()
-        self._context.load_verify_locations(cafile=ca_bundle)
+    def __init__(self, ca_bundle: str | None) -> None:
+        self._context = tls_context(ca_bundle)
         super().__init__(
             pool_maxsize=POOL_SIZE,
             # Once more where no connection was made, so that the code can't have been used; never

@@ -323,6 +323,7 @@ def test_a_status_other_than_200_is_an_error_whatever_comes_with_it(
     with pytest.raises(error, match=str(status)) as caught:
         exchange()
     assert type(caught.value) is error
+    assert caught.value.http_status == status
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

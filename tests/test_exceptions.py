@@ -57,3 +57,11 @@ def test_an_error_crosses_to_another_process_with_its_text(error: type[Exception
 
     assert type(copy) is error
     assert str(copy) == "PlasGate answered 403."
+
+
+def test_the_http_status_crosses_along() -> None:
+    error = exceptions.CredentialsRejected("PlasGate answered 403.")
+    assert error.http_status is None
+    error.http_status = 403
+
+    assert pickle.loads(pickle.dumps(error)).http_status == 403  # noqa: S301 - our own
