@@ -718,6 +718,9 @@ def test_other_peoples_logs_are_left_alone(caplog: pytest.LogCaptureFixture) -> 
 class Authority:
     """A certificate authority of the test's own."""
 
+    #: How long it vouches for anybody.
+    days = 1
+
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
         self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -765,7 +768,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - dt.timedelta(days=1))
-            .not_valid_after(now + dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=self.days))
             .add_extension(
                 x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
             )

@@ -45,8 +45,8 @@ _BY_STATUS: tuple[tuple[Container[int], _Meaning], ...] = (
         (401, 403),
         _Meaning(
             Level.FINE,
-            "The endpoint is there. The code was refused, as it should be, or the keys, the "
-            "balance or the subscription were: PlasGate doesn't say which.",
+            "The endpoint is there, and refused the code, as it should, or the keys, balance or "
+            "subscription: PlasGate doesn't say which.",
             f"To know that the keys are right: {_PHONE[0].lower()}{_PHONE[1:]}",
         ),
     ),

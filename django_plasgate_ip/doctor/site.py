@@ -47,7 +47,7 @@ def _table() -> Finding:
         do = "Check DATABASES, then run python manage.py migrate: it shows the whole error."
         return Finding(Level.BROKEN, "Site", what, do)
     if missing:
-        what = f"Database {alias!r} lacks {missing} of our migrations."
+        what = f"Database {alias!r} lacks {missing} of the migrations that the table needs."
         return Finding(Level.BROKEN, "Site", what, "Run python manage.py migrate.")
     return Finding(Level.FINE, "Site", f"The table is there, in database {alias!r}.")
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
+from textwrap import fill
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,6 +13,8 @@ from django_plasgate_ip.doctor.examination import examine
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 _WIDTH = max(len(level.value) for level in Level)
+_MARGIN = " " * (_WIDTH + 4)
+_COLUMNS = 100
 
 
 class Command(BaseCommand):
@@ -65,7 +68,21 @@ class Command(BaseCommand):
             Level.BROKEN: self.style.ERROR,
         }
         word = styles[finding.level](finding.level.value.ljust(_WIDTH))
-        self.stdout.write(f"  {word}  {finding.what}")
+        self.stdout.write(f"  {word}  {_folded(finding.what, '')}")
         if finding.do:
-            self.stdout.write(f"  {'':{_WIDTH}}  -> {finding.do}")
+            self.stdout.write(f"{_MARGIN}{_folded(finding.do, '-> ')}")
         self.stdout.flush()
+
+
+def _folded(text: str, lead: str) -> str:
+    """Return `lead` and the text, which may go on in further lines, without the first margin."""
+    folded = fill(
+        text,
+        _COLUMNS,
+        initial_indent=_MARGIN + lead,
+        subsequent_indent=_MARGIN + " " * len(lead),
+        # A URL is there to be copied.
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return folded.removeprefix(_MARGIN)

@@ -1,0 +1,9 @@
+"""URLs of a site that has its language in each of them."""
+
+from django.conf.urls.i18n import i18n_patterns
+from django.urls import include, path
+
+urlpatterns = i18n_patterns(
+    path("phone/", include("django_plasgate_ip.urls")),
+    path("accounts/", include("django.contrib.auth.urls")),
+)
