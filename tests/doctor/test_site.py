@@ -7,7 +7,7 @@ from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.urls import path, set_script_prefix
+from django.urls import set_script_prefix
 from django.utils import translation
 
 from django_plasgate_ip.doctor import site
@@ -18,7 +18,7 @@ from tests.visitor import Visitor
 pytestmark = pytest.mark.django_db
 
 OWN = "tests.doctor.test_site"
-urlpatterns: list[Any] = [path("nothing/of/ours/", lambda request: None)]
+urlpatterns: list[Any] = []
 
 
 class SessionStore(db.SessionStore):
