@@ -253,14 +253,15 @@ def test_the_sandbox_is_asked_as_plasgate_is(live_server: Any, settings: Any) ->
     settings.PLASGATE_IP_SECRET_KEY = "$5$rounds=535000$sandbox$secret-key"
     with own_connections():
         said = run()
-        settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "ip-oauth"
-        misspelt, _error = broken()
+        # There is something of this name, but it is for visitors.
+        settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "authenticate"
+        misnamed, _error = broken()
 
     assert "fine       ip-auth, with a wrong code (" in said
     assert "PlasGate answered 403." in said
     assert "fine       No TLS: http, to this machine itself." in said
-    assert "broken     ip-oauth, with a wrong code (" in misspelt
-    assert "PlasGate answered 404. There is no such endpoint." in misspelt
+    assert "broken     authenticate, with a wrong code (" in misnamed
+    assert "PlasGate answered 405. There is no such endpoint." in misnamed
 
 
 # The README
