@@ -16,6 +16,9 @@ from django_plasgate_ip.models import PhoneVerification
 from tests import figures
 from tests.visitor import VERIFIED, Visitor, changed
 
+# Where the distribution is installed, its entry point has registered it already.
+pytest_plugins = ["django_plasgate_ip.pytest_plugin"]
+
 EXCHANGE_URL = "https://cloudapi.plasgate.com/ip/ip-auth"
 
 

@@ -1,0 +1,21 @@
+"""For the tests of a site: plays PlasGate, and makes rows as they lie in the database.
+
+Needs the extra ``testing``. With pytest, the fixture ``plasgate_ip`` is there by itself; everything
+else is imported from here. README, "Testing your own site", has whole examples.
+"""
+
+try:
+    import responses  # noqa: F401
+except ModuleNotFoundError:
+    raise ImportError(
+        "django_plasgate_ip.testing needs responses: "
+        "python -m pip install 'django-plasgate-ip[testing]'"
+    ) from None
+
+from django_plasgate_ip.testing.calls import Call
+from django_plasgate_ip.testing.factory import make_verification
+from django_plasgate_ip.testing.mixins import PlasGateMixin
+from django_plasgate_ip.testing.plasgate import PlasGate
+from django_plasgate_ip.testing.walk import Result
+
+__all__ = ["Call", "PlasGate", "PlasGateMixin", "Result", "make_verification"]

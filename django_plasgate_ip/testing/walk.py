@@ -1,0 +1,84 @@
+"""The way of a visitor, walked by Django's test client over the site's own pages."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.middleware.csrf import get_token
+from django.test import Client
+from django.urls import reverse
+
+from django_plasgate_ip import flow
+from django_plasgate_ip.models import PhoneVerification, rows
+
+_HINTS = {
+    302: "Sign the client in (client.force_login(user)), or set PLASGATE_IP_LOGIN_REQUIRED = False",
+    400: "This is no phone number that could be verified",
+    403: "The site's start.html needs {% csrf_token %} in its form",
+    429: "A limit was reached: PLASGATE_IP_MAX_STARTS_PER_NUMBER, …_PER_USER and the like",
+}
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a walk ended."""
+
+    #: The callback's answer: a redirect to ``next`` or to the attempt's page, not followed.
+    response: Any
+    #: The finished attempt, as it is stored.
+    verification: PhoneVerification
+
+
+def start(client: Client, phone_number: str, next_url: str) -> str:
+    """Open the start page, send its form, and return the URL that the browser is sent to.
+
+    Raises AssertionError where it is sent elsewhere.
+    """
+    path = reverse("plasgate_ip:start")
+    page = _open(client, path, {"next": next_url} if next_url else {})
+    if page.status_code != 200:
+        raise _stopped(f"GET {path}", page)
+    form = {
+        "phone_number": phone_number,
+        "next": next_url,
+        "csrfmiddlewaretoken": get_token(page.wsgi_request),
+    }
+    # Over https, Django's CSRF check wants to know which page a form was on.
+    came_from = page.wsgi_request.build_absolute_uri()
+    response = client.post(
+        path, form, secure=settings.SECURE_SSL_REDIRECT, headers={"referer": came_from}
+    )
+    # PLASGATE_IP_CONTINUE_PAGE has a page that goes on.
+    url = str(response.get("Location") or response.get("Refresh", "").partition("url=")[2])
+    if not urlsplit(url).path.endswith("/authenticate"):
+        raise _stopped(f"POST {path}", response)
+    return url
+
+
+def newest(client: Client) -> PhoneVerification:
+    """Return the newest attempt of `client`'s session."""
+    found = rows().for_browser(client.session[flow.SESSION_KEY]).first()
+    if found is None:
+        raise AssertionError("The attempt that was started is not in the database.")
+    return found
+
+
+def finish(client: Client, callback_url: str, verification: PhoneVerification) -> Result:
+    """Open the callback, and return how that ended. Raises AssertionError where it did not."""
+    response = _open(client, callback_url)
+    verification = rows().get(pk=verification.pk)
+    if verification.is_live:
+        raise _stopped("The callback", response)
+    return Result(response, verification)
+
+
+def _open(client: Client, path: str, query: dict[str, str] | None = None) -> Any:
+    return client.get(path, query, secure=settings.SECURE_SSL_REDIRECT)
+
+
+def _stopped(where: str, response: Any) -> AssertionError:
+    status = response.status_code
+    to = f" to {response['Location']}" if "Location" in response else ""
+    hint = f" {_HINTS[status]}." if status in _HINTS else ""
+    return AssertionError(f"{where} answered {status}{to}.{hint}")
