@@ -24,6 +24,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests import small_site
+
 pytestmark = pytest.mark.package
 
 ROOT = Path(__file__).parent.parent
@@ -144,7 +146,8 @@ def test_the_sdist_holds_what_a_packager_needs(dist):
 def test_the_oldest_dependencies_are_the_ones_tested(metadata: Message):
     pins = (ROOT / "tox.ini").read_text().lower()
     for requirement in metadata.get_all("Requires-Dist", []):
-        assert f"{requirement.replace('>=', '==')}\n" in pins
+        bare, _, _extra = requirement.partition(";")
+        assert f"{bare.strip().replace('>=', '==')}\n" in pins
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +209,22 @@ def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
     (folder / "visit.py").write_text(VISIT)
     printed = run("python", "visit.py", *modules, cwd=folder, **env)
     assert str(folder.parent / "venv") in printed  # not the checkout's
+
+
+def test_a_new_sites_own_tests_run_with_the_wheel_and_its_extra(site, tmp_path):
+    _folder, env = site
+    small_site.write(tmp_path)
+    env = {**env, "DJANGO_SETTINGS_MODULE": "settings", "TEST_KEY": "any-word"}
+    for file, is_code, text in blocks("Testing your own site"):
+        if is_code:
+            (tmp_path / file).write_text(text)
+        else:
+            run("bash", "-ec", text, cwd=tmp_path, **env)
+
+    # Nothing but the entry point loads the fixture.
+    by_pytest = run("python", "-W", "error", "-m", "pytest", "test_members.py", cwd=tmp_path, **env)
+    by_django = run("python", "-W", "error", "-m", "django", "test", "tests", cwd=tmp_path, **env)
+
+    assert re.search(r"plugins: .*plasgate", by_pytest), by_pytest
+    assert "6 passed" in by_pytest
+    assert "Ran 2 tests" in by_django

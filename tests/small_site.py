@@ -1,0 +1,76 @@
+"""A site as small as can be, in a folder of its own, whose own tests run in a process apart."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# No keys of PlasGate's, unless the environment has some: a developer's machine has none.
+SETTINGS = """
+import os
+
+PLASGATE_IP_PRIVATE_KEY = os.environ.get("TEST_KEY", "")
+PLASGATE_IP_SECRET_KEY = os.environ.get("TEST_KEY", "")
+SECRET_KEY = "a fake key, for tests only"
+USE_TZ = True
+ROOT_URLCONF = "urls"
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django_plasgate_ip",
+]
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    },
+]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+"""
+
+URLS = """
+from django.http import HttpResponse
+from django.urls import include, path
+
+from django_plasgate_ip.decorators import phone_verified_required
+
+
+@phone_verified_required
+def members(request):
+    return HttpResponse("in")
+
+
+urlpatterns = [
+    path("phone/", include("django_plasgate_ip.urls")),
+    path("members/", members),
+]
+"""
+
+
+def write(folder: Path) -> None:
+    """Make the site: ``settings.py`` and ``urls.py``."""
+    (folder / "settings.py").write_text(SETTINGS)
+    (folder / "urls.py").write_text(URLS)
+
+
+def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run this Python in `folder`, with the checkout's package."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=folder,
+        env={**clean, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", **env},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )

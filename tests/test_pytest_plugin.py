@@ -1,0 +1,149 @@
+"""The fixture in other people's runs, the README's examples, and an installation without the extra.
+
+The name of the entry point is the module's, so that ``-p`` loads what is installed, and the
+checkout's module where nothing is.
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+from docutils import nodes
+
+from django_plasgate_ip.testing import PlasGate
+from tests import small_site
+from tests.test_packaging import blocks
+from tests.test_readme import read, section
+from tests.test_testing import PLAYABLE
+
+PLUGIN = "django_plasgate_ip.pytest_plugin"
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN)
+SECTION = "Testing your own site"
+
+
+def example(name: str) -> str:
+    """Return the README's whole example of this file."""
+    (text,) = [text for file, is_code, text in blocks(SECTION) if is_code and file == name]
+    return text
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    small_site.write(tmp_path)
+    return tmp_path
+
+
+def test_the_readmes_example_for_pytest_runs(site: Path) -> None:
+    (site / "test_members.py").write_text(example("test_members.py"))
+
+    done = small_site.run(site, *PYTEST, "--ds=settings", "-W", "error")
+
+    assert done.returncode == 0, done.stdout
+    assert "6 passed" in done.stdout
+
+
+def test_the_readmes_example_for_unittest_runs(site: Path) -> None:
+    (site / "tests.py").write_text(example("tests.py"))
+
+    keys = {"TEST_KEY": "any-word"}  # Django's runner checks the site first
+    done = small_site.run(site, "-m", "django", "test", DJANGO_SETTINGS_MODULE="settings", **keys)
+
+    assert done.returncode == 0, done.stdout
+    assert "Ran 2 tests" in done.stdout
+
+
+def test_an_example_fails_where_the_site_does(site: Path) -> None:
+    urls = (site / "urls.py").read_text()
+    (site / "urls.py").write_text(urls.replace("@phone_verified_required", ""))
+    (site / "test_members.py").write_text(example("test_members.py"))
+
+    done = small_site.run(site, *PYTEST, "--ds=settings")
+
+    assert done.returncode == 1, done.stdout
+    assert "2 failed, 4 passed" in done.stdout
+
+
+NOTHING_LOADED = f"""
+import sys
+
+
+def test_nothing_is_loaded():
+    assert "{PLUGIN}" in sys.modules
+    loaded = [name for name in sys.modules if name.startswith(("django.", "django_plasgate_ip."))]
+    assert set(loaded) <= {{"{PLUGIN}"}}
+    assert not {{"responses", "requests"}} & set(sys.modules)
+"""
+
+
+def test_a_run_without_django_loads_nothing_of_it(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(NOTHING_LOADED)
+
+    done = small_site.run(tmp_path, *PYTEST, "-p", "no:django", "-W", "error")
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("without", ['    "django_plasgate_ip",\n', ""], ids=["without", "with"])
+def test_a_site_runs_its_tests_with_the_app_and_without_it(site: Path, without: str) -> None:
+    settings = (site / "settings.py").read_text()
+    (site / "settings.py").write_text(settings.replace(without, ""))
+    (site / "urls.py").write_text("urlpatterns = []")
+    (site / "test_it.py").write_text("def test_it(client, db):\n    assert client.get('/')\n")
+
+    done = small_site.run(site, *PYTEST, "--ds=settings", "-W", "error")
+
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-p", "no:django"], "settings are not configured"),
+        (["--ds=settings"], "isn't in an application in INSTALLED_APPS"),
+    ],
+    ids=["no Django", "no app"],
+)
+def test_a_test_that_asks_for_the_fixture_in_vain_is_told_why(
+    site: Path, options: list[str], message: str
+) -> None:
+    settings = (site / "settings.py").read_text()
+    (site / "settings.py").write_text(settings.replace('    "django_plasgate_ip",\n', ""))
+    (site / "test_it.py").write_text("def test_it(plasgate_ip):\n    pass\n")
+
+    done = small_site.run(site, *PYTEST, *options)
+
+    assert "1 error" in done.stdout
+    assert message in done.stdout
+
+
+def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("django_plasgate_ip.testing")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "responses", None)
+
+    with pytest.raises(ImportError, match=r"pip install 'django-plasgate-ip\[testing\]'"):
+        importlib.import_module("django_plasgate_ip.testing")
+
+
+def test_the_fixture_is_loaded_once_where_the_distribution_is_installed() -> None:
+    assert f'"{PLUGIN}" = "{PLUGIN}"' in read("pyproject.toml")
+
+
+def test_the_readme_names_every_reason_that_can_be_played() -> None:
+    (fails,) = [
+        item
+        for item in section(SECTION).findall(nodes.definition_list_item)
+        if item.next_node(nodes.term).astext() == ".fails(reason)"
+    ]
+    definition = fails.next_node(nodes.definition)
+    assert [word.astext() for word in definition.findall(nodes.literal)] == list(PLAYABLE)
+
+
+def test_the_readme_explains_all_that_there_is_to_call() -> None:
+    terms = [term.astext() for term in section(SECTION).findall(nodes.term)]
+    named = {term.removeprefix(".").partition("(")[0] for term in terms}
+    public = {name for name in dir(PlasGate()) if not name.startswith("_")}
+    assert named == public | {"make_verification"}

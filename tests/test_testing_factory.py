@@ -1,0 +1,181 @@
+"""Rows made up for a site's tests: in every state, and none that the app could not have left."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import LIVE, Reason, Status
+from django_plasgate_ip.testing import PlasGate, make_verification
+from tests.conftest import Receivers
+from tests.visitor import MASKED, NUMBER, Visitor
+
+pytestmark = pytest.mark.django_db
+
+ANOTHER = "+85577696119"
+# What an attempt has of its own, each time another.
+OWN = {"id", "browser", "created_at", "completed_at", "exchanging_at", "claims", "language"}
+
+
+def columns(row: PhoneVerification) -> dict[str, Any]:
+    return {
+        field.attname: getattr(row, field.attname)
+        for field in row._meta.concrete_fields
+        if field.name not in OWN
+    }
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "",
+        "not_on_mobile_data",
+        "not_verified",
+        "credentials_rejected",
+        "provider_timeout",
+        "invalid_response",
+    ],
+)
+@pytest.mark.parametrize("scopes", [("mobile_id", "phone_verify"), ("mobile_id",), ("phone",)])
+def test_a_row_is_as_the_app_leaves_it(
+    visitor: Visitor,
+    user: User,
+    plasgate_ip: PlasGate,
+    settings: Any,
+    reason: str,
+    scopes: tuple[str, ...],
+) -> None:
+    settings.PLASGATE_IP_SCOPES = scopes
+    if reason:
+        plasgate_ip.fails(reason)
+    left = plasgate_ip.verify(visitor).verification
+
+    made = PhoneVerification.objects.get(pk=make_verification(user, reason=reason).pk)
+
+    assert columns(made) == columns(left)
+    assert made.claims | {"sid": ""} == left.claims | {"sid": ""}
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_is_enough(status: Status, receivers: Receivers) -> None:
+    made = PhoneVerification.objects.get(pk=make_verification(status=status).pk)
+
+    assert made.status == status
+    assert made.user is None
+    assert str(made.phone_number) == NUMBER
+    assert made.masked_number == MASKED
+    assert made.is_live is (made.completed_at is None) is (status in LIVE)
+    assert (made.exchanging_at is not None) is (status == Status.EXCHANGING)
+    assert made.stale_reason is None
+    assert receivers.heard == []
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_is_enough(reason: Reason) -> None:
+    made = make_verification(reason=reason.value)
+
+    assert (made.status, made.reason) == (reason.status, reason)
+
+
+def test_the_default_reasons_are_the_commonest() -> None:
+    assert make_verification(status="failed").reason == "not_on_mobile_data"
+    assert make_verification(status="error").reason == "provider_error"
+
+
+def test_a_row_has_what_it_is_given(user: User) -> None:
+    made = make_verification(
+        user,
+        "verified",
+        "077 696 119",
+        scopes="profile",
+        sub="a sub",
+        mobile_id="an id",
+        claims={"given_name": "Sok"},
+        mobile_id_changed=True,
+        browser="a browser",
+    )
+
+    made.refresh_from_db()
+    assert (made.user, str(made.phone_number)) == (user, ANOTHER)
+    assert made.scopes == "profile phone_verify"
+    assert (made.sub, made.mobile_id) == ("a sub", "an id")
+    assert made.claims == {"given_name": "Sok"}
+    assert (made.mobile_id_changed, made.browser) == (True, "a browser")
+
+
+def test_ids_that_are_given_are_in_the_claims_too() -> None:
+    made = make_verification(mobile_id="an id", sub="a sub")
+
+    assert (made.claims["mobile_id"], made.claims["sub"]) == ("an id", "a sub")
+
+
+def test_scopes_without_mobile_id_give_none() -> None:
+    assert make_verification(scopes=["phone_verify"]).mobile_id == ""
+
+
+@pytest.mark.parametrize("status", ["verified", "failed", "error"])
+def test_an_age_is_counted_from_the_end(user: User, status: str) -> None:
+    made = make_verification(user, status, age=timedelta(days=90))
+
+    assert made.completed_at is not None
+    assert abs(timezone.now() - made.completed_at - timedelta(days=90)) < timedelta(minutes=1)
+    assert made.created_at < made.completed_at
+
+
+def test_an_old_verification_is_too_old(user: User) -> None:
+    make_verification(user, age=timedelta(days=91))
+
+    assert PhoneVerification.objects.is_verified(user)
+    assert not PhoneVerification.objects.is_verified(user, max_age=timedelta(days=90))
+
+
+@pytest.mark.parametrize(
+    ("status", "stale"), [("pending", "expired"), ("exchanging", "interrupted")]
+)
+def test_a_live_one_of_some_age_can_go_on_no_more(status: str, stale: str) -> None:
+    assert make_verification(status=status, age=timedelta(hours=1)).stale_reason == stale
+
+
+def test_times_are_those_that_are_given() -> None:
+    begun = timezone.now() - timedelta(days=2)
+    ended = begun + timedelta(minutes=1)
+
+    both = make_verification(created_at=begun, completed_at=ended)
+    assert (both.created_at, both.completed_at) == (begun, ended)
+    completed = make_verification(completed_at=ended).completed_at
+    assert completed == ended
+    after = make_verification(created_at=begun)
+    assert after.completed_at is not None
+    assert begun == after.created_at < after.completed_at < ended
+    assert make_verification(status="pending", created_at=begun).created_at == begun
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"status": "failed", "reason": "expired"}, "'expired', but one of these: not_on_mobile"),
+        ({"status": "verified", "reason": "expired"}, "'expired', but none"),
+        ({"status": "pending", "reason": "expired"}, "'expired', but none"),
+        ({"status": "failed", "mobile_id": "an id"}, "for a verified attempt"),
+        ({"status": "error", "sub": "a sub"}, "for a verified attempt"),
+        ({"status": "pending", "completed_at": timezone.now()}, "has not been completed"),
+        ({"age": timedelta(1), "completed_at": timezone.now()}, "either age"),
+        ({"age": timedelta(1), "created_at": timezone.now()}, "either age"),
+        ({"status": "done"}, "done"),
+        ({"reason": "tired"}, "tired"),
+    ],
+)
+def test_values_that_dont_go_together_are_refused(values: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_verification(**values)
+
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_number_that_is_none_is_refused() -> None:
+    with pytest.raises(InvalidPhoneNumber):
+        make_verification(phone_number="12")
