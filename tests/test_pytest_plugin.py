@@ -34,6 +34,11 @@ def site(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def take_the_app_out(site: Path) -> None:
+    settings = (site / "settings.py").read_text()
+    (site / "settings.py").write_text(settings.replace('    "django_plasgate_ip",\n', ""))
+
+
 def test_the_readmes_example_for_pytest_runs(site: Path) -> None:
     (site / "test_members.py").write_text(example("test_members.py"))
 
@@ -85,10 +90,10 @@ def test_a_run_without_django_loads_nothing_of_it(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout
 
 
-@pytest.mark.parametrize("without", ['    "django_plasgate_ip",\n', ""], ids=["without", "with"])
-def test_a_site_runs_its_tests_with_the_app_and_without_it(site: Path, without: str) -> None:
-    settings = (site / "settings.py").read_text()
-    (site / "settings.py").write_text(settings.replace(without, ""))
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_site_runs_its_tests_with_the_app_and_without_it(site: Path, installed: bool) -> None:
+    if not installed:
+        take_the_app_out(site)
     (site / "urls.py").write_text("urlpatterns = []")
     (site / "test_it.py").write_text("def test_it(client, db):\n    assert client.get('/')\n")
 
@@ -109,8 +114,7 @@ def test_a_site_runs_its_tests_with_the_app_and_without_it(site: Path, without: 
 def test_a_test_that_asks_for_the_fixture_in_vain_is_told_why(
     site: Path, options: list[str], message: str
 ) -> None:
-    settings = (site / "settings.py").read_text()
-    (site / "settings.py").write_text(settings.replace('    "django_plasgate_ip",\n', ""))
+    take_the_app_out(site)
     (site / "test_it.py").write_text("def test_it(plasgate_ip):\n    pass\n")
 
     done = small_site.run(site, *PYTEST, *options)
