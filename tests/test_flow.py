@@ -601,7 +601,8 @@ def test_each_attempt_has_a_nonce_of_its_own_and_one_without_asks_for_none(
         # Text from an address is data: one line, printable, cut; and never a reason.
         ({"error": "a\r\nb\x00c\u202e\ud7ff" + "d" * 600}, "a b c " + "d" * 494),
         ({"error_description": "a\r\nb\x00c\u202e" + "d" * 600}, "a b c " + "d" * 494),
-        ({"error": "not_on_mobile_data Wi-Fi"}, "not_on_mobile_data Wi-Fi"),
+        ({"error": "not_on_mobile_data"}, "not_on_mobile_data"),
+        ({"error": "Please turn off Wi-Fi"}, "Please turn off Wi-Fi"),
     ],
 )
 def test_an_error_in_the_callback_is_a_denial_and_no_call_is_made(
@@ -908,14 +909,15 @@ def test_of_callbacks_at_once_exactly_one_exchanges_and_one_signal_is_sent(
 # Whose attempt it is
 
 
+@pytest.mark.parametrize("changes", [{}, {"error": "access_denied", "code": None}], ids=str)
 def test_a_callback_in_another_browser_is_refused_and_spends_nothing(
-    visitor: Visitor, stranger: Visitor, answers: Answers
+    visitor: Visitor, stranger: Visitor, answers: Answers, changes: dict[str, Any]
 ) -> None:
     answers()
     visitor.start()
     stranger.authorize_url = visitor.authorize_url
 
-    assert stranger.come_back().status_code == 400
+    assert stranger.come_back(**changes).status_code == 400
     assert answers.calls == []
     assert outcome() == ("pending", "")
 

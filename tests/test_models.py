@@ -4,6 +4,7 @@ import pickle
 from datetime import datetime, timedelta
 from datetime import timezone as zones
 from typing import Any
+from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
@@ -140,6 +141,20 @@ def test_the_latest_is_the_newest_whatever_became_of_it(user: User, other_user: 
     assert PhoneVerification.objects.latest_for(user) == failed
     assert PhoneVerification.objects.verified().latest_for(user) == verified
     assert PhoneVerification.objects.latest_for(User(pk=10_000)) is None
+
+
+def test_of_two_started_in_the_same_moment_every_process_takes_the_same_for_the_newer() -> None:
+    now = timezone.now()
+    low, high = UUID(int=1), UUID(int=2)
+    # By the keys, and not by which was stored first or last.
+    make(id=high, browser="one", created_at=now)
+    make(id=low, browser="one", created_at=now)
+    make(id=UUID(int=3), browser="two", created_at=now)
+    make(id=UUID(int=4), browser="two", created_at=now)
+
+    objects = PhoneVerification.objects
+    assert [row.pk for row in objects.for_browser("one")] == [high, low]
+    assert [row.pk for row in objects.for_browser("two")] == [UUID(int=4), UUID(int=3)]
 
 
 @pytest.mark.parametrize("status", Status.values)

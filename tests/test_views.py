@@ -760,6 +760,24 @@ def test_a_site_without_translations_works(
     assert outcome() == ("verified", "")
 
 
+@pytest.mark.parametrize("appends", [True, False])
+def test_a_site_may_append_slashes_or_not(
+    visitor: Visitor, answers: Answers, settings: Any, appends: bool
+) -> None:
+    settings.APPEND_SLASH = appends
+    answers()
+    visitor.start(next="/here/")
+    came_without = visitor.callback_url().replace("/callback/?", "/callback?")
+
+    # Where the provider drops the slash, the site's redirect must lose nothing of the query.
+    dropped = visitor.get(came_without)
+
+    assert dropped.status_code == (301 if appends else 404)
+    assert dropped.get("Location", visitor.callback_url()) == visitor.callback_url()
+    assert visitor.come_back()["Location"] == "/here/"
+    assert outcome() == ("verified", "")
+
+
 @pytest.mark.parametrize("public_url", [None, "https://shop.example"])
 def test_a_site_below_a_path_works(
     visitor: Visitor,
