@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from django.urls import include, path, set_script_prefix
 from django.utils import timezone, translation
 from django.views.debug import ExceptionReporter
 
-from django_plasgate_ip import verdict
+from django_plasgate_ip import limits, verdict
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.conftest import Answers
@@ -479,8 +480,14 @@ def test_only_a_get_touches_the_attempt(visitor: Visitor, answers: Answers, meth
 
 
 def test_the_code_leaves_the_address_at_once_and_in_no_referer_cache_or_log(
-    visitor: Visitor, stranger: Visitor, answers: Answers, caplog: pytest.LogCaptureFixture
+    visitor: Visitor,
+    stranger: Visitor,
+    answers: Answers,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # What the site says of its own pages does not hold for these addresses.
+    settings.SECURE_REFERRER_POLICY = "unsafe-url"
     caplog.set_level("DEBUG")
     answers(FAILED)
     visitor.start()
@@ -847,6 +854,32 @@ def test_a_site_with_a_transaction_for_each_request_has_none_in_the_exchange(
     assert open_ == [False]
     assert outcome() == ("verified", "")
     assert visitor.get(response["Location"]).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_site_with_a_transaction_for_each_request_counts_starts_that_all_others_see(
+    visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    check = limits.check
+    seen: list[int] = []
+
+    def look(verification: PhoneVerification) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            seen.append(pool.submit(in_another_connection).result())
+        check(verification)
+
+    def in_another_connection() -> int:
+        try:
+            return PhoneVerification.objects.count()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(limits, "check", look)
+
+    visitor.start()
+
+    assert seen == [1]
 
 
 # Scripts that post JSON
