@@ -8,7 +8,8 @@ from tests.settings import DATABASES
 DATABASES["replica"] = DATABASES["default"] | {"TEST": dict(DATABASES["default"].get("TEST", {}))}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     name = DATABASES["default"]["TEST"]["NAME"]
-    DATABASES["replica"]["TEST"]["NAME"] = Path(name).with_name("replica.sqlite3")
+    # Like the other one's, a name for each process: two runs at once must not share it.
+    DATABASES["replica"]["TEST"]["NAME"] = Path(name).with_name(f"replica-{Path(name).name}")
 else:
     # The main suite's own test database is in use.
     for alias in DATABASES:
