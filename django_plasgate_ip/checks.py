@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
-from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch
 
+from django_plasgate_ip import links
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidScopes
@@ -200,7 +200,10 @@ def _check_exchange() -> Iterator[CheckMessage]:
         yield error("E020", "PLASGATE_IP_PROXY is no http or https URL.", hint)
     fallback = value("PLASGATE_IP_FALLBACK_URL")
     if fallback is not None and not _leads_somewhere(fallback):
-        hint = "A path (/sms/), a URL, or the name of a url of this site."
+        hint = (
+            "A path (/sms/), a URL, the name of a url of this site, or a function of request and "
+            "verification (or its dotted path) that returns one of them."
+        )
         yield error("E021", "PLASGATE_IP_FALLBACK_URL leads nowhere.", hint)
 
 
@@ -212,8 +215,8 @@ def _is_proxy_url(url: Any) -> bool:
     return isinstance(url, str) and _is_http_url(re.sub(r"(?<=//)[^@/]*@", "", url, count=1))
 
 
-def _leads_somewhere(url: Any) -> bool:
+def _leads_somewhere(fallback: Any) -> bool:
     try:
-        return isinstance(url, str) and bool(resolve_url(url))
-    except NoReverseMatch:
+        return bool(links.fallback(fallback))
+    except (NoReverseMatch, ImproperlyConfigured):
         return False

@@ -4,7 +4,7 @@ A property reads ``django.conf.settings`` each time it is asked, so a test's ``o
 and a site's late changes just work. What a wrong value looks like is said by ``checks``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -99,8 +99,8 @@ class Settings:
         return _setting("PLASGATE_IP_CONTINUE_PAGE", False)
 
     @property
-    def PLASGATE_IP_FALLBACK_URL(self) -> str | None:
-        """Where a visitor whose network can't verify goes instead: a path, URL or view name."""
+    def PLASGATE_IP_FALLBACK_URL(self) -> str | Callable[..., str | None] | None:
+        """Where a visitor whose network can't verify goes instead: see `links.fallback`."""
         return _setting("PLASGATE_IP_FALLBACK_URL", None)
 
     @property

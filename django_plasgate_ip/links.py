@@ -1,16 +1,26 @@
 """Where an attempt leads: back to us, once from PlasGate, and on to ``next``."""
 
+import logging
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
+from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from django_plasgate_ip import hooks
 from django_plasgate_ip.conf import conf
+from django_plasgate_ip.models import PhoneVerification
+
+logger = logging.getLogger("django_plasgate_ip")
 
 # Of a URL as it goes into a header, percent-encoded.
 MAX_URL_LENGTH = 2000
@@ -44,6 +54,42 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
             url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
         )
     )
+
+
+def fallback_url(request: HttpRequest, verification: PhoneVerification | None = None) -> str:
+    """Return where a visitor goes whose network can't verify; empty where there is nowhere.
+
+    `verification`: the attempt that failed; None where none was let through. A fallback that is
+    none is logged: a check says so, too, and who is stuck already must not meet a 500.
+    """
+    setting = conf.PLASGATE_IP_FALLBACK_URL
+    if not setting:
+        return ""
+    try:
+        target = fallback(setting)
+        url = target(request, verification) if callable(target) else target
+        return resolve_url(url) if url else ""
+    except NoReverseMatch as error:
+        logger.error("PLASGATE_IP_FALLBACK_URL names no page: %s", error)
+    except Exception:
+        logger.exception("PLASGATE_IP_FALLBACK_URL has no answer")
+    return ""
+
+
+def fallback(setting: Any) -> str | Callable[[HttpRequest, PhoneVerification | None], str | None]:
+    """Return the URL that ``PLASGATE_IP_FALLBACK_URL`` is, or the function that knows it.
+
+    A url name wins; then names with dots between are a function's path, and all other text is a
+    path or a URL. Raises NoReverseMatch, and ImproperlyConfigured for a function that is none.
+    """
+    if isinstance(setting, Promise):
+        setting = str(setting)
+    if isinstance(setting, str):
+        with suppress(NoReverseMatch):
+            return reverse(setting)
+        if not hooks.is_dotted_path(setting):
+            return resolve_url(setting)
+    return hooks.load("PLASGATE_IP_FALLBACK_URL", setting)
 
 
 def callback_path() -> str:

@@ -1,7 +1,6 @@
 """The web: read the request, call `flow`, choose a response."""
 
 import json
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
@@ -19,10 +18,10 @@ from django.http import (
     HttpResponseRedirect,
     JsonResponse,
 )
-from django.shortcuts import render, resolve_url
+from django.shortcuts import render
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import get_script_prefix, reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
@@ -41,8 +40,6 @@ from django_plasgate_ip.reasons import Status
 
 # Seconds until the page of an attempt that is being exchanged looks again.
 REFRESH_SECONDS = 3
-
-logger = logging.getLogger("django_plasgate_ip")
 
 View = Callable[..., HttpResponse]
 
@@ -126,7 +123,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         "verification": verification,
         "next_url": _next_url(request, verification) or get_script_prefix(),
         "start_url": _start_url(verification.next_url),
-        "fallback_url": _fallback_url(),
+        "fallback_url": links.fallback_url(request, verification),
     }
     response = _page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
     if verification.status == Status.EXCHANGING:
@@ -210,7 +207,7 @@ def _slow_down(request: HttpRequest, error: TooManyStarts) -> HttpResponse:
         context = {
             "message": message,
             "start_url": _start_url(next_url),
-            "fallback_url": _fallback_url(),
+            "fallback_url": links.fallback_url(request),
         }
         response = _page(request, "too_many", context, status=429)
     response["Retry-After"] = str(error.seconds)
@@ -257,16 +254,6 @@ def _next_url(request: HttpRequest, verification: PhoneVerification) -> str:
 def _start_url(next_url: str) -> str:
     url = reverse("plasgate_ip:start")
     return f"{url}?{urlencode({'next': next_url})}" if next_url else url
-
-
-def _fallback_url() -> str:
-    url = conf.PLASGATE_IP_FALLBACK_URL
-    try:
-        return resolve_url(url) if url else ""
-    except NoReverseMatch:
-        # A check says so, too; the visitor who is stuck already must not meet a 500.
-        logger.error("PLASGATE_IP_FALLBACK_URL names no page: %s", url)
-        return ""
 
 
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from django.contrib.sessions.backends import signed_cookies
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.checks import ERROR, WARNING, CheckMessage, run_checks
 from django.template.backends.dummy import TemplateStrings
+from django.urls import reverse_lazy
 
 from django_plasgate_ip import checks, site_checks
 from django_plasgate_ip.conf import Settings
@@ -43,6 +44,10 @@ class OtherTemplates(TemplateStrings):
 
     def get_template(self, template_name: str) -> Any:
         return object()
+
+
+async def an_async_function(*args: Any) -> Any:
+    """Be what our views, which are not async, can't call."""
 
 
 def said(*, deploy: bool = False) -> list[CheckMessage]:
@@ -279,7 +284,20 @@ WRONG: dict[str, dict[str, list[Any]]] = {
     "E020": {
         "PLASGATE_IP_PROXY": ["", "proxy:3128", "socks5://proxy:1080", "http://", 7, b"http://a"]
     },
-    "E021": {"PLASGATE_IP_FALLBACK_URL": ["", "sms-cod", 7, b"/sms/", ["/sms/"]]},
+    "E021": {
+        "PLASGATE_IP_FALLBACK_URL": [
+            "",
+            "sms-cod",
+            7,
+            b"/sms/",
+            ["/sms/"],
+            "sms.html",
+            "tests.test_checks.no_such_function",
+            "tests.test_checks.OWN",
+            an_async_function,
+            "tests.test_checks.an_async_function",
+        ]
+    },
 }
 
 
@@ -312,6 +330,10 @@ def test_wrong_setting_is_told_by_its_id(settings: Any, number: str, name: str, 
         ("PLASGATE_IP_FALLBACK_URL", "/sms/"),
         ("PLASGATE_IP_FALLBACK_URL", "https://sms.example.com/"),
         ("PLASGATE_IP_FALLBACK_URL", "login"),
+        ("PLASGATE_IP_FALLBACK_URL", "admin:index"),
+        ("PLASGATE_IP_FALLBACK_URL", reverse_lazy("login")),
+        ("PLASGATE_IP_FALLBACK_URL", lambda request, verification: "/sms/"),
+        ("PLASGATE_IP_FALLBACK_URL", "tests.test_checks.said"),
     ],
 )
 def test_right_setting_is_let_alone(settings: Any, name: str, value: Any) -> None:

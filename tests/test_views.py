@@ -933,7 +933,7 @@ def test_a_fallback_that_is_no_page_is_told_to_the_operator_and_not_to_the_visit
 
     assert page.status_code == 200
     assert list(Page(page).links) == ["Try again"]
-    assert "PLASGATE_IP_FALLBACK_URL names no page: sms-cod" in caplog.text
+    assert "PLASGATE_IP_FALLBACK_URL names no page: Reverse for 'sms-cod' not found" in caplog.text
 
 
 def test_a_base_template_of_another_engine_is_not_extended(

@@ -1,0 +1,3 @@
+"""A module of a site's that can't be imported."""
+
+raise ZeroDivisionError
