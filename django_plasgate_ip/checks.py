@@ -14,9 +14,10 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import NoReverseMatch
 
-from django_plasgate_ip import links
+from django_plasgate_ip import hooks, links
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
+from django_plasgate_ip.credentials import is_key
 from django_plasgate_ip.exceptions import InvalidScopes
 from django_plasgate_ip.limits import UNIX
 
@@ -28,6 +29,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
     return [
         *_check_key("PLASGATE_IP_PRIVATE_KEY", "E001"),
         *_check_key("PLASGATE_IP_SECRET_KEY", "E002"),
+        *_check_credentials(),
         *_check_urls(),
         *_check_scopes(),
         *_check_phone(),
@@ -59,13 +61,26 @@ def value(name: str) -> Any:
 
 def _check_key(name: str, number: str) -> Iterator[CheckMessage]:
     key = value(name)
+    # Tenants have their own; the site's are for what has no request.
+    if key == "" and value("PLASGATE_IP_CREDENTIALS") is not None:
+        return
     if not isinstance(key, str) or not key:
         hint = "Generate a key at PlasGate and put it into the environment, not into the code."
         yield error(number, f"{name} is not set.", hint)
-    elif not (key.isascii() and key.isprintable()) or " " in key:
-        # It goes into a header and a URL, as it is.
+    elif not is_key(key):
         hint = "Copy it again from PlasGate: it has neither spaces nor line breaks."
         yield error(number, f"{name} is malformed.", hint)
+
+
+def _check_credentials() -> Iterator[CheckMessage]:
+    credentials = value("PLASGATE_IP_CREDENTIALS")
+    if credentials is None:
+        return
+    try:
+        hooks.load("PLASGATE_IP_CREDENTIALS", credentials)
+    except ImproperlyConfigured as malformed:
+        hint = "A function of the request that returns Credentials, or its dotted path."
+        yield error("E022", str(malformed), hint)
 
 
 def _check_urls() -> Iterator[CheckMessage]:

@@ -6,7 +6,7 @@ and a site's late changes just work. What a wrong value looks like is said by ``
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 
@@ -25,6 +25,11 @@ class Settings:
     def PLASGATE_IP_SECRET_KEY(self) -> str:
         """The API key's secret half, sent as ``X-Secret`` and never anywhere else."""
         return _setting("PLASGATE_IP_SECRET_KEY", "")
+
+    @property
+    def PLASGATE_IP_CREDENTIALS(self) -> Callable[..., Any] | str | None:
+        """A function of the request that returns its `Credentials`; None: the two keys above."""
+        return _setting("PLASGATE_IP_CREDENTIALS", None)
 
     @property
     def PLASGATE_IP_BASE_URL(self) -> str:

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from django_plasgate_ip import limits, links, phones, signals, sims, verdict
+from django_plasgate_ip import credentials, limits, links, phones, signals, sims, verdict
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.callback import refusal
 from django_plasgate_ip.client import PlasGateClient
@@ -64,6 +64,7 @@ def begin(
     # SECURITY: an error tracker keeps the frames' locals; from here on none of them shows a number,
     # and the decorator that hides them from Django's own reports would hold the argument itself.
     phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else ""
+    client = _client(request)
     nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
     earlier = list(rows().for_browser(_browser(request)).defer("claims")[:MOST_EARLIER])
     verification = PhoneVerification(
@@ -74,11 +75,12 @@ def begin(
         created_at=_later_than(earlier),
         redirect_uri=links.redirect_uri(request, nonce),
         nonce=nonce,
+        key_fingerprint=credentials.fingerprint(client.private_key),
         next_url=links.safe_next(request, next_url),
         language=translation.get_language() or "",
         address=limits.address_of(request),
     )
-    url = _client().authorize_url(verification.redirect_uri, wanted, phone_number)
+    url = client.authorize_url(verification.redirect_uri, wanted, phone_number)
     _admit(verification)
     if _browser(request) != verification.browser:
         request.session[SESSION_KEY] = verification.browser
@@ -99,13 +101,13 @@ def complete(request: HttpRequest) -> PhoneVerification:
     `InvalidCallback` where this browser has no attempt. Calls the provider, so it raises
     RuntimeError inside a transaction: decorate your view with ``non_atomic_requests``.
     """
-    verification = rows().for_browser(_browser(request)).first()
+    verification = latest(request)
     if verification is None:
         raise InvalidCallback("There is no attempt of this browser's.")
     if verification.status != Status.PENDING:
         return verification
-    client = _client()
-    end = refusal(request, verification)
+    client = _client(request)
+    end = refusal(request, verification, client.private_key)
     if end is None:
         if not _committed(verification, status=Status.EXCHANGING, exchanging_at=timezone.now()):
             return _stored(verification)
@@ -117,6 +119,11 @@ def complete(request: HttpRequest) -> PhoneVerification:
         return _stored(verification)
     _announce(verification, request, previous)
     return verification
+
+
+def latest(request: HttpRequest) -> PhoneVerification | None:
+    """Return this session's newest attempt, whatever became of it, or None."""
+    return rows().for_browser(_browser(request)).first()
 
 
 def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
@@ -142,10 +149,7 @@ def end_if_stale(verification: PhoneVerification, request: HttpRequest | None = 
 
 
 def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
-    """Whether this request's user, or for an anonymous one this session, has been verified.
-
-    `max_age`: completed no longer ago than this.
-    """
+    """Whether this request's user, or anonymous session, was verified, `max_age` ago at most."""
     if request.user.is_authenticated:
         return rows().is_verified(request.user, max_age=max_age)
     session = rows().for_browser(_browser(request))
@@ -171,18 +175,15 @@ def claim_session(request: HttpRequest, user: Any) -> None:
     anonymous.ended().exclude(reason=Reason.USER_CHANGED).update(user=user)
 
 
-def _client() -> PlasGateClient:
-    """Return the client, having made sure that what it brings can be stored.
-
-    A key that is missing or malformed must fail before a code is spent, not after.
-    """
+def _client(request: HttpRequest) -> PlasGateClient:
+    """Return the client; what is missing for its answer must fail before a code is spent."""
     cipher()
-    return PlasGateClient()
+    keys = credentials.for_request(request)
+    return PlasGateClient(keys.private_key, keys.secret_key)
 
 
 def _browser(request: HttpRequest) -> str:
-    session = getattr(request, "session", {})
-    return str(session.get(SESSION_KEY, ""))
+    return str(getattr(request, "session", {}).get(SESSION_KEY, ""))
 
 
 def _new_browser(request: HttpRequest) -> str:

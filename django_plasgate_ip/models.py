@@ -134,6 +134,8 @@ class PhoneVerification(models.Model):
     browser = models.CharField(max_length=32, editable=False)
     redirect_uri = models.TextField(editable=False)
     nonce = models.CharField(max_length=64, blank=True, editable=False)
+    # Of the keys that it was started with, where a site's tenants have their own.
+    key_fingerprint = models.CharField(max_length=32, blank=True, editable=False)
     next_url = models.TextField(blank=True, editable=False)
     language = models.CharField(max_length=16, blank=True, editable=False)
     # A keyed hash, and only where starts per address are limited (see `limits`).

@@ -120,7 +120,8 @@ def _check_deployment() -> Iterator[CheckMessage]:
     if str(value("PLASGATE_IP_BASE_URL")).lower().startswith("http:"):
         hint = "Use https: the secret key and people's numbers travel to it."
         yield warning("W005", "PLASGATE_IP_BASE_URL is not https.", hint)
-    if value("PLASGATE_IP_PUBLIC_URL") is None:
+    # Tenants may each have a host of their own.
+    if value("PLASGATE_IP_PUBLIC_URL") is None and value("PLASGATE_IP_CREDENTIALS") is None:
         hint = (
             "Set it to the site's https://host: behind a proxy the request's own scheme and host "
             "can be wrong, and PlasGate may want the redirect URI registered."

@@ -298,6 +298,17 @@ WRONG: dict[str, dict[str, list[Any]]] = {
             "tests.test_checks.an_async_function",
         ]
     },
+    "E022": {
+        "PLASGATE_IP_CREDENTIALS": [
+            "",
+            7,
+            ("a private key", "a secret key"),
+            "keys_for",
+            "tests.test_checks.no_such_function",
+            "tests.test_checks.OWN",
+            an_async_function,
+        ]
+    },
 }
 
 
@@ -363,6 +374,25 @@ def test_missing_key_is_told_by_its_id(settings: Any, number: str) -> None:
     (name,) = WRONG[number]
     delattr(settings, name)
     assert ids() == [number]
+
+
+@pytest.mark.parametrize("number", ["E001", "E002"])
+def test_tenants_keys_make_the_sites_unneeded_but_not_any_better(
+    settings: Any, number: str
+) -> None:
+    (name,) = WRONG[number]
+    settings.PLASGATE_IP_CREDENTIALS = "tests.test_checks.said"
+    delattr(settings, name)
+    assert ids() == []
+    setattr(settings, name, "a key")
+    assert ids() == [number]
+
+
+def test_a_site_with_tenants_may_have_no_one_public_url(settings: Any) -> None:
+    change(settings, **PRODUCTION, PLASGATE_IP_CREDENTIALS="tests.test_checks.said")
+    assert ids(deploy=True) == []
+    settings.PLASGATE_IP_PUBLIC_URL = None
+    assert ids(deploy=True) == []
 
 
 def test_no_check_repeats_a_key(settings: Any) -> None:

@@ -10,6 +10,7 @@ from django_plasgate_ip.conf import Settings, conf
 DEFAULTS = {
     "PLASGATE_IP_PRIVATE_KEY": "",
     "PLASGATE_IP_SECRET_KEY": "",
+    "PLASGATE_IP_CREDENTIALS": None,
     "PLASGATE_IP_BASE_URL": "https://cloudapi.plasgate.com/ip/",
     "PLASGATE_IP_EXCHANGE_ENDPOINT": "ip-auth",
     "PLASGATE_IP_PHONE_PARAMETERS": ("phone_number", "login_hint"),
@@ -37,6 +38,7 @@ DEFAULTS = {
 OTHERS = {
     "PLASGATE_IP_PRIVATE_KEY": "another",
     "PLASGATE_IP_SECRET_KEY": "$5$another",
+    "PLASGATE_IP_CREDENTIALS": "shop.tenants.keys_for",
     "PLASGATE_IP_BASE_URL": "https://stageapi.plasgate.com/ip/",
     "PLASGATE_IP_EXCHANGE_ENDPOINT": "check-info",
     "PLASGATE_IP_PHONE_PARAMETERS": ("login_hint",),

@@ -116,6 +116,10 @@ class Migration(migrations.Migration):
                 ("browser", models.CharField(editable=False, max_length=32)),
                 ("redirect_uri", models.TextField(editable=False)),
                 ("nonce", models.CharField(blank=True, editable=False, max_length=64)),
+                (
+                    "key_fingerprint",
+                    models.CharField(blank=True, editable=False, max_length=32),
+                ),
                 ("next_url", models.TextField(blank=True, editable=False)),
                 ("language", models.CharField(blank=True, editable=False, max_length=16)),
                 ("address", models.CharField(blank=True, editable=False, max_length=32)),

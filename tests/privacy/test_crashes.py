@@ -22,6 +22,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django_plasgate_ip import client, flow, limits, links, phones, sims, verdict, views
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import PlasGateClient
+from django_plasgate_ip.credentials import Credentials
 from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
@@ -273,6 +274,29 @@ def test_a_crash_behind_a_sites_own_form_shows_none(
         look_at_crash(
             lambda: patient.post("/own-form/", {"phone": typed, "csrfmiddlewaretoken": token})
         )
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        (canaries.PRIVATE_KEY, canaries.SECRET_KEY),
+        Credentials(canaries.PRIVATE_KEY, canaries.SECRET_KEY + " "),
+        Credentials(canaries.PRIVATE_KEY, canaries.SECRET_KEY),
+    ],
+    ids=["no credentials", "malformed", "what comes after is broken"],
+)
+def test_a_crash_over_a_tenants_keys_shows_none(
+    patient: Visitor,
+    look_at_crash: Look,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    returned: Any,
+) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = lambda request: returned
+    page = patient.get("/phone/")
+    with monkeypatch.context() as patch:
+        START["authorize_url"](patch)
+        look_at_crash(lambda: patient.submit(page, phone_number=NATIONAL))
 
 
 def raised(act: Callable[[], Any], kind: type[BaseException]) -> BaseException:

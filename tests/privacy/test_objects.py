@@ -17,7 +17,7 @@ from django.test import RequestFactory
 from phonenumber_field.modelfields import PhoneNumberField as PlainPhoneNumberField
 from phonenumber_field.phonenumber import PhoneNumber
 
-from django_plasgate_ip import exceptions, flow, limits, phones, retention, verdict
+from django_plasgate_ip import credentials, exceptions, flow, limits, phones, retention, verdict
 from django_plasgate_ip.client import PlasGateClient
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.fields import PhoneNumberField, Sealed
@@ -60,6 +60,7 @@ def objects(visitor: Visitor, settings: Any) -> list[Any]:
         PhoneVerification.objects.values_list("phone_number").get(pk=row.pk),
         Sealed.seal(canaries.VERIFIED),
         client,
+        credentials.for_request(request),
         answer,
         verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], answer.login_hint),
         form,
