@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.db import models, router
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -66,6 +66,14 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         ``objects.verified().latest_for(user)`` is the newest verified one.
         """
         return self.for_user(user).order_by("-created_at").first()
+
+    def exists_for(self, user: str = "pk") -> Exists:
+        """Whether a row of a list has such an attempt, to annotate the list's own query with.
+
+        ``User.objects.annotate(has_phone=PhoneVerification.objects.verified().exists_for())``.
+        `user`: where the annotated row has its user; ``"author"`` for a list of articles.
+        """
+        return Exists(self.filter(user=OuterRef(user)))
 
     def is_verified(
         self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
