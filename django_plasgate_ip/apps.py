@@ -7,17 +7,20 @@ from django.utils.translation import gettext_lazy as _
 
 
 class PlasGateIPConfig(AppConfig):
-    """Connects what runs without being called: the checks, and the claim at a login."""
+    """Connects what runs without being called: the checks and the receivers."""
 
     name = "django_plasgate_ip"
     verbose_name = _("Phone verification")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the checks and the receiver of ``user_logged_in``."""
-        from django_plasgate_ip import checks, receivers, site_checks
+        """Register the checks and connect the receivers."""
+        from django_plasgate_ip import checks, receivers, signals, site_checks
 
         django_checks.register(checks.check_settings)
         django_checks.register(site_checks.check_site)
         django_checks.register(site_checks.check_deployment, deploy=True)
         user_logged_in.connect(receivers.claim_session, dispatch_uid="django_plasgate_ip.claim")
+        signals.phone_verified.connect(
+            receivers.note_for_login, dispatch_uid="django_plasgate_ip.note_for_login"
+        )

@@ -1,8 +1,11 @@
-"""The one receiver of Django's own signals that this app connects."""
+"""The receivers that this app connects: of Django's login, and of its own signal."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
+
+if TYPE_CHECKING:
+    from django_plasgate_ip.models import PhoneVerification
 
 
 def claim_session(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
@@ -15,3 +18,14 @@ def claim_session(sender: Any, request: HttpRequest | None, user: Any, **kwargs:
     assert request is not None  # noqa: S101 - for the type checker; told by the line above
     if flow.SESSION_KEY in request.session:
         flow.claim_session(request, user)
+
+
+def note_for_login(
+    sender: Any, verification: "PhoneVerification", request: HttpRequest | None, **kwargs: Any
+) -> None:
+    """On ``phone_verified``: an anonymous session may log in by it, where the site lets it."""
+    if request is None or verification.user_id is not None:
+        return
+    from django_plasgate_ip import backends
+
+    backends.note_for_login(request, verification)

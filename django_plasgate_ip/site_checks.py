@@ -11,10 +11,13 @@ from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader_tags import BlockNode, ExtendsNode
 from django.utils.module_loading import import_string
 
+from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.checks import error, value, warning
+from django_plasgate_ip.exceptions import InvalidScopes
 
 _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+_BACKEND = "django_plasgate_ip.backends.VerifiedPhoneBackend"
 _REQUEST = "django.template.context_processors.request"
 _LOCAL = "django.core.cache.backends.locmem.LocMemCache"
 _DUMMY = "django.core.cache.backends.dummy.DummyCache"
@@ -24,7 +27,7 @@ _PRIVATE_CACHES = {"cache": (_LOCAL, _DUMMY), "cached_db": (_LOCAL,)}
 
 def check_site(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Whether the site around us lets an attempt come back."""
-    return [*_check_middleware(), *_check_templates(), *_check_sessions()]
+    return [*_check_middleware(), *_check_templates(), *_check_sessions(), *_check_backends()]
 
 
 def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -114,6 +117,22 @@ def _has_session_backend(name: str) -> bool:
     return _is_subclass(
         f"{settings.SESSION_ENGINE}.SessionStore", f"{backends}.{name}.SessionStore"
     )
+
+
+def _check_backends() -> Iterator[CheckMessage]:
+    if not any(_is_subclass(path, _BACKEND) for path in settings.AUTHENTICATION_BACKENDS):
+        return
+    try:
+        scopes = scope_sets.bare(scope_sets.normalise(value("PLASGATE_IP_SCOPES")))
+    except (InvalidScopes, TypeError):
+        # Has a check of its own.
+        return
+    if value("PLASGATE_IP_LOGIN_REQUIRED") or not {"phone_verify", "mobile_id"} <= scopes:
+        hint = (
+            "Set PLASGATE_IP_LOGIN_REQUIRED to False, so that who is not signed in may verify, and "
+            "have phone_verify and mobile_id in PLASGATE_IP_SCOPES."
+        )
+        yield warning("W009", "VerifiedPhoneBackend can log nobody in.", hint)
 
 
 def _check_deployment() -> Iterator[CheckMessage]:

@@ -14,6 +14,7 @@ from django.template.backends.dummy import TemplateStrings
 from django.urls import reverse_lazy
 
 from django_plasgate_ip import checks, site_checks
+from django_plasgate_ip.backends import VerifiedPhoneBackend
 from django_plasgate_ip.conf import Settings
 
 OWN = "tests.test_checks"
@@ -33,6 +34,10 @@ class OwnSessionMiddleware(SessionMiddleware):
 
 class OwnAuthenticationMiddleware(AuthenticationMiddleware):
     """Another one."""
+
+
+class OwnBackend(VerifiedPhoneBackend):
+    """A third."""
 
 
 class SessionStore(signed_cookies.SessionStore):
@@ -463,6 +468,31 @@ def test_middleware_is_needed(settings: Any, number: str, path: str, own: str) -
     assert path in str(message.hint)
     settings.MIDDLEWARE = [f"{OWN}.{own}" if other == path else other for other in whole]
     assert ids() == []
+
+
+@pytest.mark.parametrize("backend", ["VerifiedPhoneBackend", "OwnBackend"])
+@pytest.mark.parametrize(
+    ("login_required", "scopes", "expected"),
+    [
+        (False, ["phone_verify", "mobile_id"], []),
+        (False, "profile mobile_id", []),
+        (True, ["phone_verify", "mobile_id"], ["W009"]),
+        (False, ["phone_verify"], ["W009"]),
+        (False, ["phone", "mobile_id"], ["W009"]),
+        (False, 7, ["E005"]),
+    ],
+)
+def test_a_backend_that_can_log_nobody_in_is_told(
+    settings: Any, backend: str, login_required: bool, scopes: Any, expected: list[str]
+) -> None:
+    module = OWN if backend == "OwnBackend" else "django_plasgate_ip.backends"
+    change(
+        settings,
+        AUTHENTICATION_BACKENDS=[f"{module}.{backend}"],
+        PLASGATE_IP_LOGIN_REQUIRED=login_required,
+        PLASGATE_IP_SCOPES=scopes,
+    )
+    assert ids() == expected
 
 
 def test_middleware_may_be_a_function_or_broken(settings: Any) -> None:
