@@ -20,7 +20,6 @@ from django.utils import timezone
 from django_plasgate_ip import flow, phones
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.models import PhoneVerification, rows
-from django_plasgate_ip.reasons import Status
 
 #: The session's note of the one attempt that may log it in: its key.
 LOGIN_KEY = "plasgate_ip_login"
@@ -75,12 +74,13 @@ class VerifiedPhoneBackend(BaseBackend):
         # began: another device may have finished that, of somebody who was talked into it.
         if request.session.get(LOGIN_KEY) != str(verification.pk):
             return None
-        return rows().filter(pk=verification.pk, user=None).first()
+        return rows().filter(pk=verification.pk).first()
 
     def _is_good(self, row: PhoneVerification) -> bool:
         # SECURITY: the `phone` scope alone learns which line is in use; nobody typed that number.
         confirmed = row.phone_number and scope_sets.needs_number(row.scopes.split())
-        if row.status != Status.VERIFIED or not confirmed or not row.mobile_id:
+        # Only what is verified has a mobile_id; without one, any SIM would do.
+        if not confirmed or not row.mobile_id:
             return False
         return row.completed_at is not None and row.completed_at >= timezone.now() - self.max_age
 

@@ -234,6 +234,7 @@ def five_minutes_ago(browser: Visitor, owner: User, answers: Answers) -> None:
 
 
 def without_a_mobile_id(browser: Visitor, owner: User, answers: Answers) -> None:
+    PhoneVerification.objects.update(mobile_id="")
     answers(mobile_id=None)
     with scopes("phone_verify"):
         browser.verify()

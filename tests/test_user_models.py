@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
         pytest.param("email_login", id="a swapped user model with a UUID and an e-mail"),
         pytest.param("replica", id="reads from a replica"),
         pytest.param("elsewhere", id="no default database, and a transaction for each request"),
+        pytest.param("with_allauth", id="django-allauth"),
     ],
 )
 def test_it_works_on_a_site_with(name: str) -> None:
