@@ -1,0 +1,192 @@
+"""The whole way on an ASGI server: through Django's handler, and in a real process."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.test import AsyncClient
+
+from tests.conftest import Answers, Receivers
+from tests.provider import closed_port
+from tests.servers import LONG
+from tests.test_example import copied_to, environment, manage, send
+from tests.visitor import FAILED, TYPED, Page, Visitor, attempt, outcome
+
+
+class AsgiVisitor(Visitor):
+    """The same browser, whose requests go through Django's ASGI handler."""
+
+    def __init__(self, **defaults: Any) -> None:
+        super().__init__(**defaults)
+        self._client = AsyncClient(enforce_csrf_checks=True)
+        self._client.cookies = self.cookies
+
+    def get(self, path: str, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return self._asked(self._client.get, path, *args, **kwargs)
+
+    def post(self, path: str, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return self._asked(self._client.post, path, *args, **kwargs)
+
+    def _asked(self, method: Any, path: str, *args: Any, **kwargs: Any) -> Any:
+        response = async_to_sync(method)(path, *args, **kwargs)
+        assert response.asgi_request.scope["type"] == "http"
+        response.request["PATH_INFO"] = path
+        return response
+
+
+@pytest.fixture
+def asgi_visitor(user: User) -> AsgiVisitor:
+    browser = AsgiVisitor()
+    browser.force_login(user)
+    return browser
+
+
+def test_a_number_is_verified_and_its_signal_sent_once(
+    asgi_visitor: AsgiVisitor, user: User, answers: Answers, receivers: Receivers
+) -> None:
+    answers()
+
+    response = asgi_visitor.verify(next="/here/")
+
+    assert response["Location"] == "/here/"
+    assert outcome() == ("verified", "")
+    assert attempt().user == user
+    assert receivers.heard == [("verified", attempt())]
+    assert asgi_visitor.come_back()["Location"] == "/here/"
+    assert len(answers.calls) == 1
+
+
+def test_a_failure_lands_on_its_page(asgi_visitor: AsgiVisitor, answers: Answers) -> None:
+    answers(FAILED)
+
+    page = asgi_visitor.get(asgi_visitor.verify()["Location"])
+
+    assert page.status_code == 200
+    assert "Try again" in Page(page).links
+
+
+def test_a_script_gets_json(asgi_visitor: AsgiVisitor) -> None:
+    asgi_visitor.get("/phone/")
+    token = asgi_visitor.cookies["csrftoken"].value
+    headers = {"accept": "application/json", "x-csrftoken": token}
+
+    response = asgi_visitor.post("/phone/", {"phone_number": TYPED}, headers=headers)
+
+    assert response.json()["detail_url"] == f"/phone/{attempt().pk}/"
+
+
+def test_who_is_not_signed_in_has_to(db: None) -> None:
+    assert AsgiVisitor().get("/phone/")["Location"] == "/accounts/login/?next=/phone/"
+
+
+def test_the_address_that_is_limited_is_the_visitors(
+    asgi_visitor: AsgiVisitor, settings: Any
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 1
+
+    assert asgi_visitor.start().status_code == 302
+    assert asgi_visitor.start().status_code == 429
+    settings.PLASGATE_IP_TRUSTED_PROXIES = ["127.0.0.1"]
+    token = asgi_visitor.cookies["csrftoken"].value
+    behind = asgi_visitor.post(
+        "/phone/",
+        {"phone_number": TYPED, "csrfmiddlewaretoken": token},
+        headers={"x-forwarded-for": "192.0.2.7"},
+    )
+    assert behind.status_code == 302
+
+
+# A real server
+
+
+@contextmanager
+def uvicorn(site: Path) -> Iterator[str]:
+    """Serve the example, which is its own operator; yield its address."""
+    port = closed_port()
+    origin = f"http://127.0.0.1:{port}"
+    variables = environment(
+        PLASGATE_IP_BASE_URL=f"{origin}/sandbox/", DJANGO_SETTINGS_MODULE="example.settings"
+    )
+    command = [sys.executable, "-m", "uvicorn", "example.asgi:application", f"--port={port}"]
+    with (
+        (site / "log").open("w") as log,
+        subprocess.Popen(
+            [*command, "--no-access-log"], cwd=site, env=variables, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            _wait_for(origin, process)
+            yield origin
+        finally:
+            process.terminate()
+            process.wait(LONG)
+
+
+def _wait_for(origin: str, process: Any) -> None:
+    give_up = time.monotonic() + LONG
+    while time.monotonic() < give_up and process.poll() is None:
+        try:
+            requests.get(origin, timeout=LONG)
+        except requests.ConnectionError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("uvicorn does not answer")
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    site = copied_to(tmp_path_factory.mktemp("asgi"))
+    assert manage(site, "migrate", "--verbosity=0").returncode == 0
+    with uvicorn(site) as origin:
+        yield origin
+    assert "Traceback" not in (site / "log").read_text()
+
+
+@contextmanager
+def member(origin: str, name: str) -> Iterator[tuple[requests.Session, requests.Response]]:
+    """Yield a browser that has just signed up, and the page that asks for its number."""
+    password = "tuk-tuk-tonle-sap"
+    with requests.Session() as browser:
+        browser.trust_env = False
+        form = browser.get(f"{origin}/accounts/signup/", timeout=LONG)
+        yield browser, send(browser, form, username=name, password1=password, password2=password)
+
+
+@pytest.mark.worlds
+def test_uvicorn_verifies_a_number_although_the_site_calls_itself(origin: str) -> None:
+    with member(origin, "sok") as (browser, start):
+        members = send(browser, start, phone_number=TYPED)
+
+    assert members.url == f"{origin}/members/"
+    assert "+855 77 *** *18" in members.text
+
+
+@pytest.mark.worlds
+def test_uvicorn_serves_others_while_an_operator_is_slow(origin: str) -> None:
+    """The exchange with the ending 24 takes until our deadline of ten seconds."""
+    pages: list[requests.Response] = []
+    with member(origin, "sao") as (browser, start):
+        slow = threading.Thread(
+            target=lambda: pages.append(send(browser, start, phone_number="85577696124"))
+        )
+        slow.start()
+        time.sleep(2)
+        served = 0
+        while slow.is_alive() and served < 20:
+            assert requests.get(origin, timeout=5).ok
+            served += 1
+        assert slow.is_alive(), "The operator was not slow enough to show anything."
+        slow.join(LONG)
+
+    assert served == 20
+    assert "Not verified" in pages[0].text
