@@ -371,6 +371,7 @@ def test_what_the_instance_says_does_not_count(
     request.user, request.session = AnonymousUser(), stranger.session
     made_up = attempt()
     made_up.mobile_id = MOBILE_ID
+    assert request.session["plasgate_ip_login"] == str(made_up.pk)
 
     assert authenticate(request, verification=made_up) is None
 
@@ -388,6 +389,7 @@ def test_two_requests_at_once_use_it_once(stranger: Visitor, owner: User) -> Non
     """Both have loaded the session before either has used it."""
     stranger.verify()
     other_tab = stranger.session
+    assert other_tab["plasgate_ip_login"] == str(attempt().pk)
 
     assert get_in(stranger)
 
@@ -454,6 +456,23 @@ def test_an_account_that_is_closed_is_out_at_once(stranger: Visitor, owner: User
 
 def test_the_backend_gives_nobody_a_permission(stranger: Visitor, owner: User) -> None:
     assert VerifiedPhoneBackend().get_all_permissions(owner) == set()
+
+
+def test_the_session_of_another_device_that_finished_it_may_not_log_in(
+    stranger: Visitor, owner: User, rf: Any
+) -> None:
+    """Nor may the one that began it, which has its own test above."""
+    finished_by_another_device(stranger, owner, Answers)  # type: ignore[arg-type]
+    phone = Visitor()
+    phone.start()
+    request = rf.get("/")
+    request.user, request.session = AnonymousUser(), phone.session
+    row = PhoneVerification.objects.get(user=None, status="verified")
+
+    signals.phone_verified.send(PhoneVerification, verification=row, request=request)
+
+    assert list(request.session.keys()) == ["plasgate_ip"]
+    assert authenticate(request, verification=row) is None
 
 
 def test_a_site_that_completes_an_attempt_without_a_session_logs_nobody_in(
