@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
+from django.http import HttpRequest
 from django.urls import reverse
 
+from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
 from tests.other_sites.accounts.models import Account
@@ -99,3 +102,23 @@ def test_the_staff_find_an_attempt_by_the_login_name(
 
     assert response.status_code == 200
     assert (str(attempt().pk) in response.content.decode()) is found
+
+
+def test_the_owner_of_a_number_logs_in_by_verifying_it(
+    visitor: Visitor, user: Account, answers: Answers, settings: Any
+) -> None:
+    backend = "django_plasgate_ip.backends.VerifiedPhoneBackend"
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, backend]
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    answers()
+    visitor.verify()
+    browser = Visitor()
+    browser.verify()
+    request = HttpRequest()
+    request.session, request.user = browser.session, AnonymousUser()
+
+    found: Any = authenticate(request, verification=flow.latest(request))
+
+    assert found == user
+    assert attempt().user_id == user.uid
+    assert found.has_perm("anything") is False
