@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
+from django.utils import translation
 
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
@@ -117,6 +118,16 @@ def test_a_list_of_something_else_says_where_its_user_is(
     (row,) = PhoneVerification.objects.annotate(has_phone=verified.exists_for("user"))
 
     assert row.has_phone is True  # type: ignore[attr-defined]
+
+
+def test_the_badge_speaks_khmer() -> None:
+    with translation.override("km"):
+        badges = rendered(
+            "{% plasgate_ip_badge True %}{% plasgate_ip_badge False show_unverified=True %}"
+        )
+
+    assert "ទូរសព្ទបានផ្ទៀងផ្ទាត់" in badges
+    assert "ទូរសព្ទមិនទាន់បានផ្ទៀងផ្ទាត់" in badges
 
 
 def test_a_site_has_its_own_badge(settings: Any, tmp_path: Path) -> None:
