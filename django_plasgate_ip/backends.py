@@ -78,7 +78,7 @@ class VerifiedPhoneBackend(BaseBackend):
 
     def _is_good(self, row: PhoneVerification) -> bool:
         # SECURITY: the `phone` scope alone learns which line is in use; nobody typed that number.
-        confirmed = row.phone_number and scope_sets.needs_number(row.scopes.split())
+        confirmed = scope_sets.needs_number(row.scopes.split())
         # Only what is verified has a mobile_id; without one, any SIM would do.
         if not confirmed or not row.mobile_id:
             return False

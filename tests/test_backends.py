@@ -164,6 +164,18 @@ def test_they_can_do_so_again_and_again(stranger: Visitor, owner: User) -> None:
         stranger.logout()
 
 
+def test_a_device_that_was_learnt_since_without_a_number_changes_nothing(
+    stranger: Visitor, visitor: Visitor, owner: User, answers: Answers
+) -> None:
+    answers(mobile_id="e1" * 64)
+    with scopes("mobile_id"):
+        visitor.verify()
+    answers()
+    stranger.verify()
+
+    assert get_in(stranger)
+
+
 def test_a_password_goes_on_to_work(stranger: Visitor, owner: User) -> None:
     page = stranger.get("/accounts/login/")
     stranger.submit(page, username="teak", password="a password")

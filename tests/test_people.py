@@ -43,6 +43,7 @@ def made(user: User | None = None, **values: Any) -> PhoneVerification:
         "browser": "a browser",
         "redirect_uri": "https://www.example.com/phone/callback/?nonce=abc",
         "nonce": "abc",
+        "key_fingerprint": "0f" * 16,
         "next_url": "/wallet/of/teak/",
         "language": "km",
         "address": "hash of an address",
