@@ -244,6 +244,38 @@ def test_list_asks_the_same_few_questions_however_many_rows(
     assert asked[0] <= 8
 
 
+def test_no_page_offers_the_sites_users_to_choose_from(superuser: Client) -> None:
+    verification = attempt()
+    User.objects.create_user("somebody-without-an-attempt")
+
+    for page in (LIST, detail(verification)):
+        assert "somebody-without-an-attempt" not in superuser.get(page).content.decode()
+
+
+def test_list_does_not_ask_a_user_how_it_would_like_to_be_shown(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(user: Any) -> str:
+        raise AssertionError("a site's own __str__ may ask the database, for each row")
+
+    attempt()
+    monkeypatch.setattr(User, "__str__", ask)
+    # The page's own greeting of who is signed in.
+    monkeypatch.setattr(User, "get_short_name", lambda user: "staff")
+
+    assert len(cells(viewer.get(LIST))) == 1
+
+
+def test_list_offers_no_order_that_would_sort_the_whole_table(viewer: Client) -> None:
+    many(3)
+
+    html = viewer.get(LIST).content.decode()
+    headers = re.findall(r'<th scope="col" class="([^"]*)column-(\w+)', html)
+
+    assert {name for classes, name in headers if "sort" in classes} == {"created_at"}
+    assert "login" in {name for _classes, name in headers}
+
+
 # Its pages
 
 

@@ -561,6 +561,12 @@ def test_x_forwarded_for_is_believed_as_far_as_named_proxies_wrote_it(
 
 
 @pytest.mark.usefixtures("address_limit")
+@pytest.mark.parametrize("remote", ["127.0.0.1", "10.0.0.1", "::1", VISITOR])
+def test_by_default_nobodys_x_forwarded_for_is_believed(remote: str) -> None:
+    assert seen_as(remote, "203.0.113.9") == seen_as(remote) != seen_as("203.0.113.9")
+
+
+@pytest.mark.usefixtures("address_limit")
 @pytest.mark.parametrize("remote", [None, ""])
 @pytest.mark.parametrize(
     ("forwarded", "visitor"),

@@ -214,8 +214,9 @@ def test_who_was_not_on_mobile_data_is_told_what_to_do(visitor: Visitor, answers
 
     shown = text(visitor.get(visitor.verify()["Location"]))
 
-    assert "Turn off Wi-Fi" in shown
-    assert "mobile data" in shown
+    assert str(Reason.NOT_ON_MOBILE_DATA.visitor) in shown
+    # And step by step.
+    assert "<li>Turn off Wi-Fi, VPN and private relay.</li>" in shown
     assert MASKED in shown
     assert NUMBER not in shown
 

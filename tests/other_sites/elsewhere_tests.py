@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
@@ -52,6 +53,27 @@ def test_an_attempt_that_is_started_again_is_told_after_the_commit(visitor: Visi
         signals.phone_verification_failed.disconnect(hear)
 
     assert seen == [("superseded", False)]
+
+
+def test_another_sim_that_a_login_brings_in_is_told(
+    visitor: Visitor, passer_by: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    visitor.verify()
+    answers(mobile_id="another")
+    passer_by.verify()
+    seen: list[Any] = []
+
+    def hear(verification: PhoneVerification, **kwargs: Any) -> None:
+        seen.append((verification.user, in_transaction()))
+
+    signals.mobile_id_changed.connect(hear)
+    try:
+        passer_by.force_login(user)
+    finally:
+        signals.mobile_id_changed.disconnect(hear)
+
+    assert seen == [(user, False)]
 
 
 def test_what_never_came_back_is_ended_and_what_is_old_deleted(
