@@ -11,12 +11,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render, resolve_url
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
-from django.urls import NoReverseMatch
+from django.urls import NoReverseMatch, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import ngettext
 
+from django_plasgate_ip import flow, links
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Status
+
+# Seconds until a page that waits for an attempt looks again.
+REFRESH_SECONDS = 3
 
 logger = logging.getLogger("django_plasgate_ip")
 
@@ -89,6 +95,23 @@ class _ToPlasGate(HttpResponseRedirect):
 
     def __repr__(self) -> str:
         return "<HttpResponseRedirect to PlasGate>"
+
+
+def after(request: HttpRequest, verification: PhoneVerification) -> str:
+    """Return where a browser goes with an attempt: ``next`` once verified, else its own page."""
+    if verification.status == Status.VERIFIED and not flow.is_carrier(request, verification):
+        return next_url(request, verification) or _own_page(verification)
+    return _own_page(verification)
+
+
+def _own_page(verification: PhoneVerification) -> str:
+    return reverse("plasgate_ip:detail", args=[verification.pk])
+
+
+def next_url(request: HttpRequest, verification: PhoneVerification) -> str:
+    """Return the attempt's ``next``, or an empty text."""
+    # SECURITY: checked at the start, and again here: allowed hosts change, rows can be edited.
+    return links.safe_next(request, verification.next_url)
 
 
 def fallback_url() -> str:

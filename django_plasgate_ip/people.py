@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.handoff_models import handoffs
 from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet, rows
 
 BATCH_SIZE = 500
@@ -39,6 +40,8 @@ def erase(attempts: PhoneVerificationQuerySet) -> int:
     erased = 0
     while pks := list(attempts.values_list("pk", flat=True)[:BATCH_SIZE]):
         _erase_notes(pks)
+        # Of those that were handed over, with which phone.
+        handoffs().filter(pk__in=pks).delete()
         rows().filter(pk__in=pks).delete()
         erased += len(pks)
     return erased

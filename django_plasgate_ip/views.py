@@ -16,15 +16,12 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from django_plasgate_ip import flow, links, pages
+from django_plasgate_ip import flow, invitations, links, pages
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts
 from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.reasons import Status
-
-# Seconds until the page of an attempt that is being exchanged looks again.
-REFRESH_SECONDS = 3
+from django_plasgate_ip.reasons import Reason, Status
 
 
 @login_not_required
@@ -43,7 +40,8 @@ def start(request: HttpRequest) -> HttpResponse:
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return pages.vary(_login_needed(request))
     if request.method != "POST":
-        return _start_page(request, StartForm(initial={"next": request.GET.get("next", "")}))
+        next_url = request.GET.get("next", "")
+        return _start_page(request, StartForm(initial={"next": next_url}), next_url)
     form = StartForm(_posted(request))
     if not form.is_valid():
         return pages.vary(_bad_form(request, form))
@@ -91,16 +89,38 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         raise Http404("No such attempt.")
     if pages.wants_json(request):
         return pages.vary(JsonResponse(_as_json(verification)))
+    if flow.is_carrier(request, verification):
+        response = _carriers_page(request, verification)
+    else:
+        response = _owners_page(request, verification)
+    if verification.status == Status.EXCHANGING or (
+        verification.is_live and verification.is_handed_over
+    ):
+        response["Refresh"] = str(pages.REFRESH_SECONDS)
+    return pages.vary(response)
+
+
+def _owners_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
     context = {
         "verification": verification,
-        "next_url": _next_url(request, verification) or get_script_prefix(),
+        "next_url": pages.next_url(request, verification) or get_script_prefix(),
         "start_url": _start_url(verification.next_url),
         "fallback_url": pages.fallback_url(),
     }
-    response = pages.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
-    if verification.status == Status.EXCHANGING:
-        response["Refresh"] = str(REFRESH_SECONDS)
-    return pages.vary(response)
+    if verification.reason == Reason.NOT_ON_MOBILE_DATA:
+        context["handoff"] = invitations.make(
+            request, verification.next_url, again_url=request.path, repeats=verification.pk
+        )
+    return pages.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
+
+
+def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
+    """Tell the phone how the computer's attempt went; where that goes next is not for the phone."""
+    context = {"verification": verification, "authorize_url": ""}
+    if verification.status == Status.PENDING:
+        # For one whose way to PlasGate was lost, by a second tap or by going back.
+        context["authorize_url"] = flow.authorize_url(verification)
+    return pages.page(request, "carried", context)
 
 
 _DETAIL_TEMPLATES = {
@@ -112,8 +132,12 @@ _DETAIL_TEMPLATES = {
 }
 
 
-def _start_page(request: HttpRequest, form: StartForm, status: int = 200) -> HttpResponse:
-    return pages.page(request, "start", {"form": form}, status)
+def _start_page(
+    request: HttpRequest, form: StartForm, next_url: str, status: int = 200
+) -> HttpResponse:
+    next_url = links.safe_next(request, next_url)
+    invitation = invitations.make(request, next_url, again_url=_start_url(next_url))
+    return pages.page(request, "start", {"form": form, "handoff": invitation}, status)
 
 
 def _posted(request: HttpRequest) -> Any:
@@ -140,7 +164,8 @@ def _login_needed(request: HttpRequest) -> HttpResponse:
 def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
     if pages.wants_json(request):
         return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
-    return _start_page(request, form, status=400)
+    next_url = form.cleaned_data.get("next", "")
+    return _start_page(request, form, next_url, status=400)
 
 
 def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
@@ -153,18 +178,10 @@ def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
 
 
 def _after(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where the browser goes from the callback: ``next`` once verified, else its page."""
-    next_url = _next_url(request, verification)
-    if verification.status == Status.VERIFIED and next_url:
-        return next_url
+    """Return where the browser goes from the callback."""
     # The callback's path may be the default language's; the visitor's page is not.
     with translation.override(verification.language or translation.get_language()):
-        return reverse("plasgate_ip:detail", args=[verification.pk])
-
-
-def _next_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    # SECURITY: checked at the start, and again here: allowed hosts change, rows can be edited.
-    return links.safe_next(request, verification.next_url)
+        return pages.after(request, verification)
 
 
 def _start_url(next_url: str) -> str:
