@@ -176,7 +176,7 @@ def test_the_phone_is_told_the_site_and_the_account(
     assert "testserver" in text(page)
     assert "t**k" in text(page)
     assert user.username not in text(page)
-    assert "Go on only if a computer in front of you shows this site" in text(page)
+    assert "Go on only if that computer is yours and in front of you." in text(page)
     assert "another account" not in text(page)
     # The keyboard must not cover that.
     assert not [attrs for _, attrs in Page(page).tags if "autofocus" in attrs]
