@@ -77,6 +77,20 @@ class Task:
         return scope_sets.needs_number(self.scopes) and not self.phone_number
 
 
+@dataclass(frozen=True)
+class Taken:
+    """An offer in the hands of the one phone that may use it."""
+
+    offer: Offer
+    row: PhoneHandoff
+    task: Task
+
+    @property
+    def choices(self) -> list[str]:
+        """The pairs of characters to tap, one of which the computer shows."""
+        return self.row.choices.split()
+
+
 def make_token(request: HttpRequest, repeats: UUID | None = None) -> str:
     """Return what identifies a new offer of this request's account and session.
 
@@ -108,45 +122,44 @@ def task(offer: Offer) -> Task:
     return Task(user, again.scopes.split(), again.phone_number)
 
 
-def opened(request: HttpRequest, offer: Offer) -> PhoneHandoff:
-    """Return the hand-off, which its first phone ties to itself. Raises `HandoffRefused`."""
+def take(request: HttpRequest, offer: Offer) -> Taken:
+    """Return the offer for this phone; its first look ties it to it. Raises `HandoffRefused`."""
     if browsers.known(request) == offer.browser:
         raise HandoffRefused(Refusal.SAME_BROWSER)
-    handoff = _stored(request, offer)
-    if handoff is None:
+    row = _stored(request, offer)
+    if row is None:
         raise HandoffRefused(Refusal.LATE)
-    if handoff.opened_by != browsers.known(request):
+    if row.opened_by != browsers.known(request):
         raise HandoffRefused(Refusal.OTHER_PHONE)
-    if handoff.used_at is not None:
+    if row.used_at is not None:
         raise HandoffRefused(Refusal.USED)
     if offer.is_late:
         raise HandoffRefused(Refusal.LATE)
-    return handoff
+    return Taken(offer, row, task(offer))
 
 
-def tap(request: HttpRequest, offer: Offer, code: str, phone_number: Any = "") -> flow.Attempt:
+def tap(request: HttpRequest, taken: Taken, code: str, phone_number: Any = "") -> flow.Attempt:
     """Start the attempt of the account that made the offer, by way of this phone.
 
     `code`: the two characters tapped; wrong ones end the hand-off. `phone_number`: where the task
     asks for one. Raises `HandoffRefused`, and as `flow.begin` does; then it can be tapped again.
     """
-    wanted = task(offer)
-    handoff = opened(request, offer)
-    if handoff.shown_at is None:
+    row = taken.row
+    if row.shown_at is None:
         # SECURITY: no screen has shown them, so it would be a guess.
         raise HandoffRefused(Refusal.NOT_SHOWN)
-    is_right = constant_time_compare(code, handoff.code)
-    if not handoff.change(used_at=timezone.now(), was_wrong=not is_right):
+    is_right = constant_time_compare(code, row.code)
+    if not row.change(used_at=timezone.now(), was_wrong=not is_right):
         raise HandoffRefused(Refusal.USED)
     if not is_right:
         raise HandoffRefused(Refusal.WRONG_CODE)
     verification = PhoneVerification(
-        pk=offer.pk,
-        user=wanted.user,
-        phone_number=wanted.phone_number or phone_number,
-        scopes=" ".join(wanted.scopes),
-        browser=offer.browser,
-        callback_browser=browsers.known(request),
+        pk=taken.offer.pk,
+        user=taken.task.user,
+        phone_number=taken.task.phone_number or phone_number,
+        scopes=" ".join(taken.task.scopes),
+        browser=taken.offer.browser,
+        callback_browser=row.opened_by,
     )
     return _launched(request, verification)
 

@@ -88,16 +88,15 @@ def _must_be_on() -> None:
 
 
 def _phone(request: HttpRequest, offer: Offer) -> HttpResponse:
-    opened = handoff.opened(request, offer)
-    task = handoff.task(offer)
-    known: dict[str, Any] = {"choices": opened.choices.split(), "asks_number": task.asks_number}
+    taken = handoff.take(request, offer)
+    known: dict[str, Any] = {"choices": taken.choices, "asks_number": taken.task.asks_number}
     if request.method != "POST":
-        return _phone_page(request, task, HandoffForm(**known))
+        return _phone_page(request, taken.task, HandoffForm(**known))
     form = HandoffForm(request.POST, **known)
     if not form.is_valid():
-        return _phone_page(request, task, form, status=400)
+        return _phone_page(request, taken.task, form, status=400)
     data = form.cleaned_data
-    attempt = handoff.tap(request, offer, data["code"], data.get("phone_number", ""))
+    attempt = handoff.tap(request, taken, data["code"], data.get("phone_number", ""))
     return pages.to_plasgate(request, attempt.authorize_url)
 
 
