@@ -1,10 +1,10 @@
 """A computer that shows a QR code, and the phones that scan it."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core import signing
 
 from tests.visitor import TYPED, Page, Visitor
 
@@ -59,5 +59,5 @@ def hand_over(computer: Visitor, phone: Visitor, path: str, phone_number: str = 
 
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return what lets so many seconds pass, for signatures."""
-    now = signing.time.time()
-    return lambda seconds: monkeypatch.setattr(signing.time, "time", lambda: now + seconds)
+    now = time.time()
+    return lambda seconds: monkeypatch.setattr(time, "time", lambda: now + seconds)

@@ -1,6 +1,7 @@
 """What a hand-off looks like: the QR code, the phone's page, the computer's, and their cost."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -140,8 +141,7 @@ def test_the_script_is_there_and_is_told_all_it_needs(visitor: Visitor) -> None:
 
     (script,) = page.all("script")
     found = finders.find(script["src"].removeprefix("/static/"))
-    with open(found) as file:
-        source = file.read()
+    source = Path(str(found)).read_text()
     attributes = {name for _, attrs in page.tags for name in attrs}
     assert set(re.findall(r"data-plasgate-ip-(?:screen|stage)", source)) <= attributes
     for name in re.findall(r'part\("(\w+)"\)', source):
