@@ -30,6 +30,7 @@ from django_plasgate_ip.endings import (
 )
 from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback, TooManyStarts
 from django_plasgate_ip.fields import cipher
+from django_plasgate_ip.hidden import Hidden
 from django_plasgate_ip.models import PhoneVerification, rows
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verdict import Verdict
@@ -117,7 +118,7 @@ def launch(
 def authorize_url(verification: PhoneVerification) -> str:
     """Return where the browser goes; it holds the number. Raises ImproperlyConfigured."""
     scopes, number = verification.scopes.split(), verification.phone_number
-    return _client().authorize_url(verification.redirect_uri, scopes, number)
+    return Hidden(_client().authorize_url(verification.redirect_uri, scopes, number))
 
 
 @sensitive_variables()

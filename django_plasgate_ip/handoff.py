@@ -94,7 +94,8 @@ class Taken:
 def make_token(request: HttpRequest, repeats: UUID | None = None) -> str:
     """Return what identifies a new offer of this request's account and session.
 
-    `repeats`: a failed attempt of theirs to try again. Nothing is stored but the session's id.
+    `repeats`: a failed attempt of theirs to try again. Nothing is stored but the session's id. What
+    the token says can be read in it: ids that open nothing without the session that they are of.
     """
     browser = browsers.made_known(request)
     account = (_account(request.user) or "").encode()

@@ -481,6 +481,23 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
     assert "authenticate" not in text(visitor.get(f"/phone/{attempt().pk}/"))
 
 
+def test_a_tap_that_a_worker_did_not_survive_ends_late(
+    visitor: Visitor, phone: Visitor, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = later(monkeypatch)
+    phone.get(path)
+    code = code_on(visitor, path)
+    PhoneHandoff.objects.update(used_at=timezone.now())
+
+    # As in the moment before the attempt is stored.
+    assert followed(visitor, path) == {"stage": "opened", "code": code, "detail_url": ""}
+    refused = phone.get(path)
+    assert refused.status_code == 410
+    assert "See how it went" not in text(refused)
+    at(FIVE_MINUTES + 1)
+    assert followed(visitor, path)["stage"] == "late"
+
+
 def test_a_late_link_is_refused(
     visitor: Visitor, phone: Visitor, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
