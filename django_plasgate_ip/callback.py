@@ -22,8 +22,9 @@ def refusal(
     request.encoding = "utf-8"
     if stale := verification.stale_reason:
         return Verdict(stale)
-    # SECURITY: somebody else signed in meanwhile: the number is not theirs.
-    if verification.user_id != request.user.pk:
+    # SECURITY: somebody else signed in meanwhile: the number is not theirs. A phone that carries
+    # the attempt of another browser may be anybody's: it gets nothing.
+    if not verification.is_handed_over and verification.user_id != request.user.pk:
         return Verdict(Reason.USER_CHANGED)
     if not _is_trusted(request, verification, private_key):
         return Verdict(Reason.INVALID_CALLBACK)

@@ -109,6 +109,11 @@ class Settings:
         return _setting("PLASGATE_IP_FALLBACK_URL", None)
 
     @property
+    def PLASGATE_IP_HANDOFF(self) -> bool:
+        """Whether a visitor at a computer is offered to go on with a phone."""
+        return _setting("PLASGATE_IP_HANDOFF", True)
+
+    @property
     def PLASGATE_IP_ENCRYPTION_KEYS(self) -> Sequence[str] | None:
         """Fernet keys for ``claims``; the first encrypts, all decrypt. None: see ``fields``."""
         return _setting("PLASGATE_IP_ENCRYPTION_KEYS", None)

@@ -27,6 +27,14 @@ class InvalidCallback(PlasGateError, SuspiciousOperation):
     """A callback that belongs to no attempt of this browser; uncaught, Django answers 400."""
 
 
+class HandoffRefused(PlasGateError, SuspiciousOperation):
+    """A phone that may not take up what a computer offered; ``reason`` is a `refusals.Refusal`."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The hand-off was refused: {reason}.")
+
+
 class TooManyStarts(PlasGateError):
     """One start too many in an hour; `retry_after` is when the next one is let through."""
 

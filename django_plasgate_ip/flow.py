@@ -6,33 +6,38 @@ id in the session; any worker on any machine can take the next step.
 
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
-from django.db import router, transaction
 from django.http import HttpRequest
 from django.utils import timezone, translation
-from django.utils.crypto import salted_hmac
 from django.views.decorators.debug import sensitive_variables
 
-from django_plasgate_ip import credentials, limits, links, phones, signals, sims, verdict
+from django_plasgate_ip import browsers, credentials, limits, links, phones, sims, verdict
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.callback import refusal
 from django_plasgate_ip.client import PlasGateClient
 from django_plasgate_ip.conf import conf
+from django_plasgate_ip.endings import (
+    announce,
+    committed,
+    end_live,
+    end_with,
+    superseded,
+    values_of,
+)
 from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback, TooManyStarts
-from django_plasgate_ip.fields import Sealed, cipher
+from django_plasgate_ip.fields import cipher
+from django_plasgate_ip.hidden import Hidden
 from django_plasgate_ip.models import PhoneVerification, rows
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verdict import Verdict
 
 logger = logging.getLogger("django_plasgate_ip")
 
-#: The session's one entry: a random id that this session's rows carry as ``browser``.
-SESSION_KEY = "plasgate_ip"
+SESSION_KEY = browsers.SESSION_KEY
 # Of a session's attempts; those before them were ended by these.
 MOST_EARLIER = 100
 
@@ -64,32 +69,57 @@ def begin(
     # SECURITY: an error tracker keeps the frames' locals; from here on none of them shows a number,
     # and the decorator that hides them from Django's own reports would hold the argument itself.
     phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else ""
-    client = _client(request)
-    nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
-    earlier = list(rows().for_browser(_browser(request)).defer("claims")[:MOST_EARLIER])
+    known = browsers.known(request)
+    browser = known or browsers.new(request)
     verification = PhoneVerification(
         user=request.user if request.user.is_authenticated else None,
         phone_number=phone_number,
         scopes=" ".join(wanted),
-        browser=_browser(request) or _new_browser(request),
-        created_at=_later_than(earlier),
-        redirect_uri=links.redirect_uri(request, nonce),
-        nonce=nonce,
-        key_fingerprint=credentials.fingerprint(client.private_key),
+        browser=browser,
+        callback_browser=browser,
         next_url=links.safe_next(request, next_url),
-        language=translation.get_language() or "",
-        address=limits.address_of(request),
     )
-    url = client.authorize_url(verification.redirect_uri, wanted, phone_number)
+    attempt = launch(request, verification, earlier_of(known), told=request)
+    browsers.remember(request, browser)
+    return attempt
+
+
+def earlier_of(browser: str) -> list[PhoneVerification]:
+    """Return what the next start of this session must be later than, and ends; newest first."""
+    return list(rows().for_browser(browser).defer("claims")[:MOST_EARLIER])
+
+
+def launch(
+    request: HttpRequest,
+    verification: PhoneVerification,
+    earlier: list[PhoneVerification],
+    told: HttpRequest | None,
+) -> Attempt:
+    """Store `verification`, which knows whose it is and what is asked, and end the `earlier` ones.
+
+    `request` is of the browser that goes to PlasGate; `told` is what receivers of the ended ones
+    get. Raises as `begin` does.
+    """
+    client = _client(request)
+    verification.key_fingerprint = credentials.fingerprint(client.private_key)
+    verification.nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
+    verification.redirect_uri = links.redirect_uri(request, verification.nonce)
+    verification.created_at = _later_than(earlier)
+    verification.language = translation.get_language() or ""
+    verification.address = limits.address_of(request)
+    url = _authorize_url(client, verification)
     _admit(verification)
-    if _browser(request) != verification.browser:
-        request.session[SESSION_KEY] = verification.browser
     # Those that were there before, and not all but this one: of two starts at once, each would end
     # the other. Both live then, and the newer one is what a callback is for.
-    for superseded in earlier:
-        if superseded.is_live:
-            _end_live(superseded, _superseded, request)
+    for earlier_one in earlier:
+        if earlier_one.is_live:
+            end_live(earlier_one, superseded, told)
     return Attempt(verification, url)
+
+
+def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
+    """Return where the browser goes; it holds the number. Raises ImproperlyConfigured."""
+    return _authorize_url(_client(request), verification)
 
 
 @sensitive_variables()
@@ -101,7 +131,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
     `InvalidCallback` where this browser has no attempt. Calls the provider, so it raises
     RuntimeError inside a transaction: decorate your view with ``non_atomic_requests``.
     """
-    verification = latest(request)
+    verification = rows().for_callback(browsers.known(request)).first()
     if verification is None:
         raise InvalidCallback("There is no attempt of this browser's.")
     if verification.status != Status.PENDING:
@@ -109,30 +139,33 @@ def complete(request: HttpRequest) -> PhoneVerification:
     client = _client(request)
     end = refusal(request, verification, client.private_key)
     if end is None:
-        if not _committed(verification, status=Status.EXCHANGING, exchanging_at=timezone.now()):
+        if not committed(verification, status=Status.EXCHANGING, exchanging_at=timezone.now()):
             return _stored(verification)
         end = _exchange(client, request, verification)
-    values = _values(end)
+    values = values_of(end)
     number = values.get("phone_number", verification.phone_number)
     previous = sims.changed_from(verification.user_id, number, end.mobile_id)
-    if not _committed(verification, **values, mobile_id_changed=previous is not None):
+    if not committed(verification, **values, mobile_id_changed=previous is not None):
         return _stored(verification)
-    _announce(verification, request, previous)
+    announce(verification, request, previous)
     return verification
 
 
 def latest(request: HttpRequest) -> PhoneVerification | None:
     """Return this session's newest attempt, whatever became of it, or None."""
-    return rows().for_browser(_browser(request)).first()
+    return rows().for_browser(browsers.known(request)).first()
 
 
 def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
     """Return the attempt `pk` if it is this user's or this session's own, else None.
 
-    One that can't go on any more is ended first.
+    The phone that it was handed over to may see it, too (`is_carrier`). One that can't go on any
+    more is ended first.
     """
     verification = rows().filter(pk=pk).first()
-    if verification is None or not _is_own(request, verification):
+    if verification is None or not (
+        _is_own(request, verification) or is_carrier(request, verification)
+    ):
         return None
     if verification.stale_reason is None or end_if_stale(verification, request):
         return verification
@@ -145,14 +178,14 @@ def end_if_stale(verification: PhoneVerification, request: HttpRequest | None = 
     As ``expired`` if it came back too late, as ``interrupted`` if its exchange was cut off.
     """
     stale = verification.stale_reason
-    return stale is not None and _end(verification, Verdict(stale), request)
+    return stale is not None and end_with(verification, Verdict(stale), request)
 
 
 def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
     """Whether this request's user, or anonymous session, was verified, `max_age` ago at most."""
     if request.user.is_authenticated:
         return rows().is_verified(request.user, max_age=max_age)
-    session = rows().for_browser(_browser(request))
+    session = rows().for_browser(browsers.known(request))
     return session.filter(user=None).proves(max_age=max_age)
 
 
@@ -167,9 +200,9 @@ def claim_session(request: HttpRequest, user: Any) -> None:
     Finished attempts become the user's. A live one ends as ``user_changed``: whoever brings its
     code back is not who started it.
     """
-    anonymous = rows().for_browser(_browser(request)).filter(user=None)
+    anonymous = rows().for_browser(browsers.known(request)).filter(user=None)
     for verification in anonymous.live():
-        _end_live(verification, lambda live: Reason.USER_CHANGED, request)
+        end_live(verification, lambda live: Reason.USER_CHANGED, request)
     for verification in anonymous.verified().exclude(mobile_id="").order_by("completed_at"):
         sims.claim(verification, user)
     anonymous.ended().exclude(reason=Reason.USER_CHANGED).update(user=user)
@@ -182,16 +215,9 @@ def _client(request: HttpRequest) -> PlasGateClient:
     return PlasGateClient(keys.private_key, keys.secret_key)
 
 
-def _browser(request: HttpRequest) -> str:
-    return str(getattr(request, "session", {}).get(SESSION_KEY, ""))
-
-
-def _new_browser(request: HttpRequest) -> str:
-    """Return an id for this session: the same one for its two first starts at once."""
-    key = request.session.session_key
-    if not key:
-        return secrets.token_urlsafe(16)
-    return salted_hmac("django_plasgate_ip.browser", key, algorithm="sha256").hexdigest()[:32]
+def _authorize_url(client: PlasGateClient, verification: PhoneVerification) -> str:
+    scopes, number = verification.scopes.split(), verification.phone_number
+    return Hidden(client.authorize_url(verification.redirect_uri, scopes, number))
 
 
 def _admit(verification: PhoneVerification) -> None:
@@ -212,22 +238,6 @@ def _later_than(earlier: list[PhoneVerification]) -> datetime:
     return max(now, earlier[0].created_at + timedelta(microseconds=1)) if earlier else now
 
 
-def _superseded(live: PhoneVerification) -> Reason:
-    return Reason.INTERRUPTED if live.status == Status.EXCHANGING else Reason.SUPERSEDED
-
-
-def _end_live(
-    verification: PhoneVerification,
-    why: Callable[[PhoneVerification], Reason],
-    request: HttpRequest,
-) -> None:
-    """End an attempt in whichever state it is: its code, if it still comes, counts no more."""
-    live: PhoneVerification | None = verification
-    # A callback may take the code between the look and the UPDATE; the status only moves forward.
-    while live is not None and not _end(live, Verdict(why(live)), request):
-        live = rows().live().filter(pk=verification.pk).first()
-
-
 def _exchange(
     client: PlasGateClient, request: HttpRequest, verification: PhoneVerification
 ) -> Verdict:
@@ -243,52 +253,6 @@ def _exchange(
     return verdict.judge(answer, verification.scopes.split(), phones.e164(asked) if asked else "")
 
 
-def _values(end: Verdict) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "status": end.status,
-        "reason": end.reason or "",
-        "error_description": end.error_description,
-        "sub": end.sub,
-        "mobile_id": end.mobile_id,
-        # Sealed here: an error tracker keeps what lies in the frames of a failing database.
-        "claims": Sealed.seal(end.claims),
-        "completed_at": timezone.now(),
-    }
-    if end.phone_number:
-        values["phone_number"] = phones.from_wire(end.phone_number)
-    return values
-
-
-def _committed(verification: PhoneVerification, **values: Any) -> bool:
-    """Change the row if nobody else has, and commit. Raises RuntimeError inside a transaction."""
-    with transaction.atomic(using=router.db_for_write(PhoneVerification), durable=True):
-        return verification.transition(**values)
-
-
-def _end(verification: PhoneVerification, end: Verdict, request: HttpRequest | None) -> bool:
-    """End an attempt from inside whatever transaction is open; its signal waits for the commit."""
-    if not verification.transition(**_values(end)):
-        return False
-    transaction.on_commit(
-        partial(_announce, verification, request),
-        using=router.db_for_write(PhoneVerification),
-        robust=True,
-    )
-    return True
-
-
-def _announce(
-    verification: PhoneVerification,
-    request: HttpRequest | None,
-    previous: PhoneVerification | None = None,
-) -> None:
-    verified = verification.status == Status.VERIFIED
-    signal = signals.phone_verified if verified else signals.phone_verification_failed
-    signal.send_robust(PhoneVerification, verification=verification, request=request)
-    if previous is not None:
-        sims.announce(verification, previous, request)
-
-
 def _stored(verification: PhoneVerification) -> PhoneVerification:
     """Return what somebody else made of the row. Raises `InvalidCallback` if it was deleted."""
     stored = rows().filter(pk=verification.pk).first()
@@ -300,4 +264,13 @@ def _stored(verification: PhoneVerification) -> PhoneVerification:
 def _is_own(request: HttpRequest, verification: PhoneVerification) -> bool:
     if verification.user_id is not None:
         return bool(verification.user_id == request.user.pk)
-    return bool(verification.browser) and verification.browser == _browser(request)
+    return bool(verification.browser) and verification.browser == browsers.known(request)
+
+
+def is_carrier(request: HttpRequest, verification: PhoneVerification) -> bool:
+    """Whether this browser is the phone that the attempt was handed over to, and no more."""
+    return (
+        verification.is_handed_over
+        and verification.callback_browser == browsers.known(request)
+        and not _is_own(request, verification)
+    )

@@ -1,5 +1,6 @@
 """The form on the start page."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -58,3 +59,26 @@ class StartForm(forms.Form):
     def clean_next(self) -> str:
         """Return ``next`` as it came: `flow.begin` drops what is not on this site."""
         return str(self.cleaned_data["next"] or "")
+
+
+_TAP = _("Tap the two characters that your computer shows.")
+
+
+class HandoffForm(forms.Form):
+    """What a phone that goes on for a computer sends: the characters tapped, and perhaps a number.
+
+    `choices`: what it may tap. `asks_number`: whether the number is still to be typed.
+    """
+
+    phone_number = PhoneNumberField(label=_("Phone number"))
+    code = forms.ChoiceField(error_messages={"required": _TAP, "invalid_choice": _TAP})
+
+    def __init__(
+        self, *args: Any, choices: Iterable[str], asks_number: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].choices = [(choice, choice) for choice in choices]  # type: ignore[attr-defined]
+        # The keyboard would cover whose number it is about.
+        self.fields["phone_number"].widget.attrs.pop("autofocus")
+        if not asks_number:
+            del self.fields["phone_number"]

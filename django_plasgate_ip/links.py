@@ -28,10 +28,14 @@ MAX_URL_LENGTH = 2000
 
 def redirect_uri(request: HttpRequest, nonce: str) -> str:
     """Return the callback's URL, with the nonce if there is one."""
-    path = callback_path()
-    public = conf.PLASGATE_IP_PUBLIC_URL
-    url = public + path if public else request.build_absolute_uri(path)
+    url = absolute(request, callback_path())
     return f"{url}?{urlencode({'nonce': nonce})}" if nonce else url
+
+
+def absolute(request: HttpRequest, path: str) -> str:
+    """Return `path` with the scheme and host that visitors use."""
+    public = conf.PLASGATE_IP_PUBLIC_URL
+    return public + path if public else request.build_absolute_uri(path)
 
 
 def safe_next(request: HttpRequest, url: str) -> str:

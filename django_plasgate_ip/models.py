@@ -14,6 +14,7 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField, kept_sealed
+from django_plasgate_ip.handoff_models import PhoneHandoff as PhoneHandoff
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -59,6 +60,15 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
             return self.none()
         # The key settles ties, or two starts at once might each take the other for the newer.
         return self.filter(browser=browser).order_by("-created_at", "-pk")
+
+    def for_callback(self, browser: str) -> "PhoneVerificationQuerySet":
+        """The attempts whose callback comes to this session, newest first; none for an empty key.
+
+        They are its own (`for_browser`), and those that a computer has handed over to it.
+        """
+        if not browser:
+            return self.none()
+        return self.filter(callback_browser=browser).order_by("-created_at", "-pk")
 
     def latest_for(self, user: Any) -> "PhoneVerification | None":
         """The newest attempt of `user` in this queryset, whatever became of it, or None.
@@ -140,6 +150,10 @@ class PhoneVerification(models.Model):
 
     # What the exchange needs. `browser` is the one small id that the session holds.
     browser = models.CharField(max_length=32, editable=False)
+    # The one that goes to PlasGate and comes back: `browser` itself, or the phone that it handed
+    # the attempt over to. A column that always has a value, so that the callback's look-up is one
+    # index: an OR over two columns is not.
+    callback_browser = models.CharField(max_length=32, blank=True, editable=False)
     redirect_uri = models.TextField(editable=False)
     nonce = models.CharField(max_length=64, blank=True, editable=False)
     # Of the keys that it was started with, where a site's tenants have their own.
@@ -163,6 +177,7 @@ class PhoneVerification(models.Model):
             models.Index(fields=["user", "created_at"], name="plasgate_ip_user"),
             models.Index(fields=["phone_number", "created_at"], name="plasgate_ip_number"),
             models.Index(fields=["browser", "created_at"], name="plasgate_ip_browser"),
+            models.Index(fields=["callback_browser", "created_at"], name="plasgate_ip_callback"),
             models.Index(fields=["address", "created_at"], name="plasgate_ip_address"),
             models.Index(fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"),
             models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
@@ -207,6 +222,11 @@ class PhoneVerification(models.Model):
     def is_live(self) -> bool:
         """Whether it has not ended."""
         return self.status in LIVE
+
+    @property
+    def is_handed_over(self) -> bool:
+        """Whether another browser than the one that it belongs to, a phone, carries it."""
+        return self.callback_browser not in ("", self.browser)
 
     @property
     def duration(self) -> timedelta | None:

@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.handoff_models import handoffs
 from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet, rows
 
 BATCH_SIZE = 500
@@ -44,8 +45,12 @@ def erase(attempts: PhoneVerificationQuerySet) -> int:
 
 
 def delete(pks: list[Any]) -> None:
-    """Delete the attempts with these keys, and what the admin's log noted about them."""
+    """Delete the attempts with these keys, and what else tells of them.
+
+    That is what the admin's log noted, and with which phone they were handed over.
+    """
     _erase_notes(pks)
+    handoffs().filter(pk__in=pks).delete()
     rows().filter(pk__in=pks).delete()
 
 

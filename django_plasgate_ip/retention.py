@@ -1,4 +1,4 @@
-"""What is kept, and for how long: stale attempts, old claims, old rows, old keys.
+"""What is kept, and for how long: stale attempts, old claims, old rows, old keys, old links.
 
 Each function works in bounded batches and yields after each, so that a command can show how far it
 is and a million rows fit into little memory. Any of them may run twice at once, and beside live
@@ -11,23 +11,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connections, router, transaction
-from django.db.models import Q
+from django.db import connections, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from django_plasgate_ip import flow, people
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.fields import Sealed
+from django_plasgate_ip.handoff_models import PhoneHandoff, handoffs
 from django_plasgate_ip.models import (
     EXCHANGE_GRACE,
-    PhoneVerification,
     PhoneVerificationQuerySet,
     rows,
 )
 from django_plasgate_ip.reasons import LIVE, Status
 
 BATCH_SIZE = 1000
+# Long enough to tell a late or a second phone why it is refused.
+_HANDOFF_KEPT = timedelta(hours=1)
 
 
 def stale() -> PhoneVerificationQuerySet:
@@ -56,6 +58,11 @@ def old() -> PhoneVerificationQuerySet:
     return old_enough.filter(~Q(status__in=LIVE) | _is_stale())
 
 
+def old_handoffs() -> QuerySet[PhoneHandoff]:
+    """Return the hand-offs to a phone whose links are too old, on every machine's clock."""
+    return handoffs().filter(created_at__lt=timezone.now() - _HANDOFF_KEPT)
+
+
 def with_claims(after: Any = None) -> PhoneVerificationQuerySet:
     """Return the attempts that have claims to encrypt again, behind the primary key `after`."""
     found = rows().exclude(claims={})
@@ -78,6 +85,13 @@ def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
 def delete_old(batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """Delete the old attempts, what hangs on them, and what the admin noted about them."""
     yield from _in_batches(lambda: old().ended(), batch_size, people.delete)
+
+
+def delete_handoffs(batch_size: int = BATCH_SIZE) -> Iterator[int]:
+    """Delete the old hand-offs; what came of them are attempts."""
+    yield from _in_batches(
+        old_handoffs, batch_size, lambda pks: handoffs().filter(pk__in=pks).delete()
+    )
 
 
 @dataclass(frozen=True)
@@ -131,15 +145,13 @@ def _older(than: timedelta | None) -> PhoneVerificationQuerySet:
 
 
 def _in_batches(
-    query: Callable[[], PhoneVerificationQuerySet],
-    size: int,
-    act: Callable[[list[Any]], Any],
+    query: Callable[[], QuerySet[Any]], size: int, act: Callable[[list[Any]], Any]
 ) -> Iterator[int]:
     """Give `act` the keys of the rows of `query`, oldest first; yield how many at a time."""
     since: dict[str, Any] = {}
     while True:
-        with _transaction():
-            page = query().filter(**since).order_by("created_at")
+        page = query().filter(**since).order_by("created_at")
+        with _transaction(page.db):
             batch = list(_locked(page).values_list("pk", "created_at")[:size])
             if not batch:
                 return
@@ -149,7 +161,7 @@ def _in_batches(
         yield len(batch)
 
 
-def _locked(page: PhoneVerificationQuerySet) -> PhoneVerificationQuerySet:
+def _locked(page: QuerySet[Any]) -> QuerySet[Any]:
     """Hold the rows until they are changed; two runs at once would else wait in a circle.
 
     Has no effect on SQLite, which has no row locks.
@@ -158,8 +170,7 @@ def _locked(page: PhoneVerificationQuerySet) -> PhoneVerificationQuerySet:
     return page.select_for_update(skip_locked=features.has_select_for_update_skip_locked)
 
 
-def _transaction() -> AbstractContextManager[Any]:
-    using = router.db_for_write(PhoneVerification)
+def _transaction(using: str) -> AbstractContextManager[Any]:
     # SQLite has one writer and no row locks: a read that later writes fails there, if another
     # wrote in between, and a single statement does not.
     holds = connections[using].features.has_select_for_update

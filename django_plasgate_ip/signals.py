@@ -8,7 +8,8 @@ Django and changes nothing. Receivers get
 ``verification``
     the row, finished,
 ``request``
-    the request that ended it, or None where no request did (the purge command).
+    the request that ended it, or None where no request of the visitor's own browser did: the purge
+    command, and a phone that carried the attempt of a computer.
 """
 
 from django.dispatch import Signal

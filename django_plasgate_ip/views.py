@@ -1,63 +1,31 @@
 """The web: read the request, call `flow`, choose a response."""
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
-from itertools import product
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
-from django.db import connections, transaction
-from django.http import (
-    Http404,
-    HttpRequest,
-    HttpResponse,
-    HttpResponseRedirect,
-    JsonResponse,
-)
-from django.shortcuts import render
-from django.template import TemplateDoesNotExist, engines
-from django.template.backends.django import DjangoTemplates
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import get_script_prefix, reverse
 from django.utils import translation
-from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from django_plasgate_ip import flow, links
+from django_plasgate_ip import flow, invitations, links, pages
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts
 from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.reasons import Status
-
-# Seconds until the page of an attempt that is being exchanged looks again.
-REFRESH_SECONDS = 3
-
-View = Callable[..., HttpResponse]
-
-
-def _outside_transactions(view: View) -> View:
-    """Exempt from ``ATOMIC_REQUESTS`` on every database.
-
-    The provider is called in `callback`; and what `start` stores must be seen by the next start at
-    once, or a limit is no limit.
-    """
-    for alias in connections:
-        view = transaction.non_atomic_requests(alias)(view)
-    return view
+from django_plasgate_ip.reasons import Reason, Status
 
 
 @login_not_required
 @never_cache
-@_outside_transactions
+@pages.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
@@ -69,34 +37,37 @@ def start(request: HttpRequest) -> HttpResponse:
         # surrogates included; our URLs are UTF-8.
         request.encoding = "utf-8"
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
-        return _vary(_login_needed(request))
+        return pages.vary(_login_needed(request))
     if request.method != "POST":
-        return _start_page(request, StartForm(initial={"next": request.GET.get("next", "")}))
+        next_url = request.GET.get("next", "")
+        return _start_page(request, StartForm(initial={"next": next_url}), next_url)
     form = StartForm(_posted(request))
     if not form.is_valid():
-        return _vary(_bad_form(request, form))
+        return pages.vary(_bad_form(request, form))
     data = form.cleaned_data
     try:
         attempt = flow.begin(request, data.get("phone_number"), next_url=data["next"])
     except TooManyStarts as error:
-        return _vary(_slow_down(request, error))
-    return _vary(_sent_off(request, attempt))
+        return pages.vary(
+            pages.slow_down(request, error, pages.start_url(links.safe_next(request, data["next"])))
+        )
+    return pages.vary(_sent_off(request, attempt))
 
 
 @login_not_required
 @never_cache
-@_outside_transactions
+@pages.outside_transactions
 @sensitive_variables()
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
     """Take what PlasGate sends back, and go on at once: the code must not stay in the address."""
-    if _is_prefetch(request):
+    if pages.is_prefetch(request):
         # Not a 2xx, which the browser might keep and show: the code is spent by a visit only.
         return HttpResponse(status=503)
     try:
         verification = flow.complete(request)
     except InvalidCallback:
-        response = _page(request, "invalid_callback", {}, status=400)
+        response = pages.page(request, "invalid_callback", {}, status=400)
         # A page may have forms in the site's base.html, whose POST "no-referrer" would send with
         # "Origin: null", which Django's CSRF check refuses.
         response["Referrer-Policy"] = "same-origin"
@@ -117,18 +88,40 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     verification = flow.find(request, pk)
     if verification is None:
         raise Http404("No such attempt.")
-    if _wants_json(request):
-        return _vary(JsonResponse(_as_json(verification)))
+    if pages.wants_json(request):
+        return pages.vary(JsonResponse(_as_json(verification)))
+    if flow.is_carrier(request, verification):
+        response = _carriers_page(request, verification)
+    else:
+        response = _owners_page(request, verification)
+    if verification.status == Status.EXCHANGING or (
+        verification.is_live and verification.is_handed_over
+    ):
+        response["Refresh"] = str(pages.REFRESH_SECONDS)
+    return pages.vary(response)
+
+
+def _owners_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
     context = {
         "verification": verification,
-        "next_url": _next_url(request, verification) or get_script_prefix(),
-        "start_url": _start_url(verification.next_url),
+        "next_url": pages.next_url(request, verification) or get_script_prefix(),
+        "start_url": pages.start_url(verification.next_url),
         "fallback_url": links.fallback_url(request, verification),
     }
-    response = _page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
-    if verification.status == Status.EXCHANGING:
-        response["Refresh"] = str(REFRESH_SECONDS)
-    return _vary(response)
+    if verification.reason == Reason.NOT_ON_MOBILE_DATA:
+        context["handoff"] = invitations.make(
+            request, verification.next_url, again_url=request.path, repeats=verification.pk
+        )
+    return pages.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
+
+
+def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
+    """Tell the phone how the computer's attempt went; where that goes next is not for the phone."""
+    context = {"verification": verification, "authorize_url": ""}
+    if verification.status == Status.PENDING:
+        # For one whose way to PlasGate was lost, by a second tap or by going back.
+        context["authorize_url"] = flow.authorize_url(request, verification)
+    return pages.page(request, "carried", context)
 
 
 _DETAIL_TEMPLATES = {
@@ -140,27 +133,12 @@ _DETAIL_TEMPLATES = {
 }
 
 
-def _page(
-    request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
+def _start_page(
+    request: HttpRequest, form: StartForm, next_url: str, status: int = 200
 ) -> HttpResponse:
-    context = {"plasgate_ip_base": _base_template(), **context}
-    return render(request, f"django_plasgate_ip/{name}.html", context, status=status)
-
-
-def _base_template() -> Any:
-    """Return the site's own base.html, or a bare one where it has none.
-
-    Asks Django's own engines only: their ``extends`` can't extend another's template.
-    """
-    ours = [engine for engine in engines.all() if isinstance(engine, DjangoTemplates)]
-    for name, engine in product(["base.html", "django_plasgate_ip/bare.html"], ours):
-        with suppress(TemplateDoesNotExist):
-            return engine.get_template(name)
-    raise TemplateDoesNotExist("django_plasgate_ip/bare.html")
-
-
-def _start_page(request: HttpRequest, form: StartForm, status: int = 200) -> HttpResponse:
-    return _page(request, "start", {"form": form}, status)
+    next_url = links.safe_next(request, next_url)
+    invitation = invitations.make(request, next_url, again_url=pages.start_url(next_url))
+    return pages.page(request, "start", {"form": form, "handoff": invitation}, status)
 
 
 def _posted(request: HttpRequest) -> Any:
@@ -176,84 +154,35 @@ def _posted(request: HttpRequest) -> Any:
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:
-    if _wants_json(request):
+    if pages.wants_json(request):
         error = {"message": _("Sign in first."), "code": "login_required"}
         return JsonResponse({"errors": {"__all__": [error]}}, status=401)
     # A form that outlived its session brings its next along; a GET has it in its address.
     data = request.POST if request.method == "POST" else request.GET
-    return redirect_to_login(_start_url(links.safe_next(request, data.get("next", ""))))
+    return redirect_to_login(pages.start_url(links.safe_next(request, data.get("next", ""))))
 
 
 def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
-    if _wants_json(request):
+    if pages.wants_json(request):
         return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
-    return _start_page(request, form, status=400)
-
-
-def _slow_down(request: HttpRequest, error: TooManyStarts) -> HttpResponse:
-    minutes = -(-error.seconds // 60)  # rounded up: earlier would be too early
-    message = ngettext(
-        "Too many attempts. Please try again in %(minutes)d minute.",
-        "Too many attempts. Please try again in %(minutes)d minutes.",
-        minutes,
-    ) % {"minutes": minutes}
-    response: HttpResponse
-    if _wants_json(request):
-        errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
-        response = JsonResponse({"errors": errors}, status=429)
-    else:
-        # Its next came with the form, and goes along to the next try.
-        next_url = links.safe_next(request, request.POST.get("next", ""))
-        context = {
-            "message": message,
-            "start_url": _start_url(next_url),
-            "fallback_url": links.fallback_url(request),
-        }
-        response = _page(request, "too_many", context, status=429)
-    response["Retry-After"] = str(error.seconds)
-    return response
-
-
-class _ToPlasGate(HttpResponseRedirect):
-    """A redirect that does not show its URL, with the number in it, in an error tracker."""
-
-    def __repr__(self) -> str:
-        return "<HttpResponseRedirect to PlasGate>"
+    next_url = form.cleaned_data.get("next", "")
+    return _start_page(request, form, next_url, status=400)
 
 
 def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
-    if _wants_json(request):
+    if pages.wants_json(request):
         pk = attempt.verification.pk
         detail_url = reverse("plasgate_ip:detail", args=[pk])
         urls = {"authorize_url": attempt.authorize_url, "detail_url": detail_url}
         return JsonResponse({"id": str(pk), **urls})
-    if conf.PLASGATE_IP_CONTINUE_PAGE:
-        # For sites whose CSP has form-action 'self': Chromium applies it to the redirect after a
-        # POST, too, but not to a link or a refresh.
-        response = _page(request, "continue", {"authorize_url": attempt.authorize_url})
-        response["Refresh"] = f"0; url={attempt.authorize_url}"
-        return response
-    return _ToPlasGate(attempt.authorize_url)
+    return pages.to_plasgate(request, attempt.authorize_url)
 
 
 def _after(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where the browser goes from the callback: ``next`` once verified, else its page."""
-    next_url = _next_url(request, verification)
-    if verification.status == Status.VERIFIED and next_url:
-        return next_url
+    """Return where the browser goes from the callback."""
     # The callback's path may be the default language's; the visitor's page is not.
     with translation.override(verification.language or translation.get_language()):
-        return reverse("plasgate_ip:detail", args=[verification.pk])
-
-
-def _next_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    # SECURITY: checked at the start, and again here: allowed hosts change, rows can be edited.
-    return links.safe_next(request, verification.next_url)
-
-
-def _start_url(next_url: str) -> str:
-    url = reverse("plasgate_ip:start")
-    return f"{url}?{urlencode({'next': next_url})}" if next_url else url
+        return pages.after(request, verification)
 
 
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:
@@ -268,24 +197,3 @@ def _as_json(verification: PhoneVerification) -> dict[str, Any]:
         "created_at": verification.created_at,
         "completed_at": verification.completed_at,
     }
-
-
-def _wants_json(request: HttpRequest) -> bool:
-    """Whether ``Accept`` names JSON ahead of HTML; a browser's, and ``*/*``, do not."""
-    for accepted in request.accepted_types:
-        # Not `get_preferred_type`: to it, "application/json; charset=utf-8" is something else.
-        if (accepted.main_type, accepted.sub_type) == ("application", "json"):
-            return True
-        if accepted.match("text/html"):
-            return False
-    return False
-
-
-def _vary(response: HttpResponse) -> HttpResponse:
-    patch_vary_headers(response, ["Accept"])
-    return response
-
-
-def _is_prefetch(request: HttpRequest) -> bool:
-    purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
-    return any("prefetch" in purpose for purpose in purposes)

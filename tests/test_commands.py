@@ -5,6 +5,7 @@ import json
 from datetime import timedelta
 from typing import Any
 from unittest import mock
+from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
@@ -12,7 +13,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command, execute_from_command_line
 from django.utils import timezone
 
-from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
 from tests.conftest import Receivers
 from tests.test_progress import Terminal
 from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, TYPED, VERIFIED
@@ -80,6 +81,9 @@ def old_rows(settings: Any) -> None:
     pending(2 * DAY)
     pending(8 * DAY)
     made(timedelta(0))
+    for minutes in (61, 62, 63, 59):
+        began = timezone.now() - timedelta(minutes=minutes)
+        PhoneHandoff.objects.create(pk=uuid4(), created_at=began)
 
 
 @pytest.mark.parametrize("name", [*BATCHED, *PERSONAL])
@@ -100,14 +104,17 @@ def test_purge_does_each_step_and_says_how_much() -> None:
         "2 stale attempts ended",
         "4 attempts deleted",
         "2 attempts emptied of their claims",
+        "3 hand-offs deleted",
     ]
     assert PhoneVerification.objects.count() == 4
+    assert PhoneHandoff.objects.count() == 1
     assert PhoneVerification.objects.exclude(claims={}).count() == 1
 
     assert run("plasgate_ip_purge") == [
         "0 stale attempts ended",
         "0 attempts deleted",
         "0 attempts emptied of their claims",
+        "0 hand-offs deleted",
     ]
 
 
@@ -135,14 +142,16 @@ def test_purge_on_a_terminal_draws_a_bar_for_each_step_in_a_line_of_its_own() ->
         " 2 of 2 ",
         " 4 of 4 ",
         " 2 of 2 ",
+        " 3 of 3 ",
         "",
     ]
     assert lines[1::2] == [
         "2 stale attempts ended",
         "4 attempts deleted",
         "2 attempts emptied of their claims",
+        "3 hand-offs deleted",
     ]
-    assert out.getvalue().count("\r[") == 8
+    assert out.getvalue().count("\r[") == 11
 
 
 @pytest.mark.usefixtures("old_rows")

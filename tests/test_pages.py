@@ -10,13 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
+from django_plasgate_ip import handoff
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import FAILED, MASKED, NUMBER, SUB, Page, Visitor, attempt
+from tests.handoffs import followed
+from tests.visitor import FAILED, MASKED, NUMBER, SUB, TYPED, Page, Visitor, attempt
 
 PAGES = ["start", "waiting", "verified", "failed", "continue", "invalid_callback"]
+PAGES += ["handoff", "handoff_refused", "handoff_screen", "carried"]
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -36,6 +39,8 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
         return visitor.get("/phone/")
     if name == "invalid_callback":
         return visitor.get("/phone/callback/")
+    if name.startswith("handoff") or name == "carried":
+        return show_handoff(name, visitor)
     settings.PLASGATE_IP_CONTINUE_PAGE = name == "continue"
     response = visitor.start()
     if name == "continue":
@@ -46,6 +51,21 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
     elif name == "failed":
         end(row, status="failed", reason="not_on_mobile_data")
     return visitor.get(f"/phone/{row.pk}/")
+
+
+def show_handoff(name: str, visitor: Visitor) -> Any:
+    path = f"/phone/on/{handoff.make_token(visitor.get('/phone/').wsgi_request)}/"
+    if name == "handoff_screen":
+        return visitor.get(f"{path}screen/")
+    phone = visitor if name == "handoff_refused" else Visitor()
+    page = phone.get(path)
+    if name != "carried":
+        return page
+    code = followed(visitor, path)["code"]
+    # A site's own template may have no form.
+    token = {"X-CSRFToken": phone.cookies["csrftoken"].value}
+    phone.post(path, {"code": code, "phone_number": TYPED}, headers=token)
+    return phone.get(f"/phone/{attempt().pk}/")
 
 
 def end(row: PhoneVerification, **values: Any) -> None:
@@ -71,7 +91,10 @@ def test_every_page_reads_well_without_a_script(visitor: Visitor, settings: Any,
 
     assert response.templates[0].name == f"django_plasgate_ip/{name}.html"
     page = Page(response)
-    assert page.all("script") == []
+    # The one that there is follows a phone, which a link does without it.
+    assert {script.pop("src") for script in page.all("script")} <= {
+        "/static/django_plasgate_ip/handoff.js"
+    }
     assert len(page.all("h1")) == 1
     assert len(page.all("main")) <= 1
     assert not [attrs for _, attrs in page.tags if any(key.startswith("on") for key in attrs)]

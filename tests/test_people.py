@@ -41,6 +41,7 @@ def made(user: User | None = None, **values: Any) -> PhoneVerification:
         "mobile_id_acknowledged_at": timezone.now(),
         "completed_at": timezone.now(),
         "browser": "a browser",
+        "callback_browser": "a phone",
         "redirect_uri": "https://www.example.com/phone/callback/?nonce=abc",
         "nonce": "abc",
         "key_fingerprint": "0f" * 16,

@@ -4,29 +4,31 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db.models import QuerySet
 
 from django_plasgate_ip import retention
 from django_plasgate_ip.management import batches
 from django_plasgate_ip.management.progress import Bar
-from django_plasgate_ip.models import PhoneVerificationQuerySet
 
 _STEPS: tuple[
-    tuple[str, Callable[[], PhoneVerificationQuerySet], Callable[[int], Iterator[int]]],
+    tuple[str, Callable[[], QuerySet[Any]], Callable[[int], Iterator[int]]],
     ...,
 ] = (
     ("stale attempts ended", retention.stale, retention.end_stale),
     ("attempts deleted", retention.old, retention.delete_old),
     ("attempts emptied of their claims", retention.with_old_claims, retention.empty_claims),
+    ("hand-offs deleted", retention.old_handoffs, retention.delete_handoffs),
 )
 
 
 class Command(BaseCommand):
-    """Ends stale attempts, deletes old ones and empties old claims."""
+    """Ends stale attempts, deletes old ones, empties old claims, forgets old hand-offs."""
 
     help = (
         "End attempts that never came back or were cut off, delete attempts older than "
-        "PLASGATE_IP_ATTEMPT_RETENTION, and empty claims older than PLASGATE_IP_CLAIMS_RETENTION. "
-        "Run it every few minutes; it may run twice at once."
+        "PLASGATE_IP_ATTEMPT_RETENTION, empty claims older than PLASGATE_IP_CLAIMS_RETENTION, "
+        "and delete hand-offs to a phone that are over. Run it every few minutes; it may run twice "
+        "at once."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

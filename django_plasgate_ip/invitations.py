@@ -1,0 +1,43 @@
+"""What a page shows a visitor at a computer, so that they can go on with their phone."""
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from django_plasgate_ip import handoff, links, qr
+from django_plasgate_ip.conf import conf
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """The context of ``_handoff.html``."""
+
+    #: The QR code.
+    svg: SafeString
+    #: Where the computer follows what the phone does: HTML for a person, JSON for a script.
+    screen_url: str
+    #: The page that shows a new code.
+    again_url: str
+
+
+def make(
+    request: HttpRequest, next_url: str, again_url: str, repeats: UUID | None = None
+) -> Invitation | None:
+    """Return a new invitation; None where ``PLASGATE_IP_HANDOFF`` is off.
+
+    `repeats`: as for `handoff.make_token`. It costs no query, but for the first one of a session,
+    which must be saved.
+    """
+    if not conf.PLASGATE_IP_HANDOFF:
+        return None
+    token = handoff.make_token(request, repeats)
+    url = links.absolute(request, reverse("plasgate_ip:handoff", args=[token]))
+    screen_url = reverse("plasgate_ip:handoff_screen", args=[token])
+    if next_url:
+        screen_url += f"?{urlencode({'next': next_url})}"
+    return Invitation(qr.svg(url, _("A QR code for your phone's camera")), screen_url, again_url)
