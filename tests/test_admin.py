@@ -20,7 +20,8 @@ from django.urls import reverse
 from django.utils import timezone as django_timezone
 
 from django_plasgate_ip import phones
-from django_plasgate_ip.admin import LAST_PAGE, MAX_USERS
+from django_plasgate_ip.admin import MAX_USERS
+from django_plasgate_ip.admin_paginator import LAST_PAGE
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 
@@ -194,7 +195,7 @@ def test_list_says_who_how_and_when(viewer: Client) -> None:
         {
             "number": MASKED,
             "login": "dara",
-            "status": "verified",
+            "badge": "verified",
             "reason": "-",
             "scopes": "mobile_id phone_verify profile",
             "created_at": "March 1, 2026, 10:15 a.m.",
@@ -206,7 +207,7 @@ def test_list_says_who_how_and_when(viewer: Client) -> None:
 def test_list_gives_the_reason_in_words(viewer: Client) -> None:
     failed(Reason.NOT_ON_MOBILE_DATA)
     (row,) = cells(viewer.get(LIST))
-    assert (row["status"], row["reason"]) == ("failed", "not on mobile data")
+    assert (row["badge"], row["reason"]) == ("failed", "not on mobile data")
 
 
 def test_anonymous_attempt_without_a_number_can_be_listed_and_opened(viewer: Client) -> None:
