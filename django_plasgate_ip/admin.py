@@ -279,8 +279,8 @@ def _asked_for(request: HttpRequest) -> str:
     """Return the query string without what was searched for, which may be a person's number."""
     query = request.GET.copy()
     if query.get(SEARCH_VAR):
-        query[SEARCH_VAR] = "…"
-    return _("Exported: %(query)s") % {"query": query.urlencode(safe="…") or "*"}
+        query[SEARCH_VAR] = "***"
+    return _("Exported: %(query)s") % {"query": query.urlencode(safe="*") or "*"}
 
 
 def _has_claims(verification: PhoneVerification) -> bool:

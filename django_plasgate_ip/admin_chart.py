@@ -23,6 +23,7 @@ TOP_REASONS = 3
 DAY_WIDTH = 10
 BAR_WIDTH = 8
 HEIGHT = 100
+GAP = 1
 
 LABELS: "dict[Outcome, str | _StrPromise]" = {
     Outcome.VERIFIED: Status.VERIFIED.label,
@@ -148,8 +149,8 @@ def _segments(counts: dict[Outcome, int], most: int) -> Iterator[Segment]:
         if count:
             below += count
             y, height = HEIGHT * (1 - below / most), HEIGHT * count / most
-            # Not localised: a comma would end the number.
-            yield Segment(outcome.value, f"{y:.2f}", f"{height:.2f}")
+            # Not only their colours part them. And not localised: a comma would end the number.
+            yield Segment(outcome.value, f"{y:.2f}", f"{max(height - GAP, height / 2):.2f}")
 
 
 def _causes(summary: Summary) -> Iterator[Cause]:

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
     [
         pytest.param("email_login", id="a swapped user model with a UUID and an e-mail"),
         pytest.param("replica", id="reads from a replica"),
+        pytest.param("unfold_theme", id="django-unfold in the admin"),
     ],
 )
 def test_it_works_on_a_site_with(name: str) -> None:
