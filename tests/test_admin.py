@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone as django_timezone
 
+import django_plasgate_ip.admin
 from django_plasgate_ip import phones
 from django_plasgate_ip.admin import MAX_USERS
 from django_plasgate_ip.admin_paginator import LAST_PAGE
@@ -43,6 +45,8 @@ from tests.staff import (
 )
 
 pytestmark = pytest.mark.django_db
+
+STYLESHEET = "static/django_plasgate_ip/admin.css"
 
 
 @pytest.fixture
@@ -160,6 +164,28 @@ def test_list_knows_a_few_pages_ahead(viewer: Client) -> None:
     assert max(page_numbers(viewer.get(LIST, {"p": 3}))) == 6
     assert max(page_numbers(viewer.get(LIST, {"p": 6}))) == 7
     assert len(cells(viewer.get(LIST, {"p": 7}))) == 10
+
+
+def test_count_below_the_list_says_where_it_ended(viewer: Client) -> None:
+    many(310)
+    assert "200+ phone verifications" in text(viewer.get(LIST))
+    assert "200+ results" in text(viewer.get(LIST, {"status__exact": "pending"}))
+    assert "300+ phone verifications" in text(viewer.get(LIST, {"p": "3"}))
+    assert "310 phone verifications" in text(viewer.get(LIST, {"p": "7"}))
+    assert "1 phone verification" in text(viewer.get(LIST, {"q": "person-0007"}))
+
+
+def test_all_that_an_action_would_take_are_not_counted_short(deleter: Client) -> None:
+    many(310)
+    page = text(deleter.get(LIST))
+    assert "Select all 200+ phone verifications" in page
+    assert "All 200+ selected" in page
+
+
+def test_count_is_not_torn_where_a_site_separates_thousands(viewer: Client, settings: Any) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+    many(310)
+    assert "200 phone verifications" in text(viewer.get(LIST))
 
 
 def test_no_page_reads_more_rows_than_it_looks_ahead(viewer: Client) -> None:
@@ -569,6 +595,54 @@ def test_detail_says_what_happened_and_where_to_look(viewer: Client) -> None:
     assert "March 1, 2026, 10:15 a.m." in page
     assert "mobile_id phone_verify profile" in page
     assert str(verification.pk) in page
+
+
+def test_detail_says_nothing_of_what_a_success_means(viewer: Client) -> None:
+    assert "What it means" in text(viewer.get(detail(failed())))
+    for verification in (attempt(), pending()):
+        assert "What it means" not in text(viewer.get(detail(verification)))
+
+
+@pytest.mark.parametrize(
+    ("make", "look", "words"),
+    [
+        (pending, "live", "pending"),
+        (attempt, "verified", "verified"),
+        (failed, "failed", "failed"),
+        (lambda: failed(Reason.EXPIRED), "error", "error"),
+    ],
+)
+def test_status_is_a_badge_with_its_words(
+    viewer: Client, make: Callable[..., PhoneVerification], look: str, words: str
+) -> None:
+    badge = f'<span class="plasgate-ip-badge plasgate-ip-badge-{look}">{words}</span>'
+    url = detail(make())
+    for page in (LIST, url):
+        response = viewer.get(page)
+        assert badge in response.content.decode()
+        assert 'href="/static/django_plasgate_ip/admin.css"' in response.content.decode()
+
+
+def test_badges_and_bars_can_be_read_on_white_and_on_black() -> None:
+    css = (Path(django_plasgate_ip.admin.__file__).parent / STYLESHEET).read_text()
+    colours = dict(re.findall(r"--plasgate-ip-(verified|failed|error|live): (#[0-9a-f]{6});", css))
+    assert set(colours) == {"verified", "failed", "error", "live"}
+    for colour in colours.values():
+        assert contrast(colour, "#ffffff") >= 4.5  # a badge's text
+        for background in ("#121212", "#212121", "#101828"):  # the admin's, and unfold's
+            assert contrast(colour, background) >= 3
+
+
+def contrast(one: str, other: str) -> float:
+    """Return WCAG's contrast ratio of two colours, #rrggbb."""
+    dark, light = sorted(luminance(colour) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_detail_is_in_fieldsets(viewer: Client, reader: Client) -> None:
