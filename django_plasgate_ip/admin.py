@@ -8,10 +8,9 @@ from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR
-from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
@@ -21,9 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from django_plasgate_ip import admin_chart, admin_export, admin_summary, phones
+from django_plasgate_ip import admin_chart, admin_export, admin_search, admin_summary
 from django_plasgate_ip.admin_paginator import LookAheadPaginator
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
 
 if TYPE_CHECKING:
@@ -31,10 +29,6 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = object
 
-# Users whose login name begins with what was searched; more than these is no search.
-MAX_USERS = 50
-# Longer than any column that is searched; SQLite fails on a pattern of 50 kB.
-MAX_TERM_LENGTH = 255
 # What the query string may ask of; the other columns are masked, hidden, or the claims' own.
 LOOKUP_FIELDS = (
     "pk",
@@ -153,10 +147,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[PhoneVerification], search_term: str
     ) -> tuple[QuerySet[PhoneVerification], bool]:
         """Search by whole number, login name, sub and mobile ID, each by its index."""
-        term = search_term.strip()
-        if len(term) > MAX_TERM_LENGTH or "\0" in term:
-            return queryset.none(), False
-        return (queryset.filter(_search(term)), False) if term else (queryset, False)
+        return admin_search.search(queryset, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Add the claims for those who may see them."""
@@ -286,17 +277,3 @@ def _asked_for(request: HttpRequest) -> str:
 def _has_claims(verification: PhoneVerification) -> bool:
     field: Any = PhoneVerification._meta.get_field("claims")
     return bool(verification.sub or verification.mobile_id or field.value_to_string(verification))
-
-
-def _search(term: str) -> Q:
-    """Return the condition for one search; the user's part is asked first, to stay indexed."""
-    user_model: Any = get_user_model()
-    name = user_model.USERNAME_FIELD
-    users = user_model._default_manager.filter(**{f"{name}__startswith": term})
-    # In order, so that the one whose whole name it is comes first.
-    ids = list(users.order_by(name).values_list("pk", flat=True)[:MAX_USERS])
-    found = Q(sub=term) | Q(mobile_id=term) | Q(user_id__in=ids)
-    try:
-        return found | Q(phone_number=phones.parse(term))
-    except InvalidPhoneNumber:
-        return found

@@ -19,8 +19,8 @@ from django.utils import timezone as django_timezone
 
 import django_plasgate_ip.admin
 from django_plasgate_ip import phones
-from django_plasgate_ip.admin import MAX_USERS
 from django_plasgate_ip.admin_paginator import LAST_PAGE
+from django_plasgate_ip.admin_search import MAX_USERS
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.staff import (
