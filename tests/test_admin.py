@@ -6,10 +6,12 @@ from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.db import connection
@@ -621,6 +623,13 @@ def test_status_is_a_badge_with_its_words(
         response = viewer.get(page)
         assert badge in response.content.decode()
         assert 'href="/static/django_plasgate_ip/admin.css"' in response.content.decode()
+
+
+def test_base_is_the_one_of_the_theme_in_use() -> None:
+    # What a whole site makes of it: tests/other_sites/unfold_theme_tests.py.
+    assert django_plasgate_ip.admin._base() is admin.ModelAdmin
+    with mock.patch.object(apps, "is_installed", {"unfold"}.__contains__):
+        assert django_plasgate_ip.admin._base().__module__ == "unfold.admin"
 
 
 def test_badges_and_bars_can_be_read_on_white_and_on_black() -> None:
