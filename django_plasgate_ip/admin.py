@@ -1,33 +1,34 @@
 """The staff's view: find an attempt, see how it went and why, and never change it."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.views.main import PAGE_VAR
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ImproperlyConfigured
-from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
 from django.utils.formats import number_format
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
 
-from django_plasgate_ip import phones
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip import admin_chart, admin_export, admin_search, admin_summary
+from django_plasgate_ip.admin_paginator import LookAheadPaginator
 from django_plasgate_ip.models import PhoneVerification
 
-# Users whose login name begins with what was searched; more than these is no search.
-MAX_USERS = 50
-# Longer than any column that is searched; SQLite fails on a pattern of 50 kB.
-MAX_TERM_LENGTH = 255
-# Pages that the paginator looks ahead, so that it need not count millions of rows.
-PAGES_AHEAD = 3
-# Further than anybody turns, and not so far that a database can't count the rows before it.
-LAST_PAGE = 1_000_000
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = object
+
 # What the query string may ask of; the other columns are masked, hidden, or the claims' own.
 LOOKUP_FIELDS = (
     "pk",
@@ -42,30 +43,16 @@ LOOKUP_FIELDS = (
 )
 
 
-class LookAheadPaginator(Paginator):  # type: ignore[type-arg]
-    """Knows that there are more rows, up to a few pages on, and never how many in all."""
+class PhoneVerificationAdminMixin(_ModelAdmin):
+    """All of the admin but its base class, for a site that brings another one than Django's.
 
-    page_number = 1
+    Read-only. Numbers are masked, and claims hidden, without the permission ``view_claims``.
+    """
 
-    @cached_property
-    def count(self) -> int:
-        """Return the rows up to `PAGES_AHEAD` pages behind the current one."""
-        before = (self.page_number - 1) * self.per_page
-        found = self._look_ahead(before)
-        # Behind the last page: the first pages' count, which says that this one is none of them.
-        return before + found if found or not before else self._look_ahead(0)
+    class Media:
+        css = {"all": ("django_plasgate_ip/admin.css",)}
 
-    def _look_ahead(self, start: int) -> int:
-        most = (1 + PAGES_AHEAD) * self.per_page
-        rows: Any = self.object_list
-        return len(rows.order_by().values_list("pk")[start : start + most])
-
-
-@admin.register(PhoneVerification)
-class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only. Numbers are masked, and claims hidden, without the permission ``view_claims``."""
-
-    list_display = ("number", "login", "status", "reason", "scopes", "created_at", "took")
+    list_display = ("number", "login", "badge", "reason", "scopes", "created_at", "took")
     list_filter = ("status", "reason", "mobile_id_changed", "created_at")
     list_per_page = 50
     list_select_related = ("user",)
@@ -84,7 +71,7 @@ class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "A whole phone number in any form, the beginning of a login name, a sub or a mobile ID."
     )
     fieldsets = (
-        (None, {"fields": ("status", "reason", "advice", "error_description")}),
+        (None, {"fields": ("badge", "reason", "advice", "error_description")}),
         (gettext_lazy("Who"), {"fields": ("number", "user")}),
         (
             gettext_lazy("SIM or device"),
@@ -116,30 +103,67 @@ class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Tell the paginator which page it is on."""
         paginator: Any = super().get_paginator(request, *args, **kwargs)
-        try:
-            page = int(request.GET.get(PAGE_VAR, 1))
-        except ValueError:
-            page = 1
-        paginator.page_number = min(max(page, 1), LAST_PAGE)
+        paginator.turn_to(request.GET.get(PAGE_VAR, "1"))
         return paginator
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Let the list say "200+" where it only looked so far ahead."""
+        changelist: Any = super().get_changelist_instance(request)
+        changelist.result_count = changelist.paginator.honest_count
+        return changelist
+
+    def get_urls(self) -> list[Any]:
+        """Add the export."""
+        view = self.admin_site.admin_view(require_GET(self.export_view))
+        return [path("export/", view, name=self._url_name("export")), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Add the summary of what the list shows, and the way to its export."""
+        response = super().changelist_view(request, *args, **kwargs)
+        context = getattr(response, "context_data", None) or {}
+        changelist = context.get("cl")
+        # An action's confirmation is a page without a list; a popup is for choosing a row.
+        if changelist is not None and not changelist.is_popup:
+            context["chart"] = admin_chart.draw(admin_summary.summarise(changelist.queryset))
+            context["export_url"] = self._url("export") + changelist.get_query_string()
+            context["exports_claims"] = self._sees_claims(request)
+        return response
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Send all attempts of the list as CSV: `admin_export`."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            queryset = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            # As the list does, which then says so.
+            return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
+        with_claims = self._sees_claims(request)
+        if with_claims:
+            self._record_export(request)
+        return admin_export.response(request, queryset, with_claims)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[PhoneVerification], search_term: str
     ) -> tuple[QuerySet[PhoneVerification], bool]:
         """Search by whole number, login name, sub and mobile ID, each by its index."""
-        term = search_term.strip()
-        if len(term) > MAX_TERM_LENGTH or "\0" in term:
-            return queryset.none(), False
-        return (queryset.filter(_search(term)), False) if term else (queryset, False)
+        return admin_search.search(queryset, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Add the claims for those who may see them."""
-        return (*self.fieldsets, *([self._claims_fieldset] if self._sees_claims(request) else []))
+        fieldsets = [
+            *self.fieldsets,
+            *([self._claims_fieldset] if self._sees_claims(request) else []),
+        ]
+        # What it means is said of a reason, so there is nothing to say of the others.
+        return fieldsets if obj is None or obj.reason else [_without_advice(f) for f in fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return every field shown: a form field for one would let it be sent."""
         return [
-            name for _title, options in self.get_fieldsets(request) for name in options["fields"]
+            name
+            for _title, options in self.get_fieldsets(request, obj)
+            for name in options["fields"]
         ]
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -151,8 +175,22 @@ class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=gettext_lazy("phone number"))
     def number(self, verification: PhoneVerification) -> str:
-        """Return the masked number."""
-        return verification.masked_number or self.get_empty_value_display()
+        """Return the masked number, which must not break over two lines."""
+        mask = verification.masked_number
+        return (
+            format_html('<span class="plasgate-ip-number">{}</span>', mask)
+            if mask
+            else self.get_empty_value_display()
+        )
+
+    @admin.display(description=gettext_lazy("status"))
+    def badge(self, verification: PhoneVerification) -> str:
+        """Return the status in words on its colour."""
+        return format_html(
+            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
+            admin_summary.Outcome.of(verification.status).value,
+            verification.get_status_display(),
+        )
 
     @admin.display(description=gettext_lazy("user"))
     def login(self, verification: PhoneVerification) -> str | None:
@@ -186,26 +224,56 @@ class PhoneVerificationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             # ClaimsUnreadable, or a list of keys with which nothing could be read.
             return str(error)
         text = json.dumps(claims, ensure_ascii=False, indent=2, sort_keys=True)
-        return format_html('<pre dir="ltr">{}</pre>', text)
+        return format_html('<pre class="plasgate-ip-claims" dir="ltr">{}</pre>', text)
+
+    def _url_name(self, page: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
+
+    def _url(self, page: str) -> str:
+        return reverse(f"admin:{self._url_name(page)}", current_app=self.admin_site.name)
+
+    def _record_export(self, request: HttpRequest) -> None:
+        """Record who took the claims away, of which list; one entry for all its rows."""
+        LogEntry.objects.create(
+            user_id=str(request.user.pk),
+            content_type_id=ContentType.objects.get_for_model(self.model).pk,
+            object_repr=_("Claims, exported as CSV"),
+            action_flag=CHANGE,
+            change_message=_asked_for(request),
+        )
 
     def _sees_claims(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.view_claims")
 
 
+def _base() -> "type[admin.ModelAdmin[Any]]":
+    """Return the ModelAdmin of the theme in use: django-unfold can only dress its own."""
+    if not apps.is_installed("unfold"):
+        return admin.ModelAdmin
+    from unfold.admin import ModelAdmin
+
+    themed: type[admin.ModelAdmin[Any]] = ModelAdmin
+    return themed
+
+
+@admin.register(PhoneVerification)
+class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ignore[misc]
+    """The admin as Django registers it; with django-unfold installed, in its looks."""
+
+
+def _without_advice(fieldset: Any) -> Any:
+    title, options = fieldset
+    return title, options | {"fields": tuple(n for n in options["fields"] if n != "advice")}
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """Return the query string without what was searched for, which may be a person's number."""
+    query = request.GET.copy()
+    if query.get(SEARCH_VAR):
+        query[SEARCH_VAR] = "***"
+    return _("Exported: %(query)s") % {"query": query.urlencode(safe="*") or "*"}
+
+
 def _has_claims(verification: PhoneVerification) -> bool:
     field: Any = PhoneVerification._meta.get_field("claims")
     return bool(verification.sub or verification.mobile_id or field.value_to_string(verification))
-
-
-def _search(term: str) -> Q:
-    """Return the condition for one search; the user's part is asked first, to stay indexed."""
-    user_model: Any = get_user_model()
-    name = user_model.USERNAME_FIELD
-    users = user_model._default_manager.filter(**{f"{name}__startswith": term})
-    # In order, so that the one whose whole name it is comes first.
-    ids = list(users.order_by(name).values_list("pk", flat=True)[:MAX_USERS])
-    found = Q(sub=term) | Q(mobile_id=term) | Q(user_id__in=ids)
-    try:
-        return found | Q(phone_number=phones.parse(term))
-    except InvalidPhoneNumber:
-        return found

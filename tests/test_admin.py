@@ -2,123 +2,53 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 import pytest
 from cryptography.fernet import Fernet
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from django.utils import timezone as django_timezone
 
+import django_plasgate_ip.admin
 from django_plasgate_ip import phones
-from django_plasgate_ip.admin import LAST_PAGE, MAX_USERS
+from django_plasgate_ip.admin_paginator import LAST_PAGE
+from django_plasgate_ip.admin_search import MAX_USERS
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
+from tests.staff import (
+    HIDDEN,
+    LIST,
+    MASKED,
+    MOBILE_ID,
+    NONCE,
+    NUMBER,
+    STARTED,
+    SUB,
+    User,
+    attempt,
+    cells,
+    detail,
+    failed,
+    many,
+    pending,
+    post,
+    staff,
+    text,
+)
 
 pytestmark = pytest.mark.django_db
 
-User: Any = get_user_model()
-
-LIST = "/admin/django_plasgate_ip/phoneverification/"
-NUMBER = "+85577696118"
-MASKED = "+855 77 *** *18"
-SUB = "30f4c8df9b8285bd582943071035eca089b90d2075b540450cf461a89c4bdf98"
-MOBILE_ID = "15957db0c9ca724a5927d3bd8d3ba046" * 4
-NONCE = "a-nonce-of-this-browser"
-BROWSER = "a-session-of-this-browser"
-CLAIMS = {
-    "login_hint": "85577696118",
-    "phone_number_verified": "true",
-    "sub": SUB,
-    "mobile_id": MOBILE_ID,
-    "given_name": "Teak",
-    "family_name": "អុំអេង",
-    "birthdate": "1985-07-10",
-    "personal_identification_number": "1234567890",
-    "address": {"street_address": "30 7th 594", "locality": "Phnom Penh City"},
-}
-# What a member of staff without the permission must not read anywhere.
-HIDDEN = (
-    "77696118",
-    "77 696 118",
-    "696118",
-    "696 118",
-    SUB,
-    MOBILE_ID,
-    NONCE,
-    BROWSER,
-    "Teak",
-    "អុំអេង",
-    "1985-07-10",
-    "1234567890",
-    "30 7th 594",
-    "Phnom Penh City",
-)
-STARTED = datetime(2026, 3, 1, 3, 15, tzinfo=timezone.utc)
-
-
-def attempt(**changes: Any) -> PhoneVerification:
-    """Store a verified attempt with all that the operator may tell."""
-    values = {
-        "phone_number": NUMBER,
-        "scopes": "mobile_id phone_verify profile",
-        "status": "verified",
-        "sub": SUB,
-        "mobile_id": MOBILE_ID,
-        "claims": CLAIMS,
-        "browser": BROWSER,
-        "redirect_uri": f"https://www.example.com/phone/callback/?nonce={NONCE}",
-        "nonce": NONCE,
-        "created_at": STARTED,
-        "completed_at": STARTED + timedelta(seconds=4.2),
-    }
-    return PhoneVerification.objects.create(**values | changes)
-
-
-def failed(reason: Reason = Reason.NOT_VERIFIED, **changes: Any) -> PhoneVerification:
-    """Store an attempt that ended for this reason."""
-    values = {"status": reason.status, "reason": reason, "sub": "", "mobile_id": ""}
-    return attempt(**values | changes)
-
-
-def pending(**changes: Any) -> PhoneVerification:
-    """Store an attempt whose visitor is on the way."""
-    nothing: dict[str, Any] = {"sub": "", "mobile_id": "", "claims": {}, "completed_at": None}
-    return attempt(**nothing | {"status": "pending"} | changes)
-
-
-def many(rows: int) -> None:
-    """Store so many attempts, each of a user of its own."""
-    people = User.objects.bulk_create(User(username=f"person-{i:04}") for i in range(rows))
-    PhoneVerification.objects.bulk_create(
-        PhoneVerification(
-            user=person,
-            phone_number=f"+85577{696000 + i}",
-            scopes="phone_verify",
-            browser=str(i),
-            created_at=STARTED + timedelta(seconds=i),
-        )
-        for i, person in enumerate(people)
-    )
-
-
-def staff(*permissions: str, **values: Any) -> Client:
-    """Return the browser of a new member of staff with these permissions, signed in."""
-    user = User.objects.create_user(f"staff-{User.objects.count()}", is_staff=True, **values)
-    for codename in permissions:
-        user.user_permissions.add(Permission.objects.get(codename=codename))
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(user)
-    return client
+STYLESHEET = "static/django_plasgate_ip/admin.css"
 
 
 @pytest.fixture
@@ -141,39 +71,6 @@ def superuser() -> Client:
     return staff(is_superuser=True)
 
 
-def post(client: Client, url: str, **data: Any) -> Any:
-    """Send a form with the token that the site gave this browser."""
-    client.get(reverse("admin:index"))
-    token = client.cookies["csrftoken"].value
-    return client.post(url, {**data, "csrfmiddlewaretoken": token})
-
-
-def detail(verification: PhoneVerification, page: str = "change") -> str:
-    return f"{LIST}{verification.pk}/{page}/"
-
-
-def text(response: Any) -> str:
-    """Return the page as it is read: without tags, entities and runs of space."""
-    assert response.status_code == 200, response
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
-
-
-def cells(response: Any) -> list[dict[str, str]]:
-    """Return the list's rows, each as what its columns say."""
-    assert response.status_code == 200, response
-    html = response.content.decode()
-    return [
-        {
-            name: unescape(re.sub(r"<[^>]*>", "", cell)).strip()
-            for name, cell in re.findall(
-                r'<t[hd] class="field-(\w+)[^"]*">(.*?)</t[hd]>', row, re.DOTALL
-            )
-        }
-        for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
-        if "field-number" in row
-    ]
-
-
 def found(client: Client, **query: Any) -> set[str]:
     """Return the primary keys of the rows that the list shows for this query."""
     response = client.get(LIST, query)
@@ -194,7 +91,7 @@ def test_list_says_who_how_and_when(viewer: Client) -> None:
         {
             "number": MASKED,
             "login": "dara",
-            "status": "verified",
+            "badge": "verified",
             "reason": "-",
             "scopes": "mobile_id phone_verify profile",
             "created_at": "March 1, 2026, 10:15 a.m.",
@@ -206,7 +103,7 @@ def test_list_says_who_how_and_when(viewer: Client) -> None:
 def test_list_gives_the_reason_in_words(viewer: Client) -> None:
     failed(Reason.NOT_ON_MOBILE_DATA)
     (row,) = cells(viewer.get(LIST))
-    assert (row["status"], row["reason"]) == ("failed", "not on mobile data")
+    assert (row["badge"], row["reason"]) == ("failed", "not on mobile data")
 
 
 def test_anonymous_attempt_without_a_number_can_be_listed_and_opened(viewer: Client) -> None:
@@ -301,6 +198,28 @@ def test_list_knows_a_few_pages_ahead(viewer: Client) -> None:
     assert max(page_numbers(viewer.get(LIST, {"p": 3}))) == 6
     assert max(page_numbers(viewer.get(LIST, {"p": 6}))) == 7
     assert len(cells(viewer.get(LIST, {"p": 7}))) == 10
+
+
+def test_count_below_the_list_says_where_it_ended(viewer: Client) -> None:
+    many(310)
+    assert "200+ phone verifications" in text(viewer.get(LIST))
+    assert "200+ results" in text(viewer.get(LIST, {"status__exact": "pending"}))
+    assert "300+ phone verifications" in text(viewer.get(LIST, {"p": "3"}))
+    assert "310 phone verifications" in text(viewer.get(LIST, {"p": "7"}))
+    assert "1 phone verification" in text(viewer.get(LIST, {"q": "person-0007"}))
+
+
+def test_all_that_an_action_would_take_are_not_counted_short(deleter: Client) -> None:
+    many(310)
+    page = text(deleter.get(LIST))
+    assert "Select all 200+ phone verifications" in page
+    assert "All 200+ selected" in page
+
+
+def test_count_is_not_torn_where_a_site_separates_thousands(viewer: Client, settings: Any) -> None:
+    settings.USE_THOUSAND_SEPARATOR = True
+    many(310)
+    assert "200 phone verifications" in text(viewer.get(LIST))
 
 
 def test_no_page_reads_more_rows_than_it_looks_ahead(viewer: Client) -> None:
@@ -710,6 +629,61 @@ def test_detail_says_what_happened_and_where_to_look(viewer: Client) -> None:
     assert "March 1, 2026, 10:15 a.m." in page
     assert "mobile_id phone_verify profile" in page
     assert str(verification.pk) in page
+
+
+def test_detail_says_nothing_of_what_a_success_means(viewer: Client) -> None:
+    assert "What it means" in text(viewer.get(detail(failed())))
+    for verification in (attempt(), pending()):
+        assert "What it means" not in text(viewer.get(detail(verification)))
+
+
+@pytest.mark.parametrize(
+    ("make", "look", "words"),
+    [
+        (pending, "live", "pending"),
+        (attempt, "verified", "verified"),
+        (failed, "failed", "failed"),
+        (lambda: failed(Reason.EXPIRED), "error", "error"),
+    ],
+)
+def test_status_is_a_badge_with_its_words(
+    viewer: Client, make: Callable[..., PhoneVerification], look: str, words: str
+) -> None:
+    badge = f'<span class="plasgate-ip-badge plasgate-ip-badge-{look}">{words}</span>'
+    url = detail(make())
+    for page in (LIST, url):
+        response = viewer.get(page)
+        assert badge in response.content.decode()
+        assert 'href="/static/django_plasgate_ip/admin.css"' in response.content.decode()
+
+
+def test_base_is_the_one_of_the_theme_in_use() -> None:
+    # What a whole site makes of it: tests/other_sites/unfold_theme_tests.py.
+    assert django_plasgate_ip.admin._base() is admin.ModelAdmin
+    with mock.patch.object(apps, "is_installed", {"unfold"}.__contains__):
+        assert django_plasgate_ip.admin._base().__module__ == "unfold.admin"
+
+
+def test_badges_and_bars_can_be_read_on_white_and_on_black() -> None:
+    css = (Path(django_plasgate_ip.admin.__file__).parent / STYLESHEET).read_text()
+    colours = dict(re.findall(r"--plasgate-ip-(verified|failed|error|live): (#[0-9a-f]{6});", css))
+    assert set(colours) == {"verified", "failed", "error", "live"}
+    for colour in colours.values():
+        assert contrast(colour, "#ffffff") >= 4.5  # a badge's text
+        for background in ("#121212", "#212121", "#101828"):  # the admin's, and unfold's
+            assert contrast(colour, background) >= 3
+
+
+def contrast(one: str, other: str) -> float:
+    """Return WCAG's contrast ratio of two colours, #rrggbb."""
+    dark, light = sorted(luminance(colour) for colour in (one, other))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_detail_is_in_fieldsets(viewer: Client, reader: Client) -> None:

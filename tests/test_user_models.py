@@ -16,6 +16,7 @@ ROOT = Path(__file__).parent.parent
         pytest.param("replica", id="reads from a replica"),
         pytest.param("elsewhere", id="no default database, and a transaction for each request"),
         pytest.param("with_allauth", id="django-allauth"),
+        pytest.param("unfold_theme", id="django-unfold in the admin"),
     ],
 )
 def test_it_works_on_a_site_with(name: str) -> None:

@@ -177,9 +177,21 @@ class Migration(migrations.Migration):
                         fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"
                     ),
                     models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
+                    models.Index(fields=["reason", "created_at"], name="plasgate_ip_reason"),
                     models.Index(fields=["created_at"], name="plasgate_ip_created"),
                     models.Index(fields=["sub"], name="plasgate_ip_sub"),
                     models.Index(fields=["mobile_id"], name="plasgate_ip_mobile_id"),
+                    models.Index(
+                        fields=[
+                            "id",
+                            "created_at",
+                            "status",
+                            "reason",
+                            "mobile_id_changed",
+                            "completed_at",
+                        ],
+                        name="plasgate_ip_summary",
+                    ),
                 ],
                 "constraints": [
                     models.CheckConstraint(
