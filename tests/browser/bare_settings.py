@@ -10,7 +10,6 @@ from tests.browser.example_settings import INSTALLED_APPS
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "example"]
 ROOT_URLCONF = "tests.browser.bare_urls"
 LOGIN_REDIRECT_URL = "/"
-CONTENT_SECURITY_POLICY = "default-src 'self'; form-action 'self'; base-uri 'none'"
 
 PLASGATE_IP_LOGIN_REQUIRED = False
 PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 1000

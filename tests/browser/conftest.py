@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # The other environments have neither; there these tests are deselected, and not even read.
 collect_ignore_glob = [] if find_spec("playwright") else ["test_*"]
 
+STRICT = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--disable-gpu",
@@ -66,10 +67,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def _running(folder: Path, settings: str) -> Iterator[Site]:
+def _running(folder: Path, settings: str, policy: str) -> Iterator[Site]:
     from tests.browser.site import Site
 
-    site = Site(folder, settings)
+    site = Site(folder, settings, policy)
     yield site
     site.stop()
     assert "Traceback" not in site.log, site.log
@@ -78,13 +79,15 @@ def _running(folder: Path, settings: str) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return the example project, in a process of its own."""
-    yield from _running(tmp_path_factory.mktemp("example"), "example_settings")
+    yield from _running(
+        tmp_path_factory.mktemp("example"), "example_settings", "default-src 'self'"
+    )
 
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a site without pages of its own, in a process of its own."""
-    yield from _running(tmp_path_factory.mktemp("bare"), "bare_settings")
+    yield from _running(tmp_path_factory.mktemp("bare"), "bare_settings", STRICT)
 
 
 @pytest.fixture(scope="session")

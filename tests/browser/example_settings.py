@@ -6,7 +6,6 @@ from example.settings import *  # noqa: F403
 from example.settings import MIDDLEWARE, env
 
 MIDDLEWARE = ["tests.browser.serve.content_security_policy", *MIDDLEWARE]
-CONTENT_SECURITY_POLICY = "default-src 'self'"
 DATABASES = {
     "default": env.db_url("SITE_DATABASE") | {"OPTIONS": {"transaction_mode": "IMMEDIATE"}}
 }

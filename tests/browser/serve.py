@@ -4,6 +4,7 @@ So the operator is another site to the browser, as PlasGate is: cookies, referre
 treat the way there and back as they would in earnest. Prints the port, and serves.
 """
 
+import os
 from collections.abc import Callable
 
 import django
@@ -15,11 +16,11 @@ from django.http import HttpRequest, HttpResponseBase
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Be a middleware that sends the site's policy with every answer."""
+    """Be a middleware that sends the policy of this process's environment with every answer."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response["Content-Security-Policy"] = settings.CONTENT_SECURITY_POLICY
+        response["Content-Security-Policy"] = os.environ["SITE_POLICY"]
         return response
 
     return middleware

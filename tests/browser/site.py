@@ -11,9 +11,12 @@ ROOT = Path(__file__).parents[2]
 
 
 class Site:
-    """The site of a settings module of this folder, on a new database in `folder`."""
+    """The site of a settings module of this folder, on a new database in `folder`.
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    `policy`: its Content Security Policy.
+    """
+
+    def __init__(self, folder: Path, settings: str, policy: str) -> None:
         self.name = settings.removesuffix("_settings")
         self.has_accounts = self.name == "example"
         self._log = folder / "log"
@@ -26,6 +29,7 @@ class Site:
                     "DJANGO_SETTINGS_MODULE": f"tests.browser.{settings}",
                     "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "example_project")]),
                     "SITE_DATABASE": f"sqlite:///{folder / 'site.sqlite3'}",
+                    "SITE_POLICY": policy,
                     "SITE_SECRET_KEY": "a fake key, for tests only",
                 },
                 stdin=subprocess.PIPE,
