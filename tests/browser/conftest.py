@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from tests.browser.people import Person
     from tests.browser.site import Site
 
-# The other environments have neither; there these tests are deselected, and not even read.
-collect_ignore_glob = [] if find_spec("playwright") else ["test_*"]
+# The other environments have not all of these; there these tests are deselected, and not even read.
+NEEDED = ("axe_playwright_python", "PIL", "playwright")
+collect_ignore_glob = [] if all(map(find_spec, NEEDED)) else ["test_*"]
 
 STRICT = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
