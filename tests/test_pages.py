@@ -1,5 +1,6 @@
 """The pages as a visitor meets them: on a phone, with a screen reader, in the site's own frame."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ def end(row: PhoneVerification, **values: Any) -> None:
     PhoneVerification.objects.filter(pk=row.pk).update(completed_at=timezone.now(), **values)
 
 
+def inline_scripts(response: Any) -> list[str]:
+    return re.findall(r"<script[^>]*>(.+?)</script>", text(response), re.DOTALL)
+
+
 def text(response: Any) -> str:
     return str(response.content.decode())
 
@@ -86,15 +91,18 @@ def with_templates(settings: Any, folder: Path | None) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_reads_well_without_a_script(visitor: Visitor, settings: Any, name: str) -> None:
+def test_every_page_reads_well_without_a_script_and_under_a_strict_policy(
+    visitor: Visitor, settings: Any, name: str
+) -> None:
     response = show(name, visitor, settings)
 
     assert response.templates[0].name == f"django_plasgate_ip/{name}.html"
     page = Page(response)
-    # The one that there is follows a phone, which a link does without it.
-    assert {script.pop("src") for script in page.all("script")} <= {
-        "/static/django_plasgate_ip/handoff.js"
-    }
+    for script in page.all("script"):
+        assert finders.find(script["src"].removeprefix("/static/"))
+        assert "defer" in script
+    assert inline_scripts(response) == []
+    assert page.all("style") == []
     assert len(page.all("h1")) == 1
     assert len(page.all("main")) <= 1
     assert not [attrs for _, attrs in page.tags if any(key.startswith("on") for key in attrs)]
@@ -199,6 +207,15 @@ def test_the_field_has_its_label_and_after_a_mistake_its_error(visitor: Visitor)
     assert field["aria-invalid"] == "true"
     described = field["aria-describedby"].split()
     assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
+
+
+def test_the_button_has_words_for_when_it_is_busy_and_a_place_to_say_them(visitor: Visitor) -> None:
+    page = Page(visitor.get("/phone/"))
+    (button,) = page.all("button")
+
+    assert button["data-busy"] == "One moment"
+    assert [attrs for _, attrs in page.tags if attrs.get("role") == "status"]
+    assert "/static/django_plasgate_ip/busy.js" in [script["src"] for script in page.all("script")]
 
 
 def test_the_start_page_says_first_what_to_do_about_wifi(visitor: Visitor) -> None:

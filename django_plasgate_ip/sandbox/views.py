@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import login_not_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
@@ -32,7 +33,7 @@ def authenticate(request: HttpRequest) -> HttpResponse:
         phone_number = reading.phone_number(request.GET, granted)
     except UnusableNumber as error:
         return _send_back(redirect_uri, error="invalid_request", error_description=str(error))
-    return _authorize(phone_number, redirect_uri, granted)
+    return _authorize(request, phone_number, redirect_uri, granted)
 
 
 @login_not_required
@@ -53,10 +54,14 @@ def ip_auth(request: HttpRequest) -> HttpResponse:
     return answers.respond(_spend(body))
 
 
-def _authorize(phone_number: str, redirect_uri: str, granted: frozenset[str]) -> HttpResponse:
+def _authorize(
+    request: HttpRequest, phone_number: str, redirect_uri: str, granted: frozenset[str]
+) -> HttpResponse:
     outcome = Outcome.of(phone_number)
     if outcome is Outcome.NEVER_COMES_BACK:
-        return answers.page("Please wait", "This operator never sends anybody back.")
+        return render(
+            request, "plasgate_ip_sandbox/never_comes_back.html", {"ending": outcome.ending}
+        )
     if outcome is Outcome.DENIED:
         return _send_back(
             redirect_uri, error="access_denied", error_description="The user denied the request"

@@ -1,0 +1,8 @@
+"""URLs of the site that has nothing of its own."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("phone/", include("django_plasgate_ip.urls")),
+    path("sandbox/", include("django_plasgate_ip.sandbox.urls")),
+]

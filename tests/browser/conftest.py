@@ -1,0 +1,117 @@
+"""Chromium, the sites that it visits, and the people in front of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser
+
+    from tests.browser.people import Person
+    from tests.browser.site import Site
+
+# The other environments have not all of these; there these tests are deselected, and not even read.
+NEEDED = ("axe_playwright_python", "PIL", "playwright")
+collect_ignore_glob = [] if all(map(find_spec, NEEDED)) else ["test_*"]
+
+STRICT = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the wish for new pictures in the README."""
+    parser.addoption(
+        "--screenshots", action="store_true", help="write the README's pictures to docs/screenshots"
+    )
+
+
+def _chromium() -> str:
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if not found:
+        pytest.fail(
+            "No Chromium: install it (Debian: apt install chromium), or name its path in CHROMIUM.",
+            pytrace=False,
+        )
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    # Chromium's sandbox does not work for root, as whom CI runs.
+    sandbox = os.geteuid() != 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_chromium(),
+            args=list(ARGUMENTS),
+            chromium_sandbox=sandbox,
+            # As in everybody's Chromium: Back may bring a page back as it was left.
+            ignore_default_args=["--disable-back-forward-cache"],
+        )
+        yield browser
+        browser.close()
+
+
+def _running(folder: Path, settings: str, policy: str) -> Iterator[Site]:
+    from tests.browser.site import Site
+
+    site = Site(folder, settings, policy)
+    yield site
+    site.stop()
+    assert "Traceback" not in site.log, site.log
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return the example project, in a process of its own."""
+    yield from _running(
+        tmp_path_factory.mktemp("example"), "example_settings", "default-src 'self'"
+    )
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Return a site without pages of its own, in a process of its own."""
+    yield from _running(tmp_path_factory.mktemp("bare"), "bare_settings", STRICT)
+
+
+@pytest.fixture(scope="session")
+def arrive(chromium: Browser) -> Iterator[Callable[..., Person]]:
+    """Return what brings somebody new to a site; arguments as `Person` takes them."""
+    from tests.browser.people import Person
+
+    people: list[Person] = []
+
+    def arrive(site: Site, **options: Any) -> Person:
+        people.append(Person(chromium, site, **options))
+        return people[-1]
+
+    yield arrive
+    for person in people:
+        person.leave()
+
+
+@pytest.fixture
+def visitor(arrive: Callable[..., Person], example: Site) -> Iterator[Person]:
+    """Return somebody with a phone, who has just signed up at the example."""
+    person = arrive(example)
+    person.sign_up()
+    yield person
+    person.leave()
+    assert person.violations == []

@@ -1,0 +1,112 @@
+"""Whoever sits in front of Chromium: a context of its own, with its own cookies and screen."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
+
+    from tests.browser.site import Site
+
+PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+PASSWORD = "tuk-tuk-tonle-sap"
+# Milliseconds. Nothing here takes as long, unless it hangs.
+PATIENCE = 15_000
+
+# The sandbox's numbers, as they are typed.
+VERIFIED = "077 696 118"
+ON_WIFI = "077 696 119"
+SLOW = "077 696 124"
+SERVER_ERROR = "077 696 123"
+NEVER_COMES_BACK = "077 696 126"
+
+LANGUAGES = {"en": "en-US", "km": "km-KH"}
+_names = count(1)
+
+
+def back(page: Page) -> None:
+    """Press Back. Not `page.go_back`: a page that comes back as it was left does not load."""
+    page.evaluate("history.back()")
+
+
+class Person:
+    """Somebody at a site, with the tab that they opened first.
+
+    `screen`: how `PHONE` or `DESKTOP` sees it. `language`: what their browser asks for. `scripts`:
+    whether it runs any.
+    """
+
+    def __init__(
+        self,
+        chromium: Browser,
+        site: Site,
+        screen: dict[str, Any] = PHONE,
+        language: str = "en",
+        scripts: bool = True,
+    ) -> None:
+        self.site = site
+        self.context: Any = chromium.new_context(
+            base_url=site.origin,
+            locale=LANGUAGES[language],
+            java_script_enabled=scripts,
+            reduced_motion="no-preference",
+            **screen,
+        )
+        self.context.set_default_timeout(PATIENCE)
+        self.violations: list[str] = []
+        self.requests: list[Request] = []
+        self.responses: list[Response] = []
+        self.context.on("console", self._note)
+        self.context.on("request", lambda request: self.requests.append(request))
+        self.context.on("response", lambda response: self.responses.append(response))
+        self.page: Page = self.context.new_page()
+        self.name = f"visitor{next(_names)}"
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.violations.append(message.text)
+
+    def leave(self) -> None:
+        """Close every tab."""
+        self.context.close()
+
+    def sign_up(self) -> None:
+        """Make an account at the example; the site signs it in, and asks for the number."""
+        self.page.goto("/accounts/signup/")
+        self.page.fill("[name=username]", self.name)
+        self.page.fill("[name=password1]", PASSWORD)
+        self.page.fill("[name=password2]", PASSWORD)
+        self.page.click("main button[type=submit]")
+
+    def enter(self) -> None:
+        """Be somebody who may start: at the example that takes an account."""
+        if self.site.has_accounts:
+            self.sign_up()
+        else:
+            self.page.goto("/phone/")
+
+    def start(self, number: str, *, path: str = "/phone/", page: Page | None = None) -> None:
+        """Open the start page, type `number` and press the button."""
+        tab = page or self.page
+        tab.goto(path)
+        tab.fill("[name=phone_number]", number)
+        tab.click(".plasgate-ip button[type=submit]")
+
+    def start_by_script(self, number: str) -> dict[str, str]:
+        """Start as a script does; return the JSON with ``authorize_url`` and ``detail_url``."""
+        token = next(c["value"] for c in self.context.cookies() if c["name"] == "csrftoken")
+        response = self.context.request.post(
+            "/phone/",
+            form={"phone_number": number},
+            headers={"Accept": "application/json", "X-CSRFToken": token},
+        )
+        answer: dict[str, str] = response.json()
+        return answer
+
+    def posts(self, path: str = "/phone/") -> int:
+        """How many forms the browser has sent to `path`."""
+        url = f"{self.site.origin}{path}"
+        return sum(r.method == "POST" and r.url == url for r in self.requests)

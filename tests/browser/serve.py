@@ -1,0 +1,45 @@
+"""``python -m tests.browser.serve``: a site on a free port of 127.0.0.1, its operator on localhost.
+
+So the operator is another site to the browser, as PlasGate is: cookies, referrers and policies
+treat the way there and back as they would in earnest. Prints the port, and serves.
+"""
+
+import os
+from collections.abc import Callable
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+from django.http import HttpRequest, HttpResponseBase
+
+
+def content_security_policy(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Be a middleware that sends the policy of this process's environment with every answer."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        response = get_response(request)
+        response["Content-Security-Policy"] = os.environ["SITE_POLICY"]
+        return response
+
+    return middleware
+
+
+def main() -> None:
+    """Serve the site of ``DJANGO_SETTINGS_MODULE``, with an account for the staff."""
+    django.setup()
+    from example.management.server import Server
+
+    from tests.browser.history import write_history
+
+    call_command("migrate", verbosity=0, interactive=False)
+    write_history()
+    server = Server(port=0)
+    settings.PLASGATE_IP_BASE_URL = f"http://localhost:{server.server_port}/sandbox/"
+    print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

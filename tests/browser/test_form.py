@@ -1,0 +1,172 @@
+"""The one form: how it is typed into, sent, and left waiting."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.people import NEVER_COMES_BACK, PASSWORD, VERIFIED, Person, back
+from tests.browser.site import Site
+
+pytestmark = pytest.mark.browser
+
+BUTTON = ".plasgate-ip button"
+# Milliseconds, as busy.js has it.
+PATIENCE = 30_000
+
+FORM = """() => {
+    const button = document.querySelector(".plasgate-ip button");
+    return {
+        busy: button.getAttribute("aria-disabled") === "true",
+        label: button.textContent,
+        said: document.querySelector(".plasgate-ip form [role=status]").textContent,
+        focused: document.activeElement === button,
+        moves: document.getAnimations().length > 0,
+    };
+}"""
+READY = {"busy": False, "label": "Verify", "said": ""}
+BUSY = {"busy": True, "label": "One moment", "said": "One moment"}
+
+
+@pytest.fixture
+def unanswered(visitor: Person) -> Person:
+    """Return a visitor who has typed a number, and whose browser will get no page for it."""
+
+    def answer(route: Any) -> None:
+        if route.request.method == "POST":
+            route.fulfill(status=204)  # at which a browser stays where it is
+        else:
+            route.continue_()
+
+    visitor.context.route("**/phone/", answer)
+    visitor.page.goto("/phone/")
+    visitor.page.fill("[name=phone_number]", VERIFIED)
+    return visitor
+
+
+def form(visitor: Person) -> dict[str, Any]:
+    """Return how the form looks, at this moment."""
+    shown: dict[str, Any] = visitor.page.evaluate(FORM)
+    return shown
+
+
+def test_the_field_brings_up_the_number_pad_and_the_visitors_own_number(visitor: Person) -> None:
+    visitor.page.goto("/phone/")
+    field = visitor.page.get_by_label("Phone number")
+
+    expect(field).to_be_focused()
+    expect(field).to_have_attribute("type", "tel")
+    expect(field).to_have_attribute("inputmode", "tel")
+    expect(field).to_have_attribute("autocomplete", "tel")
+
+
+def test_an_empty_field_is_not_sent_and_the_button_stays_ready(visitor: Person) -> None:
+    visitor.page.goto("/phone/")
+
+    visitor.page.tap(BUTTON)
+
+    assert visitor.page.evaluate("document.querySelector('input:invalid') !== null")
+    assert form(visitor) | READY == form(visitor)
+    assert visitor.posts() == 0
+
+
+def test_after_a_mistake_the_field_has_the_focus_what_was_typed_and_what_is_wrong(
+    visitor: Person,
+) -> None:
+    visitor.start("077")
+    field = visitor.page.get_by_label("Phone number")
+
+    expect(field).to_be_focused()
+    expect(field).to_have_value("077")
+    expect(field).to_have_accessible_description(
+        "This is not a phone number. Type it like this: 077 696 118"
+    )
+
+
+def test_the_button_says_that_it_is_busy_and_keeps_the_focus(unanswered: Person) -> None:
+    unanswered.page.click(BUTTON)
+
+    assert form(unanswered) == {**BUSY, "focused": True, "moves": True}
+
+
+def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
+    unanswered.page.dblclick(BUTTON)
+    unanswered.page.press(BUTTON, "Enter")
+    unanswered.page.press("[name=phone_number]", "Enter")
+
+    assert form(unanswered) | BUSY == form(unanswered)
+    assert unanswered.posts() == 1
+
+
+def test_where_no_answer_comes_the_button_is_ready_again_in_half_a_minute(
+    unanswered: Person,
+) -> None:
+    unanswered.page.clock.install()
+    unanswered.page.goto("/phone/")
+    unanswered.page.fill("[name=phone_number]", VERIFIED)
+    unanswered.page.click(BUTTON)
+
+    unanswered.page.clock.fast_forward(PATIENCE - 1000)
+    assert form(unanswered) | BUSY == form(unanswered)
+    unanswered.page.clock.fast_forward(1001)
+    assert form(unanswered) | READY == form(unanswered)
+    unanswered.page.click(BUTTON)
+
+    assert unanswered.posts() == 2
+
+
+def test_back_brings_a_button_that_is_ready_in_a_page_as_it_was_left(visitor: Person) -> None:
+    # Safari keeps pages whatever they say of caching; Chromium has to be allowed to.
+    def cacheable(route: Any) -> None:
+        response = route.fetch(max_redirects=0)
+        headers = {**response.headers, "cache-control": "private"}
+        route.fulfill(response=response, headers=headers)
+
+    visitor.context.route("**/phone/", cacheable)
+    visitor.page.goto("/phone/")
+    visitor.page.evaluate("window.asItWasLeft = true")
+    visitor.page.fill("[name=phone_number]", NEVER_COMES_BACK)
+    visitor.page.click(BUTTON)
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Please wait")
+
+    back(visitor.page)
+    expect(visitor.page.locator(BUTTON)).to_be_visible()
+
+    assert visitor.page.evaluate("window.asItWasLeft")
+    assert form(visitor) | READY == form(visitor)
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_nothing_turns_for_whom_it_must_not(unanswered: Person, motion: Any) -> None:
+    unanswered.page.emulate_media(reduced_motion=motion)
+
+    unanswered.page.click(BUTTON)
+
+    assert form(unanswered)["busy"]
+    assert form(unanswered)["moves"] == (motion == "no-preference")
+
+
+def test_a_keyboard_is_enough(example: Site, arrive: Callable[..., Person]) -> None:
+    visitor = arrive(example)
+    page, keyboard = visitor.page, visitor.page.keyboard
+
+    page.goto("/accounts/signup/?next=/members/")
+    for typed in ("keyboard", PASSWORD, PASSWORD):
+        keyboard.type(typed)
+        keyboard.press("Tab")
+    keyboard.press("Enter")
+    page.wait_for_url("**/phone/?next=*")
+    keyboard.type("077 696 119")
+    keyboard.press("Tab")
+    expect(page.locator(BUTTON)).to_be_focused()
+    keyboard.press("Space")
+    page.wait_for_url("**/phone/*-*/")
+    while page.evaluate("document.activeElement.textContent") != "Try again":
+        keyboard.press("Tab")
+    keyboard.press("Enter")
+    page.wait_for_url("**/phone/?next=*")
+    keyboard.type(VERIFIED)
+    keyboard.press("Enter")
+
+    page.wait_for_url("**/members/")

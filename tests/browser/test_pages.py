@@ -1,0 +1,201 @@
+"""Every page, in both languages: for eyes, screen readers, small screens and slow networks."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from tests import figures
+from tests.browser import tour
+from tests.browser.people import DESKTOP, LANGUAGES, Person
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Response
+
+    from tests.browser.site import Site
+
+pytestmark = pytest.mark.browser
+
+AXE = Axe()
+# Everything up to WCAG 2.2 AA, and what axe's makers recommend beyond it.
+TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
+# Bytes of a page and of all that it loads, before any compression.
+MAX_WEIGHT = 20 * 1024
+# Pixels: the narrowest screen that WCAG 1.4.10 asks for; also 1280 pixels at a zoom of 400 %.
+NARROW = 320
+
+PAGES = [
+    *(("example", name, language) for name in tour.EXAMPLE for language in LANGUAGES),
+    *(("bare", name, language) for name in tour.BARE for language in LANGUAGES),
+]
+
+
+@pytest.fixture(scope="module", params=PAGES, ids=" ".join)
+def visitor(
+    request: pytest.FixtureRequest, arrive: Callable[..., Person], example: Site, bare: Site
+) -> Iterator[Person]:
+    """Return somebody who is at a page, for all tests of that page."""
+    site, name, language = request.param
+    visitor = arrive(example if site == "example" else bare, language=language)
+    (tour.EXAMPLE if site == "example" else tour.BARE)[name](visitor)
+    yield visitor
+    visitor.leave()
+
+
+def loaded(visitor: Person) -> list[Response]:
+    """Return what the browser got for the page that it shows: the document, and all after it."""
+    documents = [
+        number
+        for number, response in enumerate(visitor.responses)
+        if response.request.resource_type == "document" and response.status != 204
+    ]
+    return [r for r in visitor.responses[documents[-1] :] if r.status != 204]
+
+
+_weights: dict[str, int] = {}
+
+
+def heaviest(visitor: Person, weight: int) -> int:
+    """Return the weight of the heaviest page so far of the visitor's site."""
+    _weights[visitor.site.name] = max(weight, _weights.get(visitor.site.name, 0))
+    return _weights[visitor.site.name]
+
+
+def overflow(visitor: Person) -> int:
+    """Return by how many pixels the page is wider than the screen."""
+    wider: int = visitor.page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    return wider
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visitor: Person, scheme: Literal["light", "dark"]) -> None:
+    visitor.page.emulate_media(color_scheme=scheme)
+
+    found: Any = AXE.run(
+        visitor.page,
+        options={"runOnly": list(TAGS), "resultTypes": ["violations", "incomplete"]},
+    ).response
+
+    # What axe could not decide is as bad as what it found.
+    problems = [*found["violations"], *found["incomplete"]]
+    assert [
+        (problem["id"], node["target"], node["failureSummary"])
+        for problem in problems
+        for node in problem["nodes"]
+    ] == []
+
+
+def test_it_weighs_little_and_asks_no_other_host(visitor: Person) -> None:
+    responses = loaded(visitor)
+    icon = visitor.page.locator("link[rel=icon]")
+    urls = [response.url for response in responses]
+    weight = sum(len(response.body()) for response in responses)
+    if icon.count():  # Chromium does not tell of it
+        url = icon.get_attribute("href")
+        weight += len(visitor.context.request.get(url).body()) if url not in urls else 0
+    figures.record(
+        f"bytes of the heaviest page, {visitor.site.name} site", heaviest(visitor, weight)
+    )
+
+    assert len(responses) >= 2
+    assert weight < MAX_WEIGHT
+    origin = "/".join(visitor.page.url.split("/")[:3])
+    assert [url for url in urls if not url.startswith(f"{origin}/")] == []
+
+
+def test_the_policy_forbids_nothing_that_it_needs(visitor: Person) -> None:
+    policy = loaded(visitor)[0].headers["content-security-policy"]
+
+    assert policy.startswith("default-src 'self'")
+    assert "unsafe" not in policy
+    assert visitor.violations == []
+
+
+@pytest.mark.parametrize("width", [NARROW, 360, 1280])
+def test_it_scrolls_in_one_direction_only(visitor: Person, width: int) -> None:
+    visitor.page.set_viewport_size({"width": width, "height": 640})
+
+    assert overflow(visitor) <= 0
+
+
+def test_letters_of_twice_the_size_fit(visitor: Person) -> None:
+    visitor.page.set_viewport_size({"width": 360, "height": 640})
+    visitor.page.evaluate("document.documentElement.style.fontSize = '200%'")
+    try:
+        assert overflow(visitor) <= 0
+    finally:
+        visitor.page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+def test_whatever_has_the_keyboards_focus_shows_it(visitor: Person) -> None:
+    stops = visitor.page.locator("a[href]:visible, button:visible, input:visible")
+    seen = []
+    for number in range(stops.count()):
+        stop = stops.nth(number)
+        stop.focus()
+        visitor.page.keyboard.press("Shift")  # as whoever uses the keyboard
+        seen.append(stop.evaluate(FOCUS))
+
+    assert [stop for stop in seen if stop["width"] < 2 or stop["contrast"] < 3] == []
+
+
+# The outline, and how it stands out from what is behind it (WCAG 1.4.11 asks for 3).
+FOCUS = """stop => {
+    const luminance = (colour) => {
+        const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((value) => {
+            const part = value / 255;
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const opaque = (colour) => !/, 0\\)$|transparent/.test(colour);
+    let behind = stop.parentElement;
+    const colour = () => getComputedStyle(behind).backgroundColor;
+    while (!opaque(colour())) behind = behind.parentElement;
+    const ground = colour();
+    const style = getComputedStyle(stop);
+    const shades = [luminance(style.outlineColor), luminance(ground)].sort((a, b) => b - a);
+    return {
+        what: stop.outerHTML.slice(0, 80),
+        width: style.outlineStyle === "none" ? 0 : parseFloat(style.outlineWidth),
+        contrast: (shades[0] + 0.05) / (shades[1] + 0.05),
+    };
+}"""
+
+
+def test_khmer_is_drawn_with_a_font_of_the_systems(
+    example: Site, arrive: Callable[..., Person]
+) -> None:
+    visitor = arrive(example, language="km", screen=DESKTOP)
+    visitor.page.goto("/accounts/login/")
+
+    assert fonts_of(visitor, "h1") <= khmer_fonts()
+
+
+def fonts_of(visitor: Person, selector: str) -> set[str]:
+    """Return the fonts whose glyphs Chromium draws for that element."""
+    devtools = visitor.context.new_cdp_session(visitor.page)
+    devtools.send("DOM.enable")
+    devtools.send("CSS.enable")
+    root = devtools.send("DOM.getDocument")["root"]["nodeId"]
+    node = devtools.send("DOM.querySelector", {"nodeId": root, "selector": selector})
+    used = devtools.send("CSS.getPlatformFontsForNode", node)["fonts"]
+    assert used
+    return {font["familyName"] for font in used}
+
+
+def khmer_fonts() -> set[str]:
+    listed = subprocess.run(
+        ["fc-list", ":lang=km", "family"],  # noqa: S607
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return {family for line in listed.splitlines() for family in line.split(",")}

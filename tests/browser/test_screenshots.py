@@ -1,0 +1,81 @@
+"""The README's pictures: into docs/screenshots with ``--screenshots``, else nowhere that stays."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.browser import tour
+from tests.browser.history import STAFF
+from tests.browser.people import DESKTOP, Person
+from tests.browser.site import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.browser.site import Site
+
+pytestmark = pytest.mark.browser
+
+FOLDER = ROOT / "docs" / "screenshots"
+# Bytes of one picture, and how many colours that leaves it.
+MAX_SIZE = 60_000
+COLOURS = 64
+
+PICTURES = {
+    "start-en": ("start", "en"),
+    "start-km": ("start", "km"),
+    "not-on-mobile-data": ("not on mobile data", "en"),
+    "verified": ("verified", "en"),
+}
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return where the pictures go: the checkout's own folder only if it was asked for."""
+    return FOLDER if request.config.getoption("--screenshots") else tmp_path
+
+
+def draw(visitor: Person, path: Path) -> None:
+    """Write what `visitor` sees, in few colours."""
+    shot = visitor.page.screenshot(animations="disabled", caret="hide")
+    picture = Image.open(io.BytesIO(shot)).convert("RGB")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    assert path.stat().st_size < MAX_SIZE
+    assert picture.getcolors(maxcolors=10) is None  # no more than that would be an empty page
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture_of_a_page_on_a_phone(
+    example: Site, arrive: Callable[..., Person], folder: Path, name: str
+) -> None:
+    page, language = PICTURES[name]
+    visitor = arrive(example, language=language)
+    tour.EXAMPLE[page](visitor)
+
+    draw(visitor, folder / f"{name}.png")
+
+
+def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], folder: Path) -> None:
+    staff = arrive(example, screen=DESKTOP)
+    staff.page.goto("/admin/django_plasgate_ip/phoneverification/")
+    staff.page.fill("[name=username]", STAFF["username"])
+    staff.page.fill("[name=password]", STAFF["password"])
+    staff.page.click("[type=submit]")
+    expect(staff.page.locator("#result_list tbody tr").nth(10)).to_be_visible()
+
+    draw(staff, folder / "admin.png")
+
+
+def test_the_readme_shows_each_picture_that_is_kept() -> None:
+    kept = {path.relative_to(ROOT).as_posix() for path in FOLDER.glob("*.png")}
+    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+
+    assert kept == {line.split()[-1] for line in readme.splitlines() if ".. image::" in line}
+    assert {Path(path).stem for path in kept} == {*PICTURES, "admin"}
