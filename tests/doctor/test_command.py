@@ -253,15 +253,14 @@ def test_the_sandbox_is_asked_as_plasgate_is(live_server: Any, settings: Any) ->
     settings.PLASGATE_IP_SECRET_KEY = "$5$rounds=535000$sandbox$secret-key"
     with own_connections():
         said = run()
-        # There is something of this name, but it is for visitors.
-        settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "authenticate"
-        misnamed, _error = broken()
+        settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "ip-oauth"
+        misspelt, _error = broken()
 
     assert "fine       ip-auth, with a wrong code (" in said
     assert "PlasGate answered 403." in said
     assert "fine       No TLS: http, to this machine itself." in said
-    assert "broken     authenticate, with a wrong code (" in misnamed
-    assert "PlasGate answered 405. There is no such endpoint." in misnamed
+    assert "broken     ip-oauth, with a wrong code (" in misspelt
+    assert "PlasGate answered 404. There is no such endpoint." in misspelt
 
 
 # The README
