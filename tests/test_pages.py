@@ -74,7 +74,7 @@ def end(row: PhoneVerification, **values: Any) -> None:
 
 
 def inline_scripts(response: Any) -> list[str]:
-    return re.findall(r"<script[^>]*>(.+?)</script>", text(response), re.DOTALL)
+    return re.findall(r"<script[^>]*>([^<]+)</script>", text(response))
 
 
 def text(response: Any) -> str:

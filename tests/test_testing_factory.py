@@ -18,7 +18,16 @@ pytestmark = pytest.mark.django_db
 
 ANOTHER = "+85577696119"
 # What an attempt has of its own, each time another.
-OWN = {"id", "browser", "created_at", "completed_at", "exchanging_at", "claims", "language"}
+OWN = {
+    "id",
+    "browser",
+    "callback_browser",
+    "created_at",
+    "completed_at",
+    "exchanging_at",
+    "claims",
+    "language",
+}
 
 
 def columns(row: PhoneVerification) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_plasgate_ip import phones
+from django_plasgate_ip import credentials, phones
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
@@ -56,6 +56,7 @@ def make_verification(
     typed = phone_number or (wire.NUMBER if _gives_number(names, state) else "")
     number = phones.parse(typed) if typed else ""
     digits = phones.digits(number) if number else wire.DIGITS
+    browser = fields.get("browser") or secrets.token_urlsafe(16)
     given = {"sub": sub, "mobile_id": mobile_id}
     values: dict[str, Any] = {
         "user": user,
@@ -63,7 +64,9 @@ def make_verification(
         "reason": why or "",
         "phone_number": number,
         "scopes": " ".join(names),
-        "browser": secrets.token_urlsafe(16),
+        "browser": browser,
+        "callback_browser": browser,
+        "key_fingerprint": credentials.fingerprint(conf.PLASGATE_IP_PRIVATE_KEY),
         "redirect_uri": "http://testserver/phone/callback/",
         **_answered(state, why, digits, names, given),
         **_times(state, created_at, completed_at, age),
