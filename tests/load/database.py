@@ -1,0 +1,139 @@
+"""Two databases of the run's own, made, filled and dropped."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import connections, models
+from django.utils import timezone
+
+from django_plasgate_ip.fields import Sealed
+from django_plasgate_ip.models import PhoneVerification
+from tests.load.sizes import use
+from tests.visitor import VERIFIED
+
+SIZES = {"large": "default", "small": "small"}
+# Attempts of one user, on average.
+ATTEMPTS = 3
+BATCH = 100_000
+
+# Of row n out of {rows}: a year of attempts, the oldest first; seven of ten verified, and reasons
+# as often as a site has them, the rarest once in ten thousand.
+_EXPRESSIONS = {
+    "id": "md5('id' || n)::uuid",
+    "user_id": "1 + (n::bigint * 7919) % {users}",
+    "phone_number": "{number}",
+    "status": "CASE WHEN n % 100 < 70 THEN 'verified' WHEN n % 100 < 88 THEN 'failed'"
+    " ELSE 'error' END",
+    "reason": "CASE WHEN n % 100 < 70 THEN '' WHEN n % 100 < 82 THEN 'not_on_mobile_data'"
+    " WHEN n % 100 < 87 THEN 'not_verified' WHEN n % 100 < 88 THEN 'number_mismatch'"
+    " WHEN n % 100 < 95 THEN 'expired' WHEN n % 100 < 99 THEN 'superseded'"
+    " WHEN n % 10000 = 99 THEN 'user_changed' ELSE 'provider_timeout' END",
+    "sub": "CASE WHEN n % 100 < 70 THEN md5('s' || {number}) || md5('t' || {number})"
+    " ELSE '' END",
+    "mobile_id": "CASE WHEN n % 100 < 70 THEN repeat(md5('m' || {number}), 4) ELSE '' END",
+    "claims": "CASE WHEN n % 100 < 88 THEN %s ELSE '' END",
+    "mobile_id_changed": "n % 200 = 0",
+    "mobile_id_acknowledged_at": "CASE WHEN n % 400 = 0 THEN now() END",
+    "created_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
+    "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
+    " + (3 + n % 17) * interval '1 second'",
+    "browser": "md5('b' || n)",
+    "exchanging_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
+}
+_NUMBER = "'+85577' || lpad(((n::bigint * 7919) % {users} % 1000000)::text, 6, '0')"
+
+
+@contextmanager
+def databases() -> Iterator[None]:
+    """Make both, with all tables, and drop them at the end, whatever happens."""
+    with ExitStack() as stack:
+        for alias in SIZES.values():
+            creation = connections[alias].creation
+            name = str(connections[alias].settings_dict["NAME"])
+            with use(alias):
+                creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            stack.callback(creation.destroy_test_db, name, verbosity=0)
+        yield
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process of the site, which finds the databases made here."""
+    return {**os.environ, "BENCH_IS_SITE": "1"}
+
+
+def fill(alias: str, rows: int) -> None:
+    """Put so many attempts of a third as many users into the database. PostgreSQL only."""
+    users = max(rows // ATTEMPTS, 1)
+    with use(alias), connections[alias].cursor() as cursor:
+        name = {"id": "n", "username": "'user' || lpad(n::text, 7, '0')", "email": "''"}
+        _insert(cursor, User(password="!"), name, [], users)
+        cursor.execute("SELECT setval(pg_get_serial_sequence('auth_user', 'id'), %s)", [users])
+        _insert(cursor, _template(), expressions(rows), [_token()], rows)
+        cursor.execute("VACUUM ANALYZE")
+
+
+def expressions(rows: int) -> dict[str, str]:
+    """Return the SQL of each column, of the row `n` of so many."""
+    users = max(rows // ATTEMPTS, 1)
+    number = _NUMBER.format(users=users)
+    return {
+        name: sql.format(rows=rows, users=users, number=number)
+        for name, sql in _EXPRESSIONS.items()
+    }
+
+
+def _insert(
+    cursor: Any, template: models.Model, varying: dict[str, str], params: list[Any], rows: int
+) -> None:
+    """Insert `rows` copies of the template, with the columns that vary as SQL of ``n``."""
+    values, constants = [], []
+    fields = template._meta.concrete_fields
+    for field in fields:
+        if field.column in varying:
+            values.append(varying[field.column])
+            constants += params if "%s" in varying[field.column] else []
+        else:
+            values.append("%s")
+            constants.append(field.get_db_prep_save(field.pre_save(template, True), cursor.db))
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    for first in range(1, rows + 1, BATCH):
+        last = min(first + BATCH - 1, rows)
+        cursor.execute(
+            f'INSERT INTO "{template._meta.db_table}" ({columns}) SELECT {", ".join(values)}'  # noqa: S608
+            f" FROM generate_series({first}, {last}) AS n".replace(" % ", " %% "),
+            constants,
+        )
+
+
+def _template() -> PhoneVerification:
+    return PhoneVerification(
+        scopes="mobile_id phone_verify",
+        redirect_uri="https://bench.example/phone/callback/",
+        next_url="/members/",
+        language="km",
+    )
+
+
+def _token() -> str:
+    return Sealed.seal(VERIFIED).token
+
+
+def bulk(rows: int) -> None:
+    """Put attempts that ended long ago into the chosen database, on any database server."""
+    long_ago = timezone.now() - timedelta(days=400)
+    token = Sealed(_token())
+    for first in range(0, rows, 5_000):
+        PhoneVerification.objects.bulk_create(
+            PhoneVerification(
+                scopes="mobile_id phone_verify",
+                status="verified",
+                claims=token,
+                created_at=long_ago + timedelta(seconds=number),
+                completed_at=long_ago + timedelta(seconds=number + 8),
+            )
+            for number in range(first, min(first + 5_000, rows))
+        )
