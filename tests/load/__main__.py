@@ -10,10 +10,9 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import certifi
 from cryptography import x509
@@ -23,7 +22,10 @@ from tests.load.lines import Line, table
 from tests.load.options import FULL, SMOKE, Options
 from tests.load.provider import RemoteProvider
 
-GROUPS = ("web",)
+# In this order: what the last ones do to the large table, the others would measure.
+GROUPS = ("startup", "web", "capacity", "growth", "weight", "keeping")
+# What one of several machines would run, or what is filled and asked in its SQL.
+POSTGRESQL = ("capacity", "growth", "weight", "keeping")
 
 
 def main() -> None:
@@ -31,7 +33,7 @@ def main() -> None:
     arguments = _arguments()
     options = SMOKE if arguments.smoke else FULL
     if arguments.rows:
-        options = replace(options, rows=arguments.rows, kept=arguments.rows)
+        options = replace(options, rows=arguments.rows)
     with tempfile.TemporaryDirectory(prefix="plasgate-ip-bench-") as folder:
         certificate = _prepare(Path(folder))
         lines = list(_measured(options, arguments.only or GROUPS, certificate))
@@ -66,16 +68,38 @@ def _prepare(folder: Path) -> Path:
     return authority.certificate(x509.DNSName("localhost"), x509.IPAddress(local))
 
 
-def _measured(options: Options, groups: Any, certificate: Path) -> Iterator[Line]:
+def _measured(options: Options, groups: Collection[str], certificate: Path) -> Iterator[Line]:
     import django
 
     django.setup()
-    from tests.load import database, web
+    from tests.load import database
     from tests.visitor import VERIFIED
 
     with RemoteProvider(certificate, VERIFIED) as provider, database.databases():
-        if "web" in groups:
-            yield from _told(web.lines(options, provider))
+        for group in GROUPS:
+            if group in groups:
+                yield from _told(_group(group, options, provider))
+
+
+def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[Line]:
+    from django.db import connection
+
+    from tests.load import capacity, database, growth, keeping, startup, weight, web
+
+    if group in POSTGRESQL:
+        if connection.vendor != "postgresql":
+            sys.stderr.write(f"{group}: on PostgreSQL only (DATABASE_URL)\n")
+            return iter(())
+        database.fill_once(options)
+    lines: dict[str, Callable[[], Iterator[Line]]] = {
+        "startup": lambda: startup.lines(options),
+        "web": lambda: web.lines(options, provider),
+        "capacity": lambda: capacity.lines(options, provider),
+        "growth": lambda: growth.lines(options),
+        "weight": weight.lines,
+        "keeping": lambda: keeping.lines(options),
+    }
+    return lines[group]()
 
 
 def _told(lines: Iterator[Line]) -> Iterator[Line]:

@@ -3,15 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connections, models
-from django.utils import timezone
 
 from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import PhoneVerification
+from tests.load.options import Options
 from tests.load.sizes import use
 from tests.visitor import VERIFIED
 
@@ -19,19 +18,22 @@ SIZES = {"large": "default", "small": "small"}
 # Attempts of one user, on average.
 ATTEMPTS = 3
 BATCH = 100_000
+# Behind those that the requests are made by.
+FIRST_USER = 100_000_000
 
 # Of row n out of {rows}: a year of attempts, the oldest first; seven of ten verified, and reasons
-# as often as a site has them, the rarest once in ten thousand.
+# as often as a site has them. The rarest has as many rows in either table.
 _EXPRESSIONS = {
     "id": "md5('id' || n)::uuid",
-    "user_id": "1 + (n::bigint * 7919) % {users}",
+    "user_id": f"{FIRST_USER} + (n::bigint * 7919) % {{users}}",
     "phone_number": "{number}",
     "status": "CASE WHEN n % 100 < 70 THEN 'verified' WHEN n % 100 < 88 THEN 'failed'"
     " ELSE 'error' END",
-    "reason": "CASE WHEN n % 100 < 70 THEN '' WHEN n % 100 < 82 THEN 'not_on_mobile_data'"
+    "reason": "CASE WHEN n % 100 BETWEEN 88 AND 99 AND n / 100 % ({rows} / 4000 + 1) = 0"
+    " THEN 'user_changed' WHEN n % 100 < 70 THEN '' WHEN n % 100 < 82 THEN 'not_on_mobile_data'"
     " WHEN n % 100 < 87 THEN 'not_verified' WHEN n % 100 < 88 THEN 'number_mismatch'"
     " WHEN n % 100 < 95 THEN 'expired' WHEN n % 100 < 99 THEN 'superseded'"
-    " WHEN n % 10000 = 99 THEN 'user_changed' ELSE 'provider_timeout' END",
+    " ELSE 'provider_timeout' END",
     "sub": "CASE WHEN n % 100 < 70 THEN md5('s' || {number}) || md5('t' || {number})"
     " ELSE '' END",
     "mobile_id": "CASE WHEN n % 100 < 70 THEN repeat(md5('m' || {number}), 4) ELSE '' END",
@@ -65,13 +67,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, "BENCH_IS_SITE": "1"}
 
 
+def fill_once(options: Options) -> None:
+    """Fill both, unless that was done."""
+    for alias, rows in (("default", options.rows), ("small", options.few)):
+        with use(alias):
+            if not User.objects.filter(pk=FIRST_USER).exists():
+                fill(alias, rows)
+
+
 def fill(alias: str, rows: int) -> None:
     """Put so many attempts of a third as many users into the database. PostgreSQL only."""
     users = max(rows // ATTEMPTS, 1)
     with use(alias), connections[alias].cursor() as cursor:
-        name = {"id": "n", "username": "'user' || lpad(n::text, 7, '0')", "email": "''"}
+        name = {"id": f"{FIRST_USER - 1} + n", "username": "'user' || lpad(n::text, 7, '0')", "email": "''"}
         _insert(cursor, User(password="!"), name, [], users)
-        cursor.execute("SELECT setval(pg_get_serial_sequence('auth_user', 'id'), %s)", [users])
         _insert(cursor, _template(), expressions(rows), [_token()], rows)
         cursor.execute("VACUUM ANALYZE")
 
@@ -120,20 +129,3 @@ def _template() -> PhoneVerification:
 
 def _token() -> str:
     return Sealed.seal(VERIFIED).token
-
-
-def bulk(rows: int) -> None:
-    """Put attempts that ended long ago into the chosen database, on any database server."""
-    long_ago = timezone.now() - timedelta(days=400)
-    token = Sealed(_token())
-    for first in range(0, rows, 5_000):
-        PhoneVerification.objects.bulk_create(
-            PhoneVerification(
-                scopes="mobile_id phone_verify",
-                status="verified",
-                claims=token,
-                created_at=long_ago + timedelta(seconds=number),
-                completed_at=long_ago + timedelta(seconds=number + 8),
-            )
-            for number in range(first, min(first + 5_000, rows))
-        )

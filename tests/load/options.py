@@ -17,9 +17,7 @@ class Options:
     processes: int = 21
     #: Callbacks through the threads.
     callbacks: int = 2_000
-    #: Rows of the keeping's own table.
-    kept: int = 1_000_000
 
 
 FULL = Options()
-SMOKE = Options(rows=3_000, few=300, rounds=5, processes=3, callbacks=40, kept=500)
+SMOKE = Options(rows=5_000, few=300, rounds=5, processes=3, callbacks=40)

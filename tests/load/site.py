@@ -49,6 +49,11 @@ def new_browsers(many: int, **user_fields: Any) -> list[Browser]:
     return [Browser(user, _session(user), number) for user, number in zip(users, _numbers())]
 
 
+def browser_of(user: User) -> Browser:
+    """Return a browser in which this user is signed in."""
+    return Browser(user, _session(user), "")
+
+
 def _numbers() -> Iterator[str]:
     start = secrets.randbelow(900_000)
     for n in range(100_000):
