@@ -65,12 +65,14 @@ def begin(
     # and the decorator that hides them from Django's own reports would hold the argument itself.
     phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else ""
     nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
-    earlier = list(rows().for_browser(_browser(request)).defer("claims")[:MOST_EARLIER])
+    browser = _browser(request)
+    # Even an empty queryset would be compiled, which a first start need not pay for.
+    earlier = list(rows().for_browser(browser).defer("claims")[:MOST_EARLIER]) if browser else []
     verification = PhoneVerification(
         user=request.user if request.user.is_authenticated else None,
         phone_number=phone_number,
         scopes=" ".join(wanted),
-        browser=_browser(request) or _new_browser(request),
+        browser=browser or _new_browser(request),
         created_at=_later_than(earlier),
         redirect_uri=links.redirect_uri(request, nonce),
         nonce=nonce,
@@ -80,7 +82,7 @@ def begin(
     )
     url = _client().authorize_url(verification.redirect_uri, wanted, phone_number)
     _admit(verification)
-    if _browser(request) != verification.browser:
+    if browser != verification.browser:
         request.session[SESSION_KEY] = verification.browser
     # Those that were there before, and not all but this one: of two starts at once, each would end
     # the other. Both live then, and the newer one is what a callback is for.
@@ -107,13 +109,13 @@ def complete(request: HttpRequest) -> PhoneVerification:
     client = _client()
     end = refusal(request, verification)
     if end is None:
-        if not _committed(verification, status=Status.EXCHANGING, exchanging_at=timezone.now()):
+        if not verification.commit(status=Status.EXCHANGING, exchanging_at=timezone.now()):
             return _stored(verification)
         end = _exchange(client, request, verification)
     values = _values(end)
     number = values.get("phone_number", verification.phone_number)
     previous = sims.changed_from(verification.user_id, number, end.mobile_id)
-    if not _committed(verification, **values, mobile_id_changed=previous is not None):
+    if not verification.commit(**values, mobile_id_changed=previous is not None):
         return _stored(verification)
     _announce(verification, request, previous)
     return verification
@@ -254,12 +256,6 @@ def _values(end: Verdict) -> dict[str, Any]:
     if end.phone_number:
         values["phone_number"] = phones.from_wire(end.phone_number)
     return values
-
-
-def _committed(verification: PhoneVerification, **values: Any) -> bool:
-    """Change the row if nobody else has, and commit. Raises RuntimeError inside a transaction."""
-    with transaction.atomic(using=router.db_for_write(PhoneVerification), durable=True):
-        return verification.transition(**values)
 
 
 def _end(verification: PhoneVerification, end: Verdict, request: HttpRequest | None) -> bool:
