@@ -156,6 +156,7 @@ class PhoneVerification(models.Model):
             models.Index(fields=["address", "created_at"], name="plasgate_ip_address"),
             models.Index(fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"),
             models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
+            models.Index(fields=["reason", "created_at"], name="plasgate_ip_reason"),
             models.Index(fields=["created_at"], name="plasgate_ip_created"),
             models.Index(fields=["sub"], name="plasgate_ip_sub"),
             models.Index(fields=["mobile_id"], name="plasgate_ip_mobile_id"),
