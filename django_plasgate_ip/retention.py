@@ -158,12 +158,12 @@ def _update(changes: list[_Change]) -> None:
 
 def _execute(changes: list[_Change]) -> None:
     connection, meta = connections[rows().db], PhoneVerification._meta
-    key, claims = (meta.get_field(name) for name in ("id", "claims"))
-    names = {"table": meta.db_table, "key": key.column, "claims": claims.column}
+    key = meta.pk
+    names: dict[str, Any] = {"table": meta.db_table, "key": key.column, "claims": "claims"}
     # Claims that were emptied in between must not come back.
     replace = "WHEN {key} = %s AND {claims} = %s THEN %s " * len(changes)
     statement = (
-        f"UPDATE {{table}} SET {{claims}} = CASE {replace}ELSE {{claims}} END "  # noqa: S608
+        f"UPDATE {{table}} SET {{claims}} = CASE {replace}ELSE {{claims}} END "  # noqa: S608 # nosec B608
         f"WHERE {{key}} IN ({', '.join(['%s'] * len(changes))})"
     ).format(**{name: connection.ops.quote_name(value) for name, value in names.items()})
     keys = [key.get_db_prep_value(each.pk, connection) for each in changes]

@@ -71,9 +71,9 @@ def redis(tmp_path: Path) -> Iterator[Any]:
         pytest.skip("no Redis here")
     port = free_port()
     quiet = {"cwd": tmp_path, "stdout": subprocess.DEVNULL}
-    with process(port, server, "--port", str(port), "--save", "", **quiet):
-        with client.Redis(port=port) as found:
-            yield found
+    command = (server, "--port", str(port), "--save", "")
+    with process(port, *command, **quiet), client.Redis(port=port) as found:
+        yield found
 
 
 @pytest.fixture
@@ -110,9 +110,10 @@ def site(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[Any, Cal
         "example.wsgi:application",
     )
     with process(port, *command, cwd=EXAMPLE, env=environment):
-        yield SimpleNamespace(port=port), lambda: [
-            line.split() for line in log.read_text().splitlines()
-        ]
+        yield (
+            SimpleNamespace(port=port),
+            lambda: [line.split() for line in log.read_text().splitlines()],
+        )
 
 
 def verify(browser: RemoteVisitor) -> None:

@@ -84,7 +84,7 @@ def _measured(options: Options, groups: Collection[str], certificate: Path) -> I
 def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[Line]:
     from django.db import connection
 
-    from tests.load import capacity, database, growth, keeping, startup, weight, web
+    from tests.load import capacity, database, growth, keeping, startup, web, weight
 
     if group in POSTGRESQL:
         if connection.vendor != "postgresql":

@@ -53,9 +53,9 @@ def _in_this_process(options: Options, provider: RemoteProvider) -> Line:
             site.get(browser, callback_path(browser), expect=302)
         connections.close_all()
 
-    with override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept")):
-        with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(visit, (browsers[n::THREADS] for n in range(THREADS))))
+    base_url = override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept"))
+    with base_url, ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(visit, (browsers[n::THREADS] for n in range(THREADS))))
     opened = provider.connections("kept") - before
     return Line(f"connections for {options.callbacks:,} callbacks", opened, "", THREADS)
 

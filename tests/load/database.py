@@ -34,8 +34,7 @@ _EXPRESSIONS = {
     " WHEN n % 100 < 87 THEN 'not_verified' WHEN n % 100 < 88 THEN 'number_mismatch'"
     " WHEN n % 100 < 95 THEN 'expired' WHEN n % 100 < 99 THEN 'superseded'"
     " ELSE 'provider_timeout' END",
-    "sub": "CASE WHEN n % 100 < 70 THEN md5('s' || {number}) || md5('t' || {number})"
-    " ELSE '' END",
+    "sub": "CASE WHEN n % 100 < 70 THEN md5('s' || {number}) || md5('t' || {number}) ELSE '' END",
     "mobile_id": "CASE WHEN n % 100 < 70 THEN repeat(md5('m' || {number}), 4) ELSE '' END",
     "claims": "CASE WHEN n % 100 < 88 THEN %s ELSE '' END",
     "mobile_id_changed": "n % 200 = 0",
@@ -77,12 +76,21 @@ def fill_once(options: Options) -> None:
 
 def fill(alias: str, rows: int) -> None:
     """Put so many attempts of a third as many users into the database. PostgreSQL only."""
-    users = max(rows // ATTEMPTS, 1)
     with use(alias), connections[alias].cursor() as cursor:
-        name = {"id": f"{FIRST_USER - 1} + n", "username": "'user' || lpad(n::text, 7, '0')", "email": "''"}
-        _insert(cursor, User(password="!"), name, [], users)
-        _insert(cursor, _template(), expressions(rows), [_token()], rows)
+        insert(cursor, rows)
         cursor.execute("VACUUM ANALYZE")
+
+
+def insert(cursor: Any, rows: int) -> None:
+    """Insert what `fill` promises, in whatever transaction is open."""
+    users = max(rows // ATTEMPTS, 1)
+    name = {
+        "id": f"{FIRST_USER - 1} + n",
+        "username": "'user' || lpad(n::text, 7, '0')",
+        "email": "''",
+    }
+    _insert(cursor, User(password="!"), name, [], users)
+    _insert(cursor, _template(), expressions(rows), [_token()], rows)
 
 
 def expressions(rows: int) -> dict[str, str]:

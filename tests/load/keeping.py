@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from cryptography.fernet import Fernet, MultiFernet
-from django.conf import settings
 from django.db import connection
 from django.test.utils import override_settings
 
 from django_plasgate_ip import retention
+from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
 from tests.faults.memory import MIB, peak_resident, reset_peak
 from tests.load.lines import Line, against
@@ -35,7 +35,7 @@ def lines(options: Options) -> Iterator[Line]:
 
 
 def _reencrypt(options: Options) -> Iterator[Line]:
-    old, new = settings.PLASGATE_IP_ENCRYPTION_KEYS[0], Fernet.generate_key().decode()
+    old, new = str((conf.PLASGATE_IP_ENCRYPTION_KEYS or [])[0]), Fernet.generate_key().decode()
     cipher = MultiFernet([Fernet(new), Fernet(old)])
     token = Fernet(old).encrypt(json.dumps(VERIFIED).encode())
 

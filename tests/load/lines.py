@@ -10,7 +10,7 @@ HEAD = ("what", "here", "reference", "ratio", "goal", "verdict")
 
 @dataclass(frozen=True)
 class Line:
-    """One figure; with a reference the goal is about the ratio of the two, else about the figure."""
+    """One figure. With a reference, the goal is about the ratio of the two."""
 
     what: str
     here: float
@@ -32,7 +32,9 @@ class Line:
         if self.goal is None:
             return ""
         judged = self.here if self.reference is None else self.ratio or 0.0
-        return "met" if (judged >= self.goal if self.at_least else judged <= self.goal) else "MISSED"
+        return (
+            "met" if (judged >= self.goal if self.at_least else judged <= self.goal) else "MISSED"
+        )
 
     def cells(self) -> tuple[str, ...]:
         """Return the line as texts, in the order of `HEAD`."""
@@ -50,9 +52,7 @@ class Line:
         return {**asdict(self), "ratio": self.ratio, "verdict": self.verdict}
 
 
-def against(
-    what: str, times: dict[str, list[float]], goal: float | None, beside: str
-) -> Line:
+def against(what: str, times: dict[str, list[float]], goal: float | None, beside: str) -> Line:
     """Return the line of two contestants that were timed in turn: seconds in, medians in ms out."""
     here, reference = (median(times[name]) * 1000 for name in ("here", "reference"))
     return Line(what, here, "ms", goal, beside, reference)

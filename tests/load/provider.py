@@ -84,7 +84,13 @@ class RemoteProvider:
     """The process, and what it says; as a context manager it ends with the block."""
 
     def __init__(self, certificate: Path, answer: dict[str, Any]) -> None:
-        command = [sys.executable, "-m", "tests.load.provider", str(certificate), json.dumps(answer)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.load.provider",
+            str(certificate),
+            json.dumps(answer),
+        ]
         # It ends when its input does, so also where this process is killed.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -8,7 +8,9 @@ from typing import Any
 Contestants = dict[str, Callable[[], Any]]
 
 
-def in_turn(rounds: int, contestants: Contestants, warm_up: int = 3, pause: float = 0) -> dict[str, list[float]]:
+def in_turn(
+    rounds: int, contestants: Contestants, warm_up: int = 3, pause: float = 0
+) -> dict[str, list[float]]:
     """Return the seconds that each call took; who goes first alternates.
 
     The first `warm_up` rounds fill caches and do not count. Before each call nothing happens for

@@ -6,18 +6,21 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
+from tests import settings as tests_settings
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES, INSTALLED_APPS, env
+from tests.settings import env
 
-INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "django_plasgate_ip.sandbox"]
-INSTALLED_APPS += ["tests.load"]
+INSTALLED_APPS = [
+    *(app for app in tests_settings.INSTALLED_APPS if app != "django_plasgate_ip.sandbox"),
+    "tests.load",
+]
 ROOT_URLCONF = "tests.load.urls"
 ALLOWED_HOSTS = ["bench.example", "127.0.0.1"]
 
 
 def database(size: str) -> dict[str, Any]:
     """Return one of the two databases; a process of the site finds the first by its name."""
-    chosen = {**DATABASES["default"], "CONN_MAX_AGE": None}
+    chosen = {**tests_settings.DATABASES["default"], "CONN_MAX_AGE": None}
     name = f"plasgate_ip_bench_{os.environ['BENCH_RUN']}_{size}"
     if chosen["ENGINE"].endswith("sqlite3"):
         # As the example has it; the tests' own trade safety for speed.

@@ -46,7 +46,8 @@ def new_browsers(many: int, **user_fields: Any) -> list[Browser]:
     users = User.objects.bulk_create(
         User(username=f"{run}-{n}", password="!", **user_fields) for n in range(many)
     )
-    return [Browser(user, _session(user), number) for user, number in zip(users, _numbers())]
+    pairs = zip(users, _numbers(), strict=False)
+    return [Browser(user, _session(user), number) for user, number in pairs]
 
 
 def browser_of(user: User) -> Browser:
@@ -113,10 +114,10 @@ class Site:
     def __init__(self) -> None:
         self._handler = WSGIHandler()
 
-    def get(self, browser: Browser, url: str, expect: int = 200, **headers: str) -> bytes:
+    def get(self, browser: Browser, url: str, expect: int = 200) -> bytes:
         """Return the body. Fails unless the status is the expected one."""
         path, _, query = url.partition("?")
-        return self._call(browser, expect, PATH_INFO=path, QUERY_STRING=query, **headers)
+        return self._call(browser, expect, PATH_INFO=path, QUERY_STRING=query)
 
     def post(self, browser: Browser, path: str, expect: int = 302, **fields: str) -> bytes:
         """Send a form. Fails unless the status is the expected one."""
@@ -134,6 +135,10 @@ class Site:
 
     def _call(self, browser: Browser, expect: int, body: bytes = b"", **environ: Any) -> bytes:
         seen: list[str] = []
+
+        def start_response(status: str, headers: Any, error: Any = None, /) -> Any:
+            seen.append(status)
+
         response = self._handler(
             {
                 "REQUEST_METHOD": "GET",
@@ -151,7 +156,7 @@ class Site:
                 "wsgi.input": io.BytesIO(body),
                 **environ,
             },
-            lambda status, _headers, _error=None: seen.append(status),
+            start_response,
         )
         content = b"".join(response)
         response.close()

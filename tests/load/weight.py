@@ -17,7 +17,7 @@ def lines() -> Iterator[Line]:
         cursor.execute(
             f"SELECT pg_table_size('{_TABLE}'), pg_indexes_size('{_TABLE}'),"  # noqa: S608
             f" avg(length(claims)) FILTER (WHERE claims <> ''), avg((claims <> '')::int)"
-            f" FROM \"{_TABLE}\""
+            f' FROM "{_TABLE}"'
         )
         table, indexes, claims, share = (float(value) for value in cursor.fetchone())
         cursor.execute(
