@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from django.db import connection, connections
 from django.test.utils import override_settings
@@ -91,16 +92,21 @@ def _server(base_url: str, *command: str) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     at = [f"127.0.0.1:{port}"] if "runserver" in command else [f"--bind=127.0.0.1:{port}"]
-    process = subprocess.Popen(
-        [sys.executable, *command, *at],
-        env={**environment(), "BENCH_BASE_URL": base_url},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    log = Path(os.environ["BENCH_FOLDER"], "server.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command, *at],
+            env={**environment(), "BENCH_BASE_URL": base_url},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
     try:
         _wait_for(port)
         yield port
+    except AssertionError:
+        sys.stderr.write(log.read_text()[-5000:])
+        raise
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

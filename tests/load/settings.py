@@ -45,3 +45,10 @@ PLASGATE_IP_PUBLIC_URL = "https://bench.example"
 PLASGATE_IP_ATTEMPT_LIFETIME = timedelta(hours=6)
 PLASGATE_IP_CA_BUNDLE = os.environ.get("BENCH_CA_BUNDLE")
 PLASGATE_IP_BASE_URL = env.str("BENCH_BASE_URL", default="https://localhost:1/ip/")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"console": {"class": "logging.StreamHandler", "level": "ERROR"}},
+    "loggers": {"django.request": {"handlers": ["console"]}},
+}
