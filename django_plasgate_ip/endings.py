@@ -44,12 +44,6 @@ def superseded(live: PhoneVerification) -> Reason:
     return Reason.INTERRUPTED if live.status == Status.EXCHANGING else Reason.SUPERSEDED
 
 
-def committed(verification: PhoneVerification, **values: Any) -> bool:
-    """Change the row if nobody else has, and commit. Raises RuntimeError inside a transaction."""
-    with transaction.atomic(using=router.db_for_write(PhoneVerification), durable=True):
-        return verification.transition(**values)
-
-
 def values_of(end: Verdict) -> dict[str, Any]:
     """Return the columns that say how it ended."""
     values: dict[str, Any] = {

@@ -22,7 +22,6 @@ from django_plasgate_ip.client import PlasGateClient
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.endings import (
     announce,
-    committed,
     end_live,
     end_with,
     superseded,
@@ -86,7 +85,8 @@ def begin(
 
 def earlier_of(browser: str) -> list[PhoneVerification]:
     """Return what the next start of this session must be later than, and ends; newest first."""
-    return list(rows().for_browser(browser).defer("claims")[:MOST_EARLIER])
+    # Even an empty queryset would be compiled, which a first start need not pay for.
+    return list(rows().for_browser(browser).defer("claims")[:MOST_EARLIER]) if browser else []
 
 
 def launch(
@@ -139,13 +139,13 @@ def complete(request: HttpRequest) -> PhoneVerification:
     client = _client(request)
     end = refusal(request, verification, client.private_key)
     if end is None:
-        if not committed(verification, status=Status.EXCHANGING, exchanging_at=timezone.now()):
+        if not verification.commit(status=Status.EXCHANGING, exchanging_at=timezone.now()):
             return _stored(verification)
         end = _exchange(client, request, verification)
     values = values_of(end)
     number = values.get("phone_number", verification.phone_number)
     previous = sims.changed_from(verification.user_id, number, end.mobile_id)
-    if not committed(verification, **values, mobile_id_changed=previous is not None):
+    if not verification.commit(**values, mobile_id_changed=previous is not None):
         return _stored(verification)
     announce(verification, request, previous)
     return verification

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -19,7 +19,7 @@ from django.utils.crypto import salted_hmac
 from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet, rows
+from django_plasgate_ip.models import PhoneVerification, rows
 
 HOUR = timedelta(hours=1)
 #: In ``PLASGATE_IP_TRUSTED_PROXIES``, as nginx says it: a proxy that comes through a Unix socket,
@@ -39,34 +39,49 @@ def check(verification: PhoneVerification) -> None:
     """Raise `TooManyStarts` if `verification`, which is stored already, is one too many.
 
     It is counted after it was stored, so that of any number of starts at once each sees those
-    committed before it: no more than the limit come through, whatever the race. One query, and one
-    more where the site as a whole has a limit.
+    committed before it: no more than the limit come through, whatever the race. One query.
     """
     now = timezone.now()
-    others = rows().filter(created_at__gt=now - HOUR).exclude(pk=verification.pk)
-    waits = [*_own_waits(others, verification), *_site_waits(others)]
+    limits = list(_limits(verification))
+    starts = _starts(verification, limits, now - HOUR)
+    others = [start for start in starts if start["pk"] != verification.pk]
+    waits = [*_own_waits(others, verification, limits), *_site_waits(starts)]
     if waits:
         raise TooManyStarts(max(waits) + HOUR - now)
 
 
-def _own_waits(
-    others: PhoneVerificationQuerySet, verification: PhoneVerification
-) -> Iterator[datetime]:
-    """Yield, for each limit that is reached, when the start that must pass first was made."""
-    limits = list(_limits(verification))
-    if not limits:
-        return
-    condition = Q()
+def _starts(
+    verification: PhoneVerification, limits: list[_Limit], since: datetime
+) -> list[dict[str, Any]]:
+    """Return the newest starts that the limits are about.
+
+    Where the site has a limit, each tells as ``site`` when the start was made that must pass first.
+    """
+    site = conf.PLASGATE_IP_MAX_STARTS_PER_SITE
+    if not limits and site is None:
+        return []
+    # Itself among them, so that always one tells of the site; and to leave it out here costs more.
+    condition = Q(pk=verification.pk) if site is not None else Q()
     for limit in limits:
         condition |= limit.condition
-    fields = [limit.field for limit in limits]
-    enough = sum(limit.most for limit in limits)
-    recent = list(
-        others.filter(condition).order_by("-created_at").values("created_at", *fields)[:enough]
-    )
+    found = rows().filter(condition, created_at__gt=since)
+    names = ["pk", "created_at", *(limit.field for limit in limits)]
+    if site is not None:
+        newest = rows().filter(created_at__gt=since).exclude(pk=verification.pk)
+        nth = newest.order_by("-created_at").values("created_at")[site - 1 : site]
+        found = found.annotate(site=Subquery(nth))
+        names.append("site")
+    enough = 1 + sum(limit.most for limit in limits)
+    return list(found.order_by("-created_at").values(*names)[:enough])
+
+
+def _own_waits(
+    others: list[dict[str, Any]], verification: PhoneVerification, limits: list[_Limit]
+) -> Iterator[datetime]:
+    """Yield, for each limit that is reached, when the start that must pass first was made."""
     for limit in limits:
         mine = _plain(getattr(verification, limit.field))
-        starts = [row["created_at"] for row in recent if _plain(row[limit.field]) == mine]
+        starts = [row["created_at"] for row in others if _plain(row[limit.field]) == mine]
         if len(starts) >= limit.most:
             yield starts[limit.most - 1]
 
@@ -87,11 +102,10 @@ def _limits(verification: PhoneVerification) -> Iterator[_Limit]:
             yield _Limit(most, Q(**{field: value}), field)
 
 
-def _site_waits(others: PhoneVerificationQuerySet) -> Iterator[datetime]:
-    most = conf.PLASGATE_IP_MAX_STARTS_PER_SITE
-    if most is not None:
-        newest = others.order_by("-created_at").values_list("created_at", flat=True)
-        yield from newest[most - 1 : most]
+def _site_waits(starts: list[dict[str, Any]]) -> Iterator[datetime]:
+    site = starts[0].get("site") if starts else None
+    if site is not None:
+        yield site
 
 
 def address_of(request: HttpRequest) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
-from django.db import models, router
+from django.db import models, router, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -286,6 +286,15 @@ class PhoneVerification(models.Model):
         for name, value in values.items():
             setattr(self, name, value)
         return True
+
+    def commit(self, **values: Any) -> bool:
+        """Do a `transition` that is committed. Raises RuntimeError inside a transaction."""
+        using = router.db_for_write(type(self))
+        if not transaction.get_connection(using).in_atomic_block:
+            # A statement alone commits itself, with a third of the round trips.
+            return self.transition(**values)
+        with transaction.atomic(using=using, durable=True):
+            return self.transition(**values)
 
 
 def rows() -> PhoneVerificationQuerySet:

@@ -26,6 +26,10 @@ class Number(PhoneNumber):  # type: ignore[misc]
     def __repr__(self) -> str:
         return f"<Number {mask(self) if self.is_valid() else '***'}>"
 
+    def __bool__(self) -> bool:
+        """Return True: empty is what has no number. By its length, each look would format it."""
+        return True
+
 
 def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     """Return the number that a person typed.

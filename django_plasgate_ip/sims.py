@@ -24,8 +24,12 @@ def changed_from(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerifi
     if not (user_id and phone_number and mobile_id):
         return None
     same = rows().verified().filter(user_id=user_id, phone_number=phone_number)
-    previous = same.exclude(mobile_id="").order_by("-completed_at").first()
-    return previous if previous is not None and previous.mobile_id != mobile_id else None
+    latest = same.exclude(mobile_id="").order_by("-completed_at")
+    # Nearly always it is the same one, and the row is not needed.
+    known = latest.values_list("pk", "mobile_id").first()
+    if known is None or known[1] == mobile_id:
+        return None
+    return rows().filter(pk=known[0]).first()
 
 
 def claim(verification: PhoneVerification, user: Any) -> None:

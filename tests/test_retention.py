@@ -1,6 +1,7 @@
 """What is ended, emptied, deleted and encrypted again: how old, how many at a time, beside whom."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_plasgate_ip import retention
@@ -592,15 +594,14 @@ def test_a_row_that_changes_between_reading_and_writing_keeps_its_change(
     found: list[Any],
 ) -> None:
     row = made()
-    opened = Sealed.open
+    again = Sealed.again
 
-    def interrupted(sealed: Sealed) -> Any:
-        value = opened(sealed)
-        if value == CLAIMS:
-            meanwhile(row)
+    def interrupted(sealed: Sealed) -> Sealed:
+        value = again(sealed)
+        meanwhile(row)
         return value
 
-    monkeypatch.setattr(Sealed, "open", interrupted)
+    monkeypatch.setattr(Sealed, "again", interrupted)
     (batch,) = retention.reencrypt()
     monkeypatch.undo()
 
@@ -658,3 +659,47 @@ def test_what_the_admin_noted_about_a_row_goes_with_it(settings: Any, user: User
     purge()
 
     assert [entry.object_id for entry in LogEntry.objects.all()] == [str(kept.pk)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_somebody_holds_keeps_no_other_row_waiting(settings: Any) -> None:
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("this database has no rows to hold")
+    old, new = new_key(), new_key()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
+    rows = sorted((made(claims=CLAIMS) for _ in range(3)), key=lambda row: row.pk)
+    before = tokens()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new, old]
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        PhoneVerification.objects.select_for_update().get(pk=rows[1].pk)
+        run = pool.submit(_in_a_thread, lambda: list(retention.reencrypt()))
+        give_up = time.monotonic() + 20
+        while sum(tokens()[pk] != before[pk] for pk in before) < 2:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        # In a circle, if the run held what it has done: we wait for it, and it for our row.
+        PhoneVerification.objects.select_for_update().get(pk=rows[0].pk)
+        assert tokens()[rows[1].pk] == before[rows[1].pk]
+    run.result(20)
+
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
+    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 3
+
+
+def test_a_database_that_cannot_pass_over_rows_takes_one_at_a_time(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection.features, "has_select_for_update", True)
+    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", False)
+    old, new = new_key(), new_key()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
+    made(claims=CLAIMS), made(claims=CLAIMS)
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new, old]
+
+    with CaptureQueriesContext(connection) as captured:
+        list(retention.reencrypt())
+
+    assert sum(each["sql"].startswith("UPDATE") for each in captured.captured_queries) == 2
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
+    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 2

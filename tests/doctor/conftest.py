@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from tests.authority import Authority
 from tests.provider import Provider, own_connections, providers
-from tests.test_transport import LOCALHOST, Authority
+from tests.test_transport import LOCALHOST
 
 HOST = "cloudapi.plasgate.com"
 

@@ -1,0 +1,162 @@
+"""What grows with the table, and what must not: the same question at many rows and at few."""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connections
+from django.test.utils import CaptureQueriesContext
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.load.lines import Line, against
+from tests.load.options import Options
+from tests.load.rounds import in_turn
+from tests.load.site import Browser, Site, browser_of, new_browsers
+from tests.load.sizes import use
+from tests.load.web import ALL_LIMITS
+
+SAMPLE = 50
+CHANGELIST = "/admin/django_plasgate_ip/phoneverification/"
+SUMMARY = "django_plasgate_ip.admin_summary"
+Question = Callable[["Table"], Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The table of one size, some of its verified rows, and who asks."""
+
+    alias: str
+    rows: list[PhoneVerification]
+    staff: Browser
+    visitors: list[Browser]
+
+    def row(self) -> PhoneVerification:
+        """Return any of the rows."""
+        return random.choice(self.rows)  # noqa: S311
+
+
+def lines(options: Options) -> Iterator[Line]:
+    """Yield the lines of the model's questions, of the admin's, and of the limits."""
+    large, small = _table("default"), _table("small")
+    for what, goal, question in _QUESTIONS:
+        rounds = options.rounds if goal == _MODEL else max(options.rounds // 5, 3)
+        yield from _line(what, goal, question, large, small, rounds)
+    yield from _limits(options, large)
+
+
+def _table(alias: str) -> Table:
+    with use(alias):
+        # By the primary key, which is random.
+        verified = PhoneVerification.objects.verified().select_related("user").order_by("pk")
+        rows = list(verified[:SAMPLE])
+        (staff,) = new_browsers(1, is_staff=True, is_superuser=True)
+        return Table(alias, rows, staff, [browser_of(row.user) for row in rows if row.user])
+
+
+def _line(
+    what: str, goal: float, question: Question, large: Table, small: Table, rounds: int
+) -> Iterator[Line]:
+    def at(table: Table) -> Callable[[], Any]:
+        def ask() -> None:
+            with use(table.alias):
+                question(table)
+
+        return ask
+
+    asked = {"here": at(large), "reference": at(small)}
+    counts = {name: _queries(table, asked[name]) for name, table in _named(large, small)}
+    assert counts["here"][0] == counts["reference"][0], (what, counts)
+    counting = [sql for _count, found in counts.values() for sql in found if "COUNT(*)" in sql]
+    assert not counting, (what, counting)
+    times = in_turn(rounds, asked)
+    yield against(f"{what} ({counts['here'][0]} queries)", times, goal, "small table")
+
+
+def _named(large: Table, small: Table) -> tuple[tuple[str, Table], ...]:
+    return (("here", large), ("reference", small))
+
+
+def _queries(table: Table, act: Callable[[], Any]) -> tuple[int, list[str]]:
+    act()  # caches of the first time
+    with CaptureQueriesContext(connections[table.alias]) as captured:
+        act()
+    statements = [each["sql"] for each in captured.captured_queries]
+    return len(statements), statements
+
+
+def _list(query: Callable[[Table], str]) -> Question:
+    site = Site()
+    return lambda table: site.get(table.staff, CHANGELIST + query(table))
+
+
+def _member(table: Table) -> None:
+    Site().get(random.choice(table.visitors), "/members/")  # noqa: S311
+
+
+def _summary(table: Table) -> None:
+    cache.clear()
+    import_module(SUMMARY).summarise(PhoneVerification.objects.all())
+
+
+_MODEL, _ADMIN = 1.3, 1.5
+_objects = PhoneVerification.objects
+_QUESTIONS: list[tuple[str, float, Question]] = [
+    ("is_verified", _MODEL, lambda table: _objects.is_verified(table.row().user)),
+    (
+        "is_verified, of a number",
+        _MODEL,
+        lambda table: _objects.is_verified(table.row().user, table.row().phone_number),
+    ),
+    ("latest_for", _MODEL, lambda table: _objects.latest_for(table.row().user)),
+    (
+        "verified().latest_for",
+        _MODEL,
+        lambda table: _objects.verified().latest_for(table.row().user),
+    ),
+    ("phone_verified_required", _MODEL, _member),
+    ("admin: list", _ADMIN, _list(lambda table: "")),
+    ("admin: page 2", _ADMIN, _list(lambda table: "?p=2")),
+    (
+        "admin: search by number",
+        _ADMIN,
+        _list(lambda table: f"?q=%2B{str(table.row().phone_number)[1:]}"),
+    ),
+    (
+        "admin: search by user",
+        _ADMIN,
+        _list(lambda table: f"?q={table.row().user.username}"),  # type: ignore[union-attr]
+    ),
+    ("admin: filter by status", _ADMIN, _list(lambda table: "?status__exact=failed")),
+    ("admin: filter by reason", _ADMIN, _list(lambda table: "?reason__exact=not_verified")),
+    ("admin: filter, rare", _ADMIN, _list(lambda table: "?reason__exact=user_changed")),
+]
+if find_spec(SUMMARY):
+    _QUESTIONS.append(("admin: the summary, not cached", 3, _summary))
+
+
+def _limits(options: Options, large: Table) -> Iterator[Line]:
+    none = dict.fromkeys(ALL_LIMITS)
+    default = {**none, **dict(list(ALL_LIMITS.items())[:2])}
+    for what, limits in (("the default limits", default), ("all limits", ALL_LIMITS)):
+        contestants = {"here": _starts(options, limits), "reference": _starts(options, none)}
+        with use(large.alias):
+            times = in_turn(options.rounds, contestants)
+        yield against(f"start with {what}", times, 1.1, "none set")
+
+
+def _starts(options: Options, limits: dict[str, Any]) -> Callable[[], Any]:
+    site = Site()
+    browsers = iter(new_browsers(options.rounds + 3))
+
+    def start() -> None:
+        for name, most in limits.items():
+            setattr(settings, name, most)
+        browser = next(browsers)
+        site.post(browser, "/phone/", phone_number=browser.number)
+
+    return start

@@ -1,0 +1,71 @@
+"""What was measured, beside its reference and its goal: a line of the table."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+HEAD = ("what", "here", "reference", "ratio", "goal", "verdict")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One figure. With a reference, the goal is about the ratio of the two."""
+
+    what: str
+    here: float
+    unit: str
+    goal: float | None
+    #: What `reference` is the figure of; empty where there is none.
+    beside: str = ""
+    reference: float | None = None
+    at_least: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times the reference's."""
+        return self.here / self.reference if self.reference else None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the goal is met; nothing where there is no goal."""
+        if self.goal is None:
+            return ""
+        judged = self.here if self.reference is None else self.ratio or 0.0
+        return (
+            "met" if (judged >= self.goal if self.at_least else judged <= self.goal) else "MISSED"
+        )
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the line as texts, in the order of `HEAD`."""
+        return (
+            self.what,
+            _figure(self.here, self.unit),
+            "" if self.reference is None else f"{_figure(self.reference, self.unit)} {self.beside}",
+            "" if self.ratio is None else f"{self.ratio:.2f}",
+            "" if self.goal is None else f"{'>=' if self.at_least else '<='} {self.goal:g}",
+            self.verdict,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the line for the JSON file."""
+        return {**asdict(self), "ratio": self.ratio, "verdict": self.verdict}
+
+
+def against(what: str, times: dict[str, list[float]], goal: float | None, beside: str) -> Line:
+    """Return the line of two contestants that were timed in turn: seconds in, medians in ms out."""
+    here, reference = (median(times[name]) * 1000 for name in ("here", "reference"))
+    return Line(what, here, "ms", goal, beside, reference)
+
+
+def table(lines: Iterable[Line]) -> str:
+    """Return the lines as a table of fixed width."""
+    rows = [HEAD, *(line.cells() for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    texts = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return "\n".join([texts[0], "  ".join("-" * width for width in widths), *texts[1:]])
+
+
+def _figure(value: float, unit: str) -> str:
+    digits = 0 if value == int(value) else 2 if value < 100 else 1
+    return f"{value:,.{digits}f} {unit}".rstrip()

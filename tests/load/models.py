@@ -1,0 +1,45 @@
+"""The hand-written site's look at the app's table: plain columns, and none of the app's code.
+
+The same rows in the same table: what differs is what is measured.
+"""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from django_plasgate_ip.models import PhoneVerification
+
+
+class PlainAttempt(models.Model):
+    """One attempt, as a site would write it for itself."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True)
+    phone_number = models.CharField(max_length=128)
+    scopes = models.CharField(max_length=255, default="mobile_id phone_verify")
+    status = models.CharField(max_length=16, default="pending")
+    reason = models.CharField(max_length=32)
+    error_description = models.CharField(max_length=500)
+    sub = models.CharField(max_length=255)
+    mobile_id = models.CharField(max_length=255)
+    claims = models.TextField()
+    mobile_id_changed = models.BooleanField(default=False)
+    mobile_id_acknowledged_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    completed_at = models.DateTimeField(null=True)
+    browser = models.CharField(max_length=32)
+    redirect_uri = models.TextField()
+    nonce = models.CharField(max_length=64)
+    next_url = models.TextField()
+    language = models.CharField(max_length=16)
+    address = models.CharField(max_length=32)
+    exchanging_at = models.DateTimeField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = PhoneVerification._meta.db_table
+
+    def __str__(self) -> str:
+        return str(self.pk)

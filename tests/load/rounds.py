@@ -1,0 +1,29 @@
+"""Timing in turn: whatever else the machine does hits all contestants alike."""
+
+import gc
+import time
+from collections.abc import Callable
+from typing import Any
+
+Contestants = dict[str, Callable[[], Any]]
+
+
+def in_turn(
+    rounds: int, contestants: Contestants, warm_up: int = 3, pause: float = 0
+) -> dict[str, list[float]]:
+    """Return the seconds that each call took; who goes first alternates.
+
+    The first `warm_up` rounds fill caches and do not count. Before each call nothing happens for
+    `pause` seconds.
+    """
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    names = list(contestants)
+    for number in range(-warm_up, rounds):
+        gc.collect() if number % 50 == 0 else None
+        for name in names if number % 2 else reversed(names):
+            time.sleep(pause)
+            began = time.perf_counter()
+            contestants[name]()
+            if number >= 0:
+                times[name].append(time.perf_counter() - began)
+    return times

@@ -1,0 +1,23 @@
+"""The app's pages, a page that it protects, and the references."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+from django_plasgate_ip.decorators import phone_verified_required
+from tests.load import plain
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """Be what a site protects."""
+    return HttpResponse("Welcome.")
+
+
+urlpatterns = [
+    path("phone/", include("django_plasgate_ip.urls")),
+    path("members/", phone_verified_required(page)),
+    path("plain/start/", plain.start),
+    path("plain/callback/post/", plain.callback_post),
+    path("plain/callback/session/", plain.callback_session),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,113 @@
+"""What a start and a callback take, beside views that were written by hand."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext, override_settings
+
+from django_plasgate_ip import transport
+from tests.load.lines import Line, against
+from tests.load.options import Options
+from tests.load.provider import RemoteProvider
+from tests.load.rounds import in_turn
+from tests.load.site import Browser, Site, callback_path, new_browsers, with_attempts
+
+WARM_UP = 5
+# Seconds in which the news arrives that the provider has closed the connection.
+PAUSES = {"kept": 0.0, "closing": 0.01}
+ALL_LIMITS = {
+    "PLASGATE_IP_MAX_STARTS_PER_NUMBER": 10,
+    "PLASGATE_IP_MAX_STARTS_PER_USER": 20,
+    "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": 1_000,
+    "PLASGATE_IP_MAX_STARTS_PER_SITE": 10_000,
+}
+_TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
+
+def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
+    """Yield the lines of the start, of the callback, and of their queries."""
+    yield _start(options)
+    yield _callback(options, provider, "kept", "post", 0.25, "requests.post")
+    yield _callback(options, provider, "kept", "session", 1.15, "requests.Session")
+    yield _callback(options, provider, "closing", "post", 0.35, "requests.post")
+    with override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept")):
+        yield from queries()
+
+
+def _start(options: Options) -> Line:
+    site = Site()
+
+    def starts(path: str) -> Callable[[], Any]:
+        browsers = iter(new_browsers(options.rounds + WARM_UP))
+
+        def start() -> None:
+            browser = next(browsers)
+            site.post(browser, path, phone_number=browser.number)
+
+        return start
+
+    contestants = {"here": starts("/phone/"), "reference": starts("/plain/start/")}
+    return against("start", in_turn(options.rounds, contestants, WARM_UP), 1.25, "by hand")
+
+
+def _callback(
+    options: Options, provider: RemoteProvider, kind: str, plain: str, goal: float, beside: str
+) -> Line:
+    site = Site()
+
+    def callbacks(path: str) -> Callable[[], Any]:
+        urls = iter(
+            (browser, callback_path(browser, path))
+            for browser in with_attempts(new_browsers(options.rounds + WARM_UP))
+        )
+        return lambda: site.get(*next(urls), expect=302)
+
+    contestants = {
+        "here": callbacks("/phone/callback/"),
+        "reference": callbacks(f"/plain/callback/{plain}/"),
+    }
+    transport._sessions.forget()
+    with override_settings(PLASGATE_IP_BASE_URL=provider.base_url(kind)):
+        times = in_turn(options.rounds, contestants, WARM_UP, PAUSES[kind])
+    what = "callback" if kind == "kept" else "callback, its kept connection gone"
+    return against(what, times, goal, beside)
+
+
+def queries() -> Iterator[Line]:
+    """Yield how many statements each step takes; fails where they are more than promised."""
+    with override_settings(**ALL_LIMITS):
+        for what, most, count in (
+            ("start: queries, all limits set", 5, _first_start),
+            ("start again: queries, all limits set", 6, _second_start),
+            ("callback: queries", 7, _one_callback),
+        ):
+            line = Line(what, count(), "", most)
+            assert line.verdict == "met", line
+            yield line
+
+
+def _counted(act: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        act()
+    return sum(not each["sql"].startswith(_TRANSACTION) for each in captured.captured_queries)
+
+
+def _start_of(browser: Browser) -> Callable[[], Any]:
+    return lambda: Site().post(browser, "/phone/", phone_number=browser.number)
+
+
+def _first_start() -> int:
+    (browser,) = new_browsers(1)
+    return _counted(_start_of(browser))
+
+
+def _second_start() -> int:
+    (browser,) = new_browsers(1)
+    _start_of(browser)()
+    return _counted(_start_of(browser))
+
+
+def _one_callback() -> int:
+    (browser,) = with_attempts(new_browsers(1))
+    return _counted(lambda: Site().get(browser, callback_path(browser), expect=302))
