@@ -176,7 +176,6 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"
                     ),
-                    models.Index(fields=["reason", "created_at"], name="plasgate_ip_reason"),
                     models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
                     models.Index(fields=["reason", "created_at"], name="plasgate_ip_reason"),
                     models.Index(fields=["created_at"], name="plasgate_ip_created"),
