@@ -188,7 +188,7 @@ def _execute(changes: list[_Change]) -> None:
         for value in (pk, each.before.token, each.after.token)
     ]
     with connection.cursor() as cursor:
-        # The ORM's own CASE takes seven times as long to build.
+        # The ORM's own CASE took seven times as long, for 1,000 rows on PostgreSQL.
         cursor.execute(statement, [*params, *keys])
 
 

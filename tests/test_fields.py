@@ -450,3 +450,14 @@ def test_numbers_rest_as_e164_whatever_the_site_says_of_its_own(
     with connection.cursor() as cursor:
         cursor.execute("SELECT phone_number FROM django_plasgate_ip_phoneverification")
         assert list(cursor.fetchall()) == [("+14155552671",)]
+
+
+def test_nothing_sealed_again_is_still_nothing() -> None:
+    assert Sealed("").again() == Sealed("")
+
+
+def test_what_was_read_can_be_asked_for(db: None) -> None:
+    row = PhoneVerification.objects.create(scopes="mobile_id", claims={"a": 1})
+    PhoneVerification.objects.create(scopes="mobile_id", claims={"a": 1})
+    sealed = PhoneVerification.objects.values_list("claims", flat=True).get(pk=row.pk)
+    assert [found.pk for found in PhoneVerification.objects.filter(claims=sealed)] == [row.pk]

@@ -703,3 +703,25 @@ def test_a_database_that_cannot_pass_over_rows_takes_one_at_a_time(
     assert sum(each["sql"].startswith("UPDATE") for each in captured.captured_queries) == 2
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
     assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 2
+
+
+def test_rows_that_can_be_passed_over_are_done_after_the_others(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = new_key(), new_key()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
+    rows = [made(claims=CLAIMS) for _ in range(3)]
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new, old]
+    # Where the database can do that; here somebody holds the first row.
+    monkeypatch.setattr(connection.features, "has_select_for_update", True)
+    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", True)
+    monkeypatch.setattr(retention, "_locked", lambda page: page.exclude(pk=rows[0].pk))
+
+    with CaptureQueriesContext(connection) as captured:
+        (batch,) = retention.reencrypt()
+
+    updates = [each["sql"] for each in captured.captured_queries if "UPDATE" in each["sql"]]
+    assert [sql.count("WHEN") for sql in updates] == [2, 1]
+    assert (batch.seen, batch.unreadable) == (3, 0)
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
+    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 3

@@ -91,12 +91,15 @@ def _server(base_url: str, *command: str) -> Iterator[int]:
     """Run a server of the site in a process group of its own; yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
+    env = {**environment(), "BENCH_BASE_URL": base_url}
+    if "runserver" in command:
+        env["BENCH_IS_RUNSERVER"] = "1"
     at = [f"127.0.0.1:{port}"] if "runserver" in command else [f"--bind=127.0.0.1:{port}"]
     log = Path(os.environ["BENCH_FOLDER"], "server.log")
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, *command, *at],
-            env={**environment(), "BENCH_BASE_URL": base_url},
+            env=env,
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -105,7 +108,9 @@ def _server(base_url: str, *command: str) -> Iterator[int]:
         _wait_for(port)
         yield port
     except AssertionError:
-        sys.stderr.write(log.read_text()[-5000:])
+        # Where the first error is; what the server says of each request is in between.
+        text = log.read_text()
+        sys.stderr.write(text[max(text.find("Traceback"), 0) :][:5000])
         raise
     finally:
         os.killpg(process.pid, signal.SIGKILL)
