@@ -135,6 +135,19 @@ def receivers() -> Iterator[Receivers]:
     signals.phone_verification_failed.disconnect(listening.failed)
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Give what one of several processes recorded to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["figures"] = figures.state()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it; a process that crashed has nothing to give."""
+    if "figures" in getattr(node, "workeroutput", {}):
+        figures.merge(*node.workeroutput["figures"])
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the figures that tests recorded."""
     if lines := figures.lines():

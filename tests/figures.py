@@ -15,6 +15,19 @@ def record_greatest(name: str, value: float, unit: str) -> None:
     record(name, f"{_greatest[name]:.1f} {unit}")
 
 
+def state() -> tuple[dict[str, str], dict[str, float]]:
+    """Return what was recorded in this process, for `merge` in another."""
+    return {name: str(value) for name, value in _figures.items()}, _greatest
+
+
+def merge(figures: dict[str, str], greatest: dict[str, float]) -> None:
+    """Keep what another process recorded; of the greatest, the greater one."""
+    smaller = {name for name, value in greatest.items() if value < _greatest.get(name, value)}
+    for name in figures.keys() - smaller:
+        record(name, figures[name])
+    _greatest.update({name: greatest[name] for name in greatest.keys() - smaller})
+
+
 def lines() -> list[str]:
     """Return what was recorded, a line for each."""
     return [f"{name}: {value}" for name, value in sorted(_figures.items())]

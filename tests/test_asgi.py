@@ -127,7 +127,8 @@ def uvicorn(site: Path) -> Iterator[str]:
             _wait_for(origin, process)
             yield origin
         finally:
-            process.terminate()
+            # Not terminated, which would wait for the sandbox's slow operator.
+            process.kill()
             process.wait(LONG)
 
 
