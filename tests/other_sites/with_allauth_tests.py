@@ -52,7 +52,9 @@ def log_in(browser: Visitor, login: str, password: str = PASSWORD) -> bool:
     return "_auth_user_id" in browser.session
 
 
-def test_the_checks_find_nothing() -> None:
+def test_the_checks_find_nothing(settings: Any) -> None:
+    # MariaDB lacks what one of allauth's own tables would like.
+    settings.SILENCED_SYSTEM_CHECKS = ["models.W036"]
     call_command("check", fail_level="WARNING")
 
 
