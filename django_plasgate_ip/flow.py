@@ -118,8 +118,14 @@ def launch(
 
 
 def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where the browser goes; it holds the number. Raises ImproperlyConfigured."""
-    return _authorize_url(_client(request), verification)
+    """Return where the browser goes; it holds the number. Raises ImproperlyConfigured.
+
+    An empty text where it was started with other keys than this request's: what would come back of
+    that is refused, and may have cost something.
+    """
+    client = _client(request)
+    is_same = verification.key_fingerprint == credentials.fingerprint(client.private_key)
+    return _authorize_url(client, verification) if is_same else ""
 
 
 @sensitive_variables()
