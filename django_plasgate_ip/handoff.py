@@ -106,10 +106,9 @@ def make_token(request: HttpRequest, repeats: UUID | None = None) -> str:
 def read(token: str) -> Offer:
     """Return the offer; one that is too old says so itself. Raises `HandoffRefused`."""
     try:
-        return _offer(_signer().unsign(token, max_age=LIFETIME), is_late=False)
-    except signing.SignatureExpired:
-        return _offer(_signer().unsign(token), is_late=True)
-    except signing.BadSignature:
+        return _signed(token)
+    except (signing.BadSignature, ValueError):
+        # ValueError: what another version of this app has signed.
         raise HandoffRefused(Refusal.INVALID) from None
 
 
@@ -208,6 +207,13 @@ def progress(request: HttpRequest, offer: Offer, next_url: str = "") -> Progress
 
 def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=SALT)
+
+
+def _signed(token: str) -> Offer:
+    try:
+        return _offer(_signer().unsign(token, max_age=LIFETIME), is_late=False)
+    except signing.SignatureExpired:
+        return _offer(_signer().unsign(token), is_late=True)
 
 
 def _offer(text: str, *, is_late: bool) -> Offer:
