@@ -24,7 +24,7 @@ from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
-from django_plasgate_ip import phones
+from django_plasgate_ip import people, phones
 from django_plasgate_ip.models import PhoneVerification
 
 BATCH_SIZE = 1_000
@@ -121,7 +121,7 @@ def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> 
     cells = [
         str(verification.pk),
         shown,
-        user.get_username() if user else "",
+        people.login_name(user) if user else "",
         verification.status,
         verification.reason,
         verification.error_description,

@@ -9,7 +9,7 @@ view of the site's own, where ``next`` of the start leads, does the rest::
         login(request, user)
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth import get_backends, get_user_model
@@ -23,6 +23,8 @@ from django_plasgate_ip.models import PhoneVerification, rows
 
 #: The session's note of the one attempt that may log it in: its key.
 LOGIN_KEY = "plasgate_ip_login"
+#: How long after its end an account takes over what its session verified while anonymous.
+CLAIM_AGE = timedelta(minutes=30)
 
 
 class VerifiedPhoneBackend(BaseBackend):
@@ -94,6 +96,15 @@ class VerifiedPhoneBackend(BaseBackend):
         return user if user is not None and _is_unchanged(row, user) else None
 
 
+def claimable_since() -> datetime | None:
+    """Return the earliest end of an anonymous attempt that a login takes over; None for any.
+
+    SECURITY: where numbers log in, one that somebody else left in this browser, or in a session
+    that they have put into it, would let them into the account of whoever logs in here next.
+    """
+    return timezone.now() - CLAIM_AGE if _is_in_use() else None
+
+
 def note_for_login(request: HttpRequest, verification: PhoneVerification) -> None:
     """Let this session, which has just verified `verification` anonymously, log in by it.
 
@@ -102,11 +113,15 @@ def note_for_login(request: HttpRequest, verification: PhoneVerification) -> Non
     session = getattr(request, "session", None)
     if session is None or session.get(flow.SESSION_KEY) != verification.browser:
         return
-    if any(isinstance(backend, VerifiedPhoneBackend) for backend in get_backends()):
+    if _is_in_use():
         # SECURITY: session fixation. Whoever has put a session of theirs into this browser must
         # not find in it what its visitor has verified.
         session.cycle_key()
         session[LOGIN_KEY] = str(verification.pk)
+
+
+def _is_in_use() -> bool:
+    return any(isinstance(backend, VerifiedPhoneBackend) for backend in get_backends())
 
 
 def _is_unchanged(row: PhoneVerification, user: Any) -> bool:
@@ -117,8 +132,11 @@ def _is_unchanged(row: PhoneVerification, user: Any) -> bool:
         return False
     # SECURITY: not any number that they ever had. The old phone may have been stolen.
     last = mine.verified().exclude(phone_number="").order_by("-completed_at").first()
+    # SECURITY: nor what a phone did for a computer. Whoever looked over a shoulder, or sat down at
+    # an unlocked computer for a moment, would keep a way in with a number of their own.
     return (
         last is not None
+        and not last.is_handed_over
         and last.mobile_id == row.mobile_id
         and phones.e164(last.phone_number) == phones.e164(row.phone_number)
     )

@@ -118,8 +118,14 @@ def launch(
 
 
 def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where the browser goes; it holds the number. Raises ImproperlyConfigured."""
-    return _authorize_url(_client(request), verification)
+    """Return where the browser goes; it holds the number. Raises ImproperlyConfigured.
+
+    An empty text where it was started with other keys than this request's: what would come back of
+    that is refused, and may have cost something.
+    """
+    client = _client(request)
+    is_same = verification.key_fingerprint == credentials.fingerprint(client.private_key)
+    return _authorize_url(client, verification) if is_same else ""
 
 
 @sensitive_variables()
@@ -194,18 +200,19 @@ def has_changed(request: HttpRequest) -> bool:
     return rows().for_user(request.user).with_unacknowledged_change().exists()
 
 
-def claim_session(request: HttpRequest, user: Any) -> None:
+def claim_session(request: HttpRequest, user: Any, since: datetime | None = None) -> None:
     """Give `user`, who has just logged in, what this session did while anonymous.
 
-    Finished attempts become the user's. A live one ends as ``user_changed``: whoever brings its
-    code back is not who started it.
+    Attempts that ended `since` then, or None for ever, become the user's. A live one ends as
+    ``user_changed``: whoever brings its code back is not who started it.
     """
     anonymous = rows().for_browser(browsers.known(request)).filter(user=None)
     for verification in anonymous.live():
         end_live(verification, lambda live: Reason.USER_CHANGED, request)
-    for verification in anonymous.verified().exclude(mobile_id="").order_by("completed_at"):
+    ended = anonymous.ended() if since is None else anonymous.filter(completed_at__gte=since)
+    for verification in ended.verified().exclude(mobile_id="").order_by("completed_at"):
         sims.claim(verification, user)
-    anonymous.ended().exclude(reason=Reason.USER_CHANGED).update(user=user)
+    ended.exclude(reason=Reason.USER_CHANGED).update(user=user)
 
 
 def _client(request: HttpRequest) -> PlasGateClient:

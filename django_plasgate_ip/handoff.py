@@ -20,7 +20,6 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.core import signing
-from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError
 from django.http import HttpRequest
 from django.utils import timezone
@@ -30,7 +29,7 @@ from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 from django_plasgate_ip import browsers, flow, links
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.exceptions import HandoffRefused, TooManyStarts
+from django_plasgate_ip.exceptions import HandoffRefused
 from django_plasgate_ip.handoff_models import PhoneHandoff, handoffs
 from django_plasgate_ip.models import PhoneVerification, rows
 from django_plasgate_ip.refusals import Refusal
@@ -107,10 +106,9 @@ def make_token(request: HttpRequest, repeats: UUID | None = None) -> str:
 def read(token: str) -> Offer:
     """Return the offer; one that is too old says so itself. Raises `HandoffRefused`."""
     try:
-        return _offer(_signer().unsign(token, max_age=LIFETIME), is_late=False)
-    except signing.SignatureExpired:
-        return _offer(_signer().unsign(token), is_late=True)
-    except signing.BadSignature:
+        return _signed(token)
+    except (signing.BadSignature, ValueError):
+        # ValueError: what another version of this app has signed.
         raise HandoffRefused(Refusal.INVALID) from None
 
 
@@ -211,6 +209,13 @@ def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=SALT)
 
 
+def _signed(token: str) -> Offer:
+    try:
+        return _offer(_signer().unsign(token, max_age=LIFETIME), is_late=False)
+    except signing.SignatureExpired:
+        return _offer(_signer().unsign(token), is_late=True)
+
+
 def _offer(text: str, *, is_late: bool) -> Offer:
     browser, *parts = text.split(".")
     pk, repeats, account = map(urlsafe_base64_decode, parts)
@@ -255,9 +260,11 @@ def _launched(request: HttpRequest, verification: PhoneVerification) -> flow.Att
         # SECURITY: nobody is told of this request, which is the phone's: see `endings.announce`.
         earlier = flow.earlier_of(verification.browser)
         return flow.launch(request, verification, earlier, told=None)
-    except (IntegrityError, TooManyStarts, ImproperlyConfigured) as error:
-        # Nothing was stored, so nothing was used.
-        handoffs().filter(pk=verification.pk).update(used_at=None)
+    except Exception as error:
+        # Whatever the site's own function for keys raises, too.
+        if not rows().filter(pk=verification.pk).exists():
+            # Nothing was stored, so nothing was used.
+            handoffs().filter(pk=verification.pk).update(used_at=None)
         if isinstance(error, IntegrityError):
             # The account was deleted this very moment.
             raise HandoffRefused(Refusal.ACCOUNT_GONE) from None

@@ -11,7 +11,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
-from django_plasgate_ip import flow, handoff, links, pages, phones
+from django_plasgate_ip import flow, handoff, links, pages, people, phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import HandoffRefused, TooManyStarts
 from django_plasgate_ip.forms import HandoffForm
@@ -104,7 +104,7 @@ def _phone_page(
 ) -> HttpResponse:
     context = {
         "host": request.get_host(),
-        "account": _masked_login(task.user.get_username()) if task.user else "",
+        "account": _masked_login(people.login_name(task.user)) if task.user else "",
         "is_other_account": request.user.is_authenticated and request.user != task.user,
         "masked_number": phones.mask(task.phone_number),
         "form": form,

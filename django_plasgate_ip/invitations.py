@@ -28,12 +28,15 @@ class Invitation:
 def make(
     request: HttpRequest, next_url: str, again_url: str, repeats: UUID | None = None
 ) -> Invitation | None:
-    """Return a new invitation; None where ``PLASGATE_IP_HANDOFF`` is off.
+    """Return a new invitation; None where this visitor may not start, or not like this.
 
-    `repeats`: as for `handoff.make_token`. It costs no query, but for the first one of a session,
-    which must be saved.
+    That is where ``PLASGATE_IP_HANDOFF`` is off, and for an anonymous visitor where
+    ``PLASGATE_IP_LOGIN_REQUIRED`` is on, since the phone is asked for no login. `repeats`: as for
+    `handoff.make_token`. It costs no query, but for the first one of a session, which must
+    be saved.
     """
-    if not conf.PLASGATE_IP_HANDOFF:
+    is_allowed = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
+    if not (conf.PLASGATE_IP_HANDOFF and is_allowed):
         return None
     token = handoff.make_token(request, repeats)
     url = links.absolute(request, reverse("plasgate_ip:handoff", args=[token]))

@@ -14,13 +14,19 @@ from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQueryS
 BATCH_SIZE = 500
 
 
-def attempts_of_user(login_name: str) -> PhoneVerificationQuerySet:
+def login_name(user: Any) -> str:
+    """Return the login name as text: a site's own may be a number, or missing."""
+    name = user.get_username()
+    return "" if name is None else str(name)
+
+
+def attempts_of_user(name: str) -> PhoneVerificationQuerySet:
     """Return the attempts of the user with this login name.
 
     Raises the user model's DoesNotExist, or MultipleObjectsReturned where names need not be unique.
     """
     manager: Any = get_user_model()._default_manager
-    return rows().for_user(manager.get_by_natural_key(login_name))
+    return rows().for_user(manager.get_by_natural_key(name))
 
 
 def attempts_of_number(text: str) -> PhoneVerificationQuerySet:
@@ -58,7 +64,7 @@ def _values(verification: PhoneVerification) -> dict[str, Any]:
     number, user = verification.phone_number, verification.user
     readable = {
         "phone_number": phones.e164(number) if number else "",
-        "user": user.get_username() if user else None,
+        "user": login_name(user) if user else None,
         "claims": _claims(verification),
     }
     names = [field.name for field in PhoneVerification._meta.concrete_fields]

@@ -13,11 +13,11 @@ def claim_session(sender: Any, request: HttpRequest | None, user: Any, **kwargs:
     # Some APIs log in without a request, or without a session.
     if getattr(request, "session", None) is None:
         return
-    from django_plasgate_ip import flow
+    from django_plasgate_ip import backends, flow
 
     assert request is not None  # noqa: S101 - for the type checker; told by the line above
     if flow.SESSION_KEY in request.session:
-        flow.claim_session(request, user)
+        flow.claim_session(request, user, since=backends.claimable_since())
 
 
 def note_for_login(

@@ -105,6 +105,16 @@ def test_file_of_those_who_may_has_numbers_in_full_and_claims(reader: Client) ->
     assert "អុំអេង" in row["claims"]
 
 
+@pytest.mark.parametrize(("name", "cell"), [(855, "855"), (None, "")])
+def test_a_login_name_need_not_be_text(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, name: Any, cell: str
+) -> None:
+    attempt(user=User.objects.create_user("dara"))
+    monkeypatch.setattr(User, "get_username", lambda user: name)
+
+    assert rows(viewer.get(EXPORT))[0]["user"] == cell
+
+
 def test_what_is_not_there_is_empty(reader: Client) -> None:
     pending(phone_number="", scopes="mobile_id")
     (row,) = rows(reader.get(EXPORT))

@@ -71,7 +71,7 @@ def test_checks_are_registered_with_those_for_live_sites_apart() -> None:
 def test_login_claims_the_session_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     apps.get_app_config("django_plasgate_ip").ready()  # a site's tests may do so again
     claimed: list[User] = []
-    monkeypatch.setattr(flow, "claim_session", lambda request, user: claimed.append(user))
+    monkeypatch.setattr(flow, "claim_session", lambda request, user, since: claimed.append(user))
     request: Any = RequestFactory().get("/")
     request.session = {flow.SESSION_KEY: "a browser"}
     user_logged_in.send(sender=User, request=request, user=user)

@@ -19,7 +19,9 @@ from django_plasgate_ip.backends import VerifiedPhoneBackend
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
 from tests.conftest import Answers
+from tests.handoffs import hand_over, offered
 from tests.test_readme import section
+from tests.test_receivers import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, NUMBER, SUB, Visitor, attempt, outcome
 
 pytestmark = pytest.mark.django_db
@@ -176,6 +178,34 @@ def test_a_device_that_was_learnt_since_without_a_number_changes_nothing(
     assert get_in(stranger)
 
 
+def test_an_account_without_a_number_gets_the_one_that_was_verified_just_before_its_login(
+    stranger: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    stranger.verify()
+    pass_time(minutes=29)
+    log_in(stranger)
+    assert attempt().user == user
+
+    elsewhere = Visitor()
+    elsewhere.verify()
+
+    assert get_in(elsewhere)
+
+
+def test_a_number_that_was_left_in_a_session_stays_nobodys(
+    stranger: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    stranger.verify()
+    pass_time(minutes=30)
+
+    log_in(stranger)
+
+    assert attempt().user is None
+    assert not PhoneVerification.objects.is_verified(user)
+
+
 def test_a_password_goes_on_to_work(stranger: Visitor, owner: User) -> None:
     page = stranger.get("/accounts/login/")
     stranger.submit(page, username="teak", password="a password")
@@ -290,6 +320,30 @@ def finished_by_another_device(browser: Visitor, owner: User, answers: Answers) 
     assert outcome() == ("verified", "")
 
 
+def carried_by_a_phone(browser: Visitor, owner: User, answers: Answers) -> None:
+    """Of who looked over the owner's shoulder, or sat at their computer for a moment."""
+    computer = Visitor()
+    computer.force_login(owner)
+    answers(**OTHER)
+    phone = Visitor()
+    hand_over(computer, phone, offered(computer.get("/phone/")), "012 345 678")
+    phone.come_back()
+    assert attempt().user == owner
+    browser.verify("012 345 678")
+
+
+def left_in_a_session(browser: Visitor, owner: User, answers: Answers) -> None:
+    """Of who used the browser, while nobody was signed in, before its owner did."""
+    pass_time(days=1)
+    answers(**OTHER)
+    shared = Visitor()
+    shared.verify("012 345 678")
+    pass_time(minutes=30)
+    log_in(shared)
+    assert who_is(shared) == owner.username
+    browser.verify("012 345 678")
+
+
 NOBODY: list[Callable[[Visitor, User, Answers], None]] = [
     no_owner,
     another_number,
@@ -308,6 +362,8 @@ NOBODY: list[Callable[[Visitor, User, Answers], None]] = [
     a_learnt_number,
     a_device_without_a_number,
     finished_by_another_device,
+    carried_by_a_phone,
+    left_in_a_session,
 ]
 
 

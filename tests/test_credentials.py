@@ -13,7 +13,8 @@ from django_plasgate_ip import flow
 from django_plasgate_ip.credentials import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
-from tests.visitor import TYPED, Visitor, attempt, outcome
+from tests.handoffs import hand_over, offered
+from tests.visitor import TYPED, Page, Visitor, attempt, outcome
 
 KEYS = {
     "angkor.shop.example": Credentials("angkor-private", "$5$rounds=535000$angkor$secret"),
@@ -183,3 +184,18 @@ def test_a_sites_own_form_is_sent_with_the_tenants_keys(user: User, rf: Any) -> 
     request.user, request.session = user, visitor_of("bokor.shop.example", user).session
 
     assert "private_key=bokor-private" in flow.begin(request, TYPED).authorize_url
+
+
+def test_a_phone_that_carries_an_attempt_is_sent_to_plasgate_for_its_own_tenant_alone(
+    user: User,
+) -> None:
+    computer = visitor_of("angkor.shop.example", user)
+    phone = visitor_of("angkor.shop.example", user, SimpleCookie())
+    hand_over(computer, phone, offered(computer.get("/phone/")))
+    there = visitor_of("bokor.shop.example", user, phone.cookies)
+    own_page = f"/phone/{attempt().pk}/"
+
+    assert Page(phone.get(own_page)).links["Continue"] == phone.authorize_url
+    elsewhere = there.get(own_page)
+    assert elsewhere.status_code == 200
+    assert "Continue" not in Page(elsewhere).links

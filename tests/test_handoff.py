@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.core import signing
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest
 from django.utils import timezone
 
-from django_plasgate_ip import handoff, people, signals
+from django_plasgate_ip import flow, handoff, people, signals
 from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
 from tests.conftest import Answers, Receivers
 from tests.handoffs import (
@@ -68,6 +71,11 @@ def failed_before(computer: Visitor, answers: Answers, **kwargs: Any) -> Any:
     page = computer.get(computer.verify(**kwargs)["Location"])
     answers()
     return page
+
+
+def no_such_shop(request: HttpRequest) -> Any:
+    """Be a site's function of the keys, while its tenant is being moved."""
+    raise Http404
 
 
 def is_verified(user: User | None) -> bool:
@@ -548,7 +556,9 @@ def test_a_link_that_was_tampered_with_is_refused(
 ) -> None:
     token = path.split("/")[3]
     other = signing.TimestampSigner(salt="something else").sign(token.split(":")[0])
-    for bad in (token[:-1], token[1:], f"{token}x", token.replace(":", "", 1), "x", "%00", other):
+    version = signing.TimestampSigner(salt=handoff.SALT).sign("of.another")
+    tampered = (token[:-1], token[1:], f"{token}x", token.replace(":", "", 1), "x", "%00")
+    for bad in (*tampered, other, version):
         refused = phone.get(f"/phone/on/{bad}/")
 
         assert refused.status_code == 404
@@ -681,6 +691,35 @@ def test_one_start_too_many_is_told_and_the_tap_is_not_used_up(
     assert outcome() == ("pending", "")
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 2
     assert hand_over(visitor, phone, path).status_code == 302
+
+
+def test_keys_that_are_not_there_for_a_moment_do_not_use_the_tap_up(
+    visitor: Visitor, phone: Visitor, path: str, settings: Any
+) -> None:
+    page = phone.get(path)
+    code = code_on(visitor, path)
+    settings.PLASGATE_IP_CREDENTIALS = no_such_shop
+
+    assert tap(phone, page, code).status_code == 404
+    assert not PhoneVerification.objects.exists()
+    settings.PLASGATE_IP_CREDENTIALS = None
+    assert tap(phone, page, code).status_code == 302
+
+
+def test_a_tap_whose_attempt_is_stored_stays_used_whatever_breaks_then(
+    visitor: Visitor, phone: Visitor, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.start()
+    page = phone.get(path)
+    code = code_on(visitor, path)
+    # What ends the computer's earlier attempt, after the new one is there.
+    monkeypatch.setattr(flow, "end_live", mock.Mock(side_effect=DatabaseError))
+
+    with pytest.raises(DatabaseError):
+        tap(phone, page, code)
+
+    assert tap(phone, page, code).status_code == 410
+    assert PhoneVerification.objects.count() == 2
 
 
 # What else there is

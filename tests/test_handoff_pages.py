@@ -9,16 +9,19 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.template import Engine, RequestContext
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path, set_script_prefix
+from phonenumber_field.phonenumber import PhoneNumber
 
-from django_plasgate_ip import qr
+from django_plasgate_ip import invitations, qr
 from django_plasgate_ip.handoff_views import _masked_login
 from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.conftest import Answers
 from tests.handoffs import choices, code_on, followed, hand_over, offered, screen_url, tap
-from tests.visitor import FAILED, TYPED, Page, Visitor, attempt, outcome
+from tests.visitor import FAILED, NUMBER, TYPED, Page, Visitor, attempt, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +54,34 @@ def statements(captured: CaptureQueriesContext) -> list[str]:
     return [query["sql"] for query in captured if query["sql"].startswith(work)]
 
 
+class OwnPage:
+    """URLs of a site that shows the code on a page of its own, to whoever comes."""
+
+    @staticmethod
+    def home(request: HttpRequest) -> HttpResponse:
+        invitation = invitations.make(request, next_url="", again_url=request.path)
+        context = {"handoff": invitation} if invitation else {}
+        page = (
+            '<div>{% if handoff %}{% include "django_plasgate_ip/_handoff.html" %}{% endif %}</div>'
+        )
+        template = Engine.get_default().from_string(page)
+        return HttpResponse(template.render(RequestContext(request, context)))
+
+    urlpatterns = [path("home/", home), path("phone/", include("django_plasgate_ip.urls"))]
+
+
 # The code
+
+
+def test_who_must_sign_in_to_start_gets_no_code_by_which_a_phone_would_start_for_them(
+    stranger: Visitor, visitor: Visitor, settings: Any
+) -> None:
+    settings.ROOT_URLCONF = OwnPage
+
+    assert "<svg" not in text(stranger.get("/home/"))
+    assert "<svg" in text(visitor.get("/home/"))
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    assert "<svg" in text(stranger.get("/home/"))
 
 
 def test_the_start_page_has_a_qr_code_of_the_link_beside_its_form(visitor: Visitor) -> None:
@@ -197,6 +227,17 @@ def test_the_phone_is_told_the_site_and_the_account(
 )
 def test_a_login_name_is_masked(name: str, masked: str) -> None:
     assert _masked_login(name) == masked
+
+
+@pytest.mark.parametrize(
+    ("name", "masked"), [(PhoneNumber.from_string(NUMBER), "+**********8"), (None, "**")]
+)
+def test_a_login_name_that_is_no_text_is_masked_all_the_same(
+    visitor: Visitor, phone: Visitor, monkeypatch: pytest.MonkeyPatch, name: Any, masked: str
+) -> None:
+    monkeypatch.setattr(User, "get_username", lambda user: name)
+
+    assert f'<span dir="ltr">{masked}</span>' in text(phone.get(offered(visitor.get("/phone/"))))
 
 
 def test_the_phone_who_is_signed_in_to_the_same_account_is_not_warned(

@@ -15,6 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
+from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip import people
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
@@ -122,6 +123,18 @@ def test_the_login_name_is_the_user_models_to_say(
 
 
 # Export
+
+
+def test_a_login_name_that_is_a_number_can_be_handed_over(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(user)
+    attempts = people.attempts_of_user("teak")
+    monkeypatch.setattr(User, "get_username", lambda user: PhoneNumber.from_string(NUMBER))
+
+    (values,) = exported(attempts)
+
+    assert json.loads(json.dumps(values["user"])) == NUMBER
 
 
 def test_the_export_has_every_column_that_there_is(user: User) -> None:

@@ -17,6 +17,7 @@ from docutils.writers.html5_polyglot import Writer
 import django_plasgate_ip.conf
 import django_plasgate_ip.sandbox.conf
 from django_plasgate_ip import signals
+from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.sandbox.outcomes import Outcome
 
@@ -146,6 +147,11 @@ def test_readme_explains_every_check_and_no_other() -> None:
 def test_documents_name_no_check_that_is_none() -> None:
     named = set(re.findall(rf"(?:{'|'.join(CHECKS)})\.[A-Z]\d+", read("README.rst")))
     assert named <= check_ids_in_code()
+
+
+def test_readme_explains_every_index_and_no_other() -> None:
+    in_code = {index.name for index in PhoneVerification._meta.indexes}
+    assert set(table("Which index serves which question")) == in_code
 
 
 def test_readme_explains_every_outcome_of_the_sandbox_and_no_other() -> None:

@@ -38,6 +38,10 @@ _NAMES = (
     "Check PLASGATE_IP_BASE_URL and PLASGATE_IP_EXCHANGE_ENDPOINT: the API page says ip-auth, "
     "PlasGate's mobile SDKs say check-info."
 )
+_TENANT = (
+    "To try one tenant's, run this with PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY set to "
+    "them."
+)
 _PHONE = "Verify one number with a phone on mobile data (that spends balance)."
 # The first one that has the status counts.
 _BY_STATUS: tuple[tuple[Container[int], _Meaning], ...] = (
@@ -112,6 +116,9 @@ def examine() -> Finding:
     try:
         client = PlasGateClient()
     except ImproperlyConfigured as error:
+        if conf.PLASGATE_IP_CREDENTIALS is not None:
+            what = "The exchange endpoint is not asked: the keys are those of each request."
+            return Finding(Level.LOOK, "Network", what, _TENANT)
         what = "The exchange endpoint is not asked: a key is missing."
         return Finding(Level.BROKEN, "Network", what, str(error))
     started = time.perf_counter()

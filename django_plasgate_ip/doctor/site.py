@@ -105,7 +105,11 @@ def _to_register(path: str) -> Finding:
     public = conf.PLASGATE_IP_PUBLIC_URL
     if public is None:
         what = f"The redirect URI's path is {path}; its host is that of each request."
-        do = "Set PLASGATE_IP_PUBLIC_URL: what is registered at PlasGate has one host."
+        do = (
+            "Set PLASGATE_IP_PUBLIC_URL: what is registered at PlasGate has one host."
+            if conf.PLASGATE_IP_CREDENTIALS is None
+            else "Register it for each tenant, with the tenant's own host."
+        )
         return Finding(Level.LOOK, "Site", what, do)
     what = f"The redirect URI to register at PlasGate is {public}{path}"
     host = urlsplit(public).hostname or ""

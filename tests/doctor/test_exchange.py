@@ -58,6 +58,19 @@ def test_it_never_asks_for_a_visitor_and_so_spends_no_balance(answers: Answers) 
     assert not {"phone_number", "login_hint", "scope"} & set(answers.calls[0].sent)
 
 
+def test_where_each_tenant_has_keys_of_its_own_nobody_is_asked_and_nothing_is_broken(
+    answers: Answers, settings: Any
+) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = "tests.test_credentials.keys_for"
+    settings.PLASGATE_IP_PRIVATE_KEY = settings.PLASGATE_IP_SECRET_KEY = ""
+
+    finding = found()
+
+    assert finding.level == Level.LOOK
+    assert "PLASGATE_IP_PRIVATE_KEY" in finding.do
+    assert answers.calls == []
+
+
 # What the answer means
 
 

@@ -213,6 +213,17 @@ def test_a_host_that_django_refuses_is_told(settings: Any) -> None:
     assert about("redirect URI").level is Level.FINE
 
 
+def test_a_tenants_host_is_its_own_and_needs_no_public_url(settings: Any) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = None
+    settings.PLASGATE_IP_CREDENTIALS = "tests.test_credentials.keys_for"
+
+    found = about("redirect URI")
+
+    assert found.level is Level.LOOK
+    assert "each tenant" in found.do
+    assert "PLASGATE_IP_PUBLIC_URL" not in found.do
+
+
 def test_http_is_told(settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = "http://testserver"
     found = about("redirect URI")

@@ -43,6 +43,9 @@ _EXPRESSIONS = {
     "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
     " + (3 + n % 17) * interval '1 second'",
     "browser": "md5('b' || n)",
+    # The same one, but for an attempt that a phone carries.
+    "callback_browser": "md5('b' || n)",
+    "key_fingerprint": "md5('k')",
     "exchanging_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
 }
 _NUMBER = "'+85577' || lpad(((n::bigint * 7919) % {users} % 1000000)::text, 6, '0')"
