@@ -7,32 +7,22 @@ themselves are counted, so that all machines see all starts and nothing else mus
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db.models import Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from django_plasgate_ip import phones
+from django_plasgate_ip import newest
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.newest import Newest
 
 HOUR = timedelta(hours=1)
 #: In ``PLASGATE_IP_TRUSTED_PROXIES``, as nginx says it: a proxy that comes through a Unix socket,
 #: and so from no address.
 UNIX = "unix:"
-
-
-@dataclass(frozen=True)
-class _Limit:
-    most: int
-    condition: Q
-    # The row's own values that the condition is about, to tell one limit's rows from another's.
-    field: str = ""
 
 
 def check(verification: PhoneVerification) -> None:
@@ -42,70 +32,25 @@ def check(verification: PhoneVerification) -> None:
     committed before it: no more than the limit come through, whatever the race. One query.
     """
     now = timezone.now()
-    limits = list(_limits(verification))
-    starts = _starts(verification, limits, now - HOUR)
-    others = [start for start in starts if start["pk"] != verification.pk]
-    waits = [*_own_waits(others, verification, limits), *_site_waits(starts)]
+    limits = list(_limits(verification, now - HOUR))
+    # Of each limit, when the start was made that must pass first; none where it is not reached.
+    waits = [start for start in newest.values(*limits) if start is not None] if limits else []
     if waits:
         raise TooManyStarts(max(waits) + HOUR - now)
 
 
-def _starts(
-    verification: PhoneVerification, limits: list[_Limit], since: datetime
-) -> list[dict[str, Any]]:
-    """Return the newest starts that the limits are about.
-
-    Where the site has a limit, each tells as ``site`` when the start was made that must pass first.
-    """
-    site = conf.PLASGATE_IP_MAX_STARTS_PER_SITE
-    if not limits and site is None:
-        return []
-    # Itself among them, so that always one tells of the site; and to leave it out here costs more.
-    condition = Q(pk=verification.pk) if site is not None else Q()
-    for limit in limits:
-        condition |= limit.condition
-    found = rows().filter(condition, created_at__gt=since)
-    names = ["pk", "created_at", *(limit.field for limit in limits)]
-    if site is not None:
-        newest = rows().filter(created_at__gt=since).exclude(pk=verification.pk)
-        nth = newest.order_by("-created_at").values("created_at")[site - 1 : site]
-        found = found.annotate(site=Subquery(nth))
-        names.append("site")
-    enough = 1 + sum(limit.most for limit in limits)
-    return list(found.order_by("-created_at").values(*names)[:enough])
-
-
-def _own_waits(
-    others: list[dict[str, Any]], verification: PhoneVerification, limits: list[_Limit]
-) -> Iterator[datetime]:
-    """Yield, for each limit that is reached, when the start that must pass first was made."""
-    for limit in limits:
-        mine = _plain(getattr(verification, limit.field))
-        starts = [row["created_at"] for row in others if _plain(row[limit.field]) == mine]
-        if len(starts) >= limit.most:
-            yield starts[limit.most - 1]
-
-
-def _plain(value: Any) -> Any:
-    # Numbers compare as PHONENUMBER_DB_FORMAT has them, "NATIONAL" without their country.
-    return phones.e164(value) if isinstance(value, phones.Number) else value
-
-
-def _limits(verification: PhoneVerification) -> Iterator[_Limit]:
-    for field, most in (
-        ("phone_number", conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER),
-        ("user_id", conf.PLASGATE_IP_MAX_STARTS_PER_USER),
-        ("address", conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS),
+def _limits(verification: PhoneVerification, since: datetime) -> Iterator[Newest]:
+    counted: list[newest.Condition] = [("created_at", ">", since), ("id", "<>", verification.pk)]
+    for field, value, most in (
+        ("phone_number", verification.phone_number, conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER),
+        ("user", verification.user_id, conf.PLASGATE_IP_MAX_STARTS_PER_USER),
+        ("address", verification.address, conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS),
     ):
-        value = getattr(verification, field)
         if most is not None and value:
-            yield _Limit(most, Q(**{field: value}), field)
-
-
-def _site_waits(starts: list[dict[str, Any]]) -> Iterator[datetime]:
-    site = starts[0].get("site") if starts else None
+            yield Newest("created_at", [(field, "=", value), *counted], skipped=most - 1)
+    site = conf.PLASGATE_IP_MAX_STARTS_PER_SITE
     if site is not None:
-        yield site
+        yield Newest("created_at", counted, skipped=site - 1)
 
 
 def address_of(request: HttpRequest) -> str:

@@ -41,6 +41,9 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     extensions, too, which phonenumbers would read as digits or drop in silence. A `PhoneNumber`
     is read like its E.164 text.
     """
+    if isinstance(text, Number) and not text.extension and text.is_valid():
+        # As it came out of here: a start asks three times.
+        return text
     plain = _plain(str(text.as_e164) if isinstance(text, PhoneNumber) else text)
     for candidate in _readings(plain):
         number = _valid(candidate, region or conf.PLASGATE_IP_DEFAULT_REGION)

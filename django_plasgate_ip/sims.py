@@ -10,9 +10,11 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpRequest
 
-from django_plasgate_ip import signals
+from django_plasgate_ip import newest, signals
 from django_plasgate_ip.hidden import Hidden
 from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.newest import Newest
+from django_plasgate_ip.reasons import Status
 
 
 def changed_from(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerification | None:
@@ -23,13 +25,22 @@ def changed_from(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerifi
     """
     if not (user_id and phone_number and mobile_id):
         return None
-    same = rows().verified().filter(user_id=user_id, phone_number=phone_number)
-    latest = same.exclude(mobile_id="").order_by("-completed_at")
-    # Nearly always it is the same one, and the row is not needed.
-    known = latest.values_list("pk", "mobile_id").first()
-    if known is None or known[1] == mobile_id:
+    # Nearly always there is none, or it is the same one, and the row is not needed.
+    if _last_mobile_id(user_id, phone_number) in (None, mobile_id):
         return None
-    return rows().filter(pk=known[0]).first()
+    same = rows().verified().filter(user_id=user_id, phone_number=phone_number)
+    return same.exclude(mobile_id__in=("", mobile_id)).order_by("-completed_at").first()
+
+
+def _last_mobile_id(user_id: Any, phone_number: Any) -> str | None:
+    where: list[newest.Condition] = [
+        ("user", "=", user_id),
+        ("phone_number", "=", phone_number),
+        ("status", "=", Status.VERIFIED),
+        ("mobile_id", "<>", ""),
+    ]
+    (mobile_id,) = newest.values(Newest("mobile_id", where, by="completed_at"))
+    return None if mobile_id is None else Hidden(mobile_id)
 
 
 def claim(verification: PhoneVerification, user: Any) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections, models
 
+from django_plasgate_ip.credentials import fingerprint
 from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import PhoneVerification
 from tests.load.options import Options
@@ -133,6 +135,7 @@ def _template() -> PhoneVerification:
     return PhoneVerification(
         scopes="mobile_id phone_verify",
         redirect_uri="https://bench.example/phone/callback/",
+        key_fingerprint=fingerprint(settings.PLASGATE_IP_PRIVATE_KEY),
         next_url="/members/",
         language="km",
     )

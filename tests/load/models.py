@@ -30,14 +30,17 @@ class PlainAttempt(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)
     browser = models.CharField(max_length=32)
+    callback_browser = models.CharField(max_length=32)
     redirect_uri = models.TextField()
     nonce = models.CharField(max_length=64)
+    key_fingerprint = models.CharField(max_length=32)
     next_url = models.TextField()
     language = models.CharField(max_length=16)
     address = models.CharField(max_length=32)
     exchanging_at = models.DateTimeField(null=True)
 
     class Meta:
+        app_label = "load"
         managed = False
         db_table = PhoneVerification._meta.db_table
 

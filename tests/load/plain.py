@@ -25,10 +25,12 @@ REDIRECT_URI = "https://bench.example/phone/callback/"
 def start(request: HttpRequest) -> HttpResponse:
     """One INSERT, one write to the session, and away."""
     number = request.POST["phone_number"]
+    browser = secrets.token_hex(16)
     attempt = PlainAttempt._default_manager.create(
         user_id=request.user.pk,
         phone_number=number,
-        browser=secrets.token_hex(16),
+        browser=browser,
+        callback_browser=browser,
         redirect_uri=REDIRECT_URI,
         language="en",
     )

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
 
 from django_plasgate_ip import flow
+from django_plasgate_ip.credentials import fingerprint
 from django_plasgate_ip.models import PhoneVerification
 
 NAME = "bench.example"
@@ -78,17 +79,21 @@ def _session(user: User, **entries: str) -> str:
 def with_attempts(browsers: Iterable[Browser]) -> list[Browser]:
     """Give each browser an attempt that waits for its callback, ours and the references' alike."""
     found = list(browsers)
+    keys = fingerprint(settings.PLASGATE_IP_PRIVATE_KEY)
+    keyed = [(browser, secrets.token_hex(16)) for browser in found]
     rows = [
         PhoneVerification(
             user=browser.user,
             phone_number=browser.number,
             scopes="mobile_id phone_verify",
-            browser=secrets.token_hex(16),
+            browser=key,
+            callback_browser=key,
+            key_fingerprint=keys,
             redirect_uri=f"https://{NAME}/phone/callback/",
             next_url="/members/",
             language="en",
         )
-        for browser in found
+        for browser, key in keyed
     ]
     for browser, row in zip(found, PhoneVerification.objects.bulk_create(rows), strict=True):
         entries = {flow.SESSION_KEY: row.browser, "attempt": str(row.pk)}
