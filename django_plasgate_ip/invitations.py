@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_plasgate_ip import handoff, links, qr
+from django_plasgate_ip import browsers, handoff, links, qr
 from django_plasgate_ip.conf import conf
 
 
@@ -28,12 +28,13 @@ class Invitation:
 def make(
     request: HttpRequest, next_url: str, again_url: str, repeats: UUID | None = None
 ) -> Invitation | None:
-    """Return a new invitation; None where ``PLASGATE_IP_HANDOFF`` is off.
+    """Return a new invitation; None for a phone, and where ``PLASGATE_IP_HANDOFF`` is off.
 
     `repeats`: as for `handoff.make_token`. It costs no query, but for the first one of a session,
     which must be saved.
     """
-    if not conf.PLASGATE_IP_HANDOFF:
+    # A phone would not show it, but would load it, over mobile data: a quarter of the page.
+    if not conf.PLASGATE_IP_HANDOFF or browsers.is_phone(request):
         return None
     token = handoff.make_token(request, repeats)
     url = links.absolute(request, reverse("plasgate_ip:handoff", args=[token]))
