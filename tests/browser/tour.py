@@ -108,7 +108,7 @@ def _choices_again(phone: Person) -> None:
     computer = phone.beside(DESKTOP)
     _start(computer)
     handoffs.scan(computer, phone)
-    handoffs.tap(phone, handoffs.code_on(computer), "077")
+    handoffs.tap(phone, handoffs.told_code(computer), "077")
     phone.page.wait_for_selector("[aria-invalid]")
 
 
@@ -124,7 +124,7 @@ def _carried(number: str) -> Callable[[Person], None]:
         computer = phone.beside(DESKTOP)
         _start(computer)
         handoffs.scan(computer, phone)
-        handoffs.tap(phone, handoffs.code_on(computer), number)
+        handoffs.tap(phone, handoffs.told_code(computer), number)
         phone.page.wait_for_url("**/phone/*-*/")
 
     return carry
