@@ -29,6 +29,15 @@ def remember(request: HttpRequest, browser: str) -> None:
         request.session[SESSION_KEY] = browser
 
 
+def is_phone(request: HttpRequest) -> bool:
+    """Whether the browser says that it is a phone's: "Mobi" is in the name of all that are.
+
+    Tablets, and a phone that asks for a computer's pages, say that they are no phones. Fit for
+    choosing what to show, and for nothing else: the browser's name is what it likes to say.
+    """
+    return "Mobi" in request.headers.get("User-Agent", "")
+
+
 def made_known(request: HttpRequest) -> str:
     """Return this session's id, and give it one if it has none."""
     browser = known(request) or new(request)

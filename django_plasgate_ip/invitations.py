@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from django_plasgate_ip import handoff, links, qr
+from django_plasgate_ip import browsers, handoff, links, qr
 from django_plasgate_ip.conf import conf
 
 
@@ -30,13 +30,14 @@ def make(
 ) -> Invitation | None:
     """Return a new invitation; None where this visitor may not start, or not like this.
 
-    That is where ``PLASGATE_IP_HANDOFF`` is off, and for an anonymous visitor where
+    That is for a phone, where ``PLASGATE_IP_HANDOFF`` is off, and for an anonymous visitor where
     ``PLASGATE_IP_LOGIN_REQUIRED`` is on, since the phone is asked for no login. `repeats`: as for
     `handoff.make_token`. It costs no query, but for the first one of a session, which must
     be saved.
     """
     is_allowed = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
-    if not (conf.PLASGATE_IP_HANDOFF and is_allowed):
+    # A phone would not show it, but would load it, over mobile data: a quarter of the page.
+    if not (conf.PLASGATE_IP_HANDOFF and is_allowed) or browsers.is_phone(request):
         return None
     token = handoff.make_token(request, repeats)
     url = links.absolute(request, reverse("plasgate_ip:handoff", args=[token]))

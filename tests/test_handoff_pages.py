@@ -195,6 +195,37 @@ def test_a_site_can_do_without(visitor: Visitor, phone: Visitor, answers: Answer
     assert visitor.get(f"{link}screen/").status_code == 404
 
 
+# Not for phones
+
+IPHONE = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_7 like Mac OS X) AppleWebKit/605.1.15 "
+    "(KHTML, like Gecko) Version/26.1 Mobile/15E148 Safari/604.1"
+)
+ANDROID = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 "
+    "(KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36"
+)
+TABLET = ANDROID.replace(" Mobile", "")
+
+
+@pytest.mark.parametrize(
+    ("browser", "codes"),
+    [(IPHONE, 0), (ANDROID, 0), (TABLET, 1), ("", 1)],
+    ids=["iPhone", "Android", "tablet", "nameless"],
+)
+def test_a_phone_does_not_load_what_it_would_not_show(
+    user: User, answers: Answers, browser: str, codes: int
+) -> None:
+    visitor = Visitor(headers={"User-Agent": browser})
+    visitor.force_login(user)
+    answers(FAILED)
+
+    for page in (visitor.get("/phone/"), visitor.get(visitor.verify()["Location"])):
+        scripts = [script["src"] for script in Page(page).all("script")]
+        assert len(Page(page).all("svg")) == codes
+        assert sum("handoff.js" in src for src in scripts) == codes
+
+
 # The phone's page
 
 

@@ -55,7 +55,7 @@ def test_a_verified_users_badge_says_so_in_words_that_a_screen_reader_reads(
     visitor.verify()
 
     assert rendered("{% plasgate_ip_badge user %}", user=user) == (
-        '<span class="plasgate-ip-badge"><span aria-hidden="true">✓</span> Phone verified</span>'
+        '<span class="plasgate-ip-badge plasgate-ip-badge-yes">Phone verified</span>'
     )
 
 

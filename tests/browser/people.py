@@ -5,12 +5,20 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from playwright.sync_api import expect
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 
     from tests.browser.site import Site
 
-PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+PHONE = {
+    "viewport": {"width": 360, "height": 640},
+    "has_touch": True,
+    "is_mobile": True,
+    "user_agent": "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Mobile Safari/537.36",
+}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PASSWORD = "tuk-tuk-tonle-sap"
 # Milliseconds. Nothing here takes as long, unless it hangs.
@@ -32,6 +40,11 @@ def back(page: Page) -> None:
     page.evaluate("history.back()")
 
 
+def expect_heading(page: Page, text: str) -> None:
+    """Wait until `page` has this heading."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=PATIENCE)
+
+
 class Person:
     """Somebody at a site, with the tab that they opened first.
 
@@ -48,6 +61,8 @@ class Person:
         scripts: bool = True,
     ) -> None:
         self.site = site
+        self._arrival = {"chromium": chromium, "site": site, "language": language}
+        self._others: list[Person] = []
         self.context: Any = chromium.new_context(
             base_url=site.origin,
             locale=LANGUAGES[language],
@@ -70,8 +85,15 @@ class Person:
             self.violations.append(message.text)
 
     def leave(self) -> None:
-        """Close every tab."""
+        """Close every tab, also those of the screens beside this one."""
+        for other in self._others:
+            other.leave()
         self.context.close()
+
+    def beside(self, screen: dict[str, Any]) -> Person:
+        """Return another screen that this one's owner, or somebody else, has in their hands."""
+        self._others.append(Person(**self._arrival, screen=screen))
+        return self._others[-1]
 
     def sign_up(self) -> None:
         """Make an account at the example; the site signs it in, and asks for the number."""

@@ -27,11 +27,13 @@ FOLDER = ROOT / "docs" / "screenshots"
 MAX_SIZE = 60_000
 COLOURS = 64
 
+COMPUTER = {"viewport": {"width": 800, "height": 640}}
 PICTURES = {
     "start-en": ("start", "en"),
     "start-km": ("start", "km"),
     "not-on-mobile-data": ("not on mobile data", "en"),
     "verified": ("verified", "en"),
+    "choices": ("choices", "en"),
 }
 
 
@@ -41,9 +43,9 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return FOLDER if request.config.getoption("--screenshots") else tmp_path
 
 
-def draw(visitor: Person, path: Path) -> None:
-    """Write what `visitor` sees, in few colours."""
-    shot = visitor.page.screenshot(animations="disabled", caret="hide")
+def draw(visitor: Person, path: Path, is_whole: bool = True) -> None:
+    """Write the page, or only what `visitor` sees of it, in few colours."""
+    shot = visitor.page.screenshot(animations="disabled", caret="hide", full_page=is_whole)
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
@@ -62,6 +64,16 @@ def test_picture_of_a_page_on_a_phone(
     draw(visitor, folder / f"{name}.png")
 
 
+def test_picture_of_a_computer_that_shows_a_code(
+    example: Site, arrive: Callable[..., Person], folder: Path
+) -> None:
+    computer = arrive(example, screen=COMPUTER)
+    tour.COMPUTER["start with code"](computer)
+    expect(computer.page.locator(".plasgate-ip-qr")).to_be_visible()
+
+    draw(computer, folder / "computer.png")
+
+
 def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], folder: Path) -> None:
     staff = arrive(example, screen=DESKTOP)
     staff.page.goto("/admin/django_plasgate_ip/phoneverification/")
@@ -70,7 +82,7 @@ def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], fold
     staff.page.click("[type=submit]")
     expect(staff.page.locator("#result_list tbody tr").nth(10)).to_be_visible()
 
-    draw(staff, folder / "admin.png")
+    draw(staff, folder / "admin.png", is_whole=False)
 
 
 def test_the_readme_shows_each_picture_that_is_kept() -> None:
@@ -78,4 +90,4 @@ def test_the_readme_shows_each_picture_that_is_kept() -> None:
     readme = (ROOT / "README.rst").read_text(encoding="utf-8")
 
     assert kept == {line.split()[-1] for line in readme.splitlines() if ".. image::" in line}
-    assert {Path(path).stem for path in kept} == {*PICTURES, "admin"}
+    assert {Path(path).stem for path in kept} == {*PICTURES, "computer", "admin"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.people import (
     DESKTOP,
@@ -14,16 +14,13 @@ from tests.browser.people import (
     VERIFIED,
     Person,
     back,
+    expect_heading,
 )
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
 MASKED = "+855 77 *** *18"
-
-
-def expect_heading(page: Page, text: str) -> None:
-    expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 def exchanges(site: Site) -> int:

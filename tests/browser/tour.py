@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.browser.people import NEVER_COMES_BACK, ON_WIFI, SERVER_ERROR, VERIFIED
+from tests.browser import handoffs
+from tests.browser.people import (
+    DESKTOP,
+    NEVER_COMES_BACK,
+    ON_WIFI,
+    PHONE,
+    SERVER_ERROR,
+    VERIFIED,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +92,63 @@ def _invalid_callback(person: Person) -> None:
     person.page.goto("/phone/callback/?code=1&state=2")
 
 
+def _code_shown(computer: Person) -> None:
+    _start(computer)
+    handoffs.scan(computer, computer.beside(PHONE))
+    handoffs.code_on(computer)
+
+
+def _choices(phone: Person) -> None:
+    computer = phone.beside(DESKTOP)
+    _start(computer)
+    handoffs.scan(computer, phone)
+
+
+def _choices_again(phone: Person) -> None:
+    computer = phone.beside(DESKTOP)
+    _start(computer)
+    handoffs.scan(computer, phone)
+    handoffs.tap(phone, handoffs.told_code(computer), "077")
+    phone.page.wait_for_selector("[aria-invalid]")
+
+
+def _refused(phone: Person) -> None:
+    computer = phone.beside(DESKTOP)
+    _start(computer)
+    handoffs.scan(computer, phone.beside(PHONE))
+    handoffs.scan(computer, phone)
+
+
+def _carried(number: str) -> Callable[[Person], None]:
+    def carry(phone: Person) -> None:
+        computer = phone.beside(DESKTOP)
+        _start(computer)
+        handoffs.scan(computer, phone)
+        handoffs.tap(phone, handoffs.told_code(computer), number)
+        phone.page.wait_for_url("**/phone/*-*/")
+
+    return carry
+
+
+def _screen(is_opened: bool) -> Callable[[Person], None]:
+    def look(computer: Person) -> None:
+        _start(computer)
+        screen = handoffs.offered(computer)
+        if is_opened:
+            handoffs.scan(computer, computer.beside(PHONE))
+        computer.context.route("**/screen/*", _stay)
+        computer.page.goto(screen)
+
+    return look
+
+
+def _stay(route: Any) -> None:
+    """Answer with the page as it is, but for the header that would load it again meanwhile."""
+    response = route.fetch()
+    headers = {name: text for name, text in response.headers.items() if name != "refresh"}
+    route.fulfill(response=response, headers=headers)
+
+
 EXAMPLE: dict[str, Callable[[Person], None]] = {
     "home": _home,
     "login": _login,
@@ -98,11 +163,25 @@ EXAMPLE: dict[str, Callable[[Person], None]] = {
     "not on mobile data": _ended(ON_WIFI),
     "server error": _ended(SERVER_ERROR),
     "invalid callback": _invalid_callback,
+    "choices": _choices,
+    "choices, mistake": _choices_again,
+    "refused": _refused,
+    "carried": _carried(VERIFIED),
+    "carried, not on mobile data": _carried(ON_WIFI),
+}
+# What a computer is shown.
+COMPUTER = {
+    "start with code": _start,
+    "start, code opened": _code_shown,
+    "not on mobile data with code": _ended(ON_WIFI),
+    "screen, waiting": _screen(is_opened=False),
+    "screen, opened": _screen(is_opened=True),
 }
 BARE = {
     "start": _start,
     "mistake": _mistake,
     "continue": _continue,
+    "choices": _choices,
     "waiting": _waiting,
     "verified": _ended(VERIFIED),
     "not on mobile data": _ended(ON_WIFI),
