@@ -19,7 +19,7 @@ PHONE = {
     "user_agent": "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) "
     "Chrome/142.0.0.0 Mobile Safari/537.36",
 }
-DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PASSWORD = "tuk-tuk-tonle-sap"
 # Milliseconds. Nothing here takes as long, unless it hangs.
 PATIENCE = 15_000
@@ -61,7 +61,7 @@ class Person:
         scripts: bool = True,
     ) -> None:
         self.site = site
-        self._arrival = {"chromium": chromium, "site": site, "language": language}
+        self._arrival: dict[str, Any] = {"chromium": chromium, "site": site, "language": language}
         self._others: list[Person] = []
         self.context: Any = chromium.new_context(
             base_url=site.origin,
