@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.clickjacking import xframe_options_deny
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
@@ -32,6 +33,7 @@ _STATUSES = {
 
 @login_not_required
 @never_cache
+@xframe_options_deny  # a tap that a frame of another site's has stolen would be the right one
 @pages.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
@@ -115,6 +117,9 @@ def _phone_page(
 def _masked_login(name: str) -> str:
     """Return enough of a login name to know one's own: ``t**k``, ``t**k@example.com``."""
     local, at, domain = name.partition("@")
+    if not local:
+        # A name as it is in chats: "@sok".
+        local, at, domain = domain, "", ""
     shown = local[:1] + "*" * max(2, len(local) - 2) + (local[-1:] if len(local) > 3 else "")
     return shown + at + domain
 

@@ -230,12 +230,15 @@ def test_a_phone_does_not_load_what_it_would_not_show(
 
 
 def test_the_phone_is_told_the_site_and_the_account(
-    visitor: Visitor, phone: Visitor, user: User
+    visitor: Visitor, phone: Visitor, user: User, settings: Any
 ) -> None:
+    settings.X_FRAME_OPTIONS = "SAMEORIGIN"
     page = phone.get(offered(visitor.get("/phone/")))
 
     assert "testserver" in text(page)
     assert "t**k" in text(page)
+    # Another site must not show it in a frame of its own, for a tap on something else.
+    assert page["X-Frame-Options"] == "DENY"
     assert user.username not in text(page)
     assert "Go on only if that computer is yours and in front of you." in text(page)
     assert "another account" not in text(page)
@@ -250,6 +253,7 @@ def test_the_phone_is_told_the_site_and_the_account(
     ("name", "masked"),
     [
         ("teak", "t**k"),
+        ("@sok", "s**"),
         ("sokha@example.com", "s***a@example.com"),
         ("+85577696118", "+**********8"),
         ("ab", "a**"),

@@ -30,7 +30,12 @@
   /* Returns whether there is something to wait for. */
   const look = async () => {
     if (detailUrl) {
-      const { status } = await ask(detailUrl);
+      const { status, stage } = await ask(detailUrl);
+      if (stage) {
+        // Signed out meanwhile: there is no page of this attempt for us any more.
+        show(stage, "");
+        return false;
+      }
       if (status === "pending" || status === "exchanging") return true;
       // It knows where to go: to the page that was asked for, or to the attempt's own.
       location.replace(screenUrl);
