@@ -61,7 +61,8 @@ def _purge(
 def _timed(
     what: str, batches: int, contestants: dict[str, Callable[[], Any]], beside: str
 ) -> Iterator[Line]:
-    before = reset_peak()
+    reset_peak()
+    before = peak_resident()
     times = in_turn(max(batches - 1, 1), contestants, warm_up=0)
     grown = (peak_resident() - before) / MIB
     yield against(f"{what}, {BATCH:,} rows", times, 2, beside)
