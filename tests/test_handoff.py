@@ -11,6 +11,7 @@ from django.core import signing
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from django_plasgate_ip import flow, handoff, people, signals
 from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
@@ -487,6 +488,22 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
     assert own["Refresh"]
     # But only to the phone.
     assert "authenticate" not in text(visitor.get(f"/phone/{attempt().pk}/"))
+
+
+def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
+    visitor: Visitor, phone: Visitor, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = phone.get(path)
+    code = code_on(visitor, path)
+
+    def overtaken(*texts: str) -> bool:
+        PhoneHandoff.objects.update(used_at=timezone.now())
+        return constant_time_compare(*texts)
+
+    monkeypatch.setattr(handoff, "constant_time_compare", overtaken)
+
+    assert tap(phone, page, code).status_code == 410
+    assert not PhoneVerification.objects.exists()
 
 
 def test_a_tap_that_a_worker_did_not_survive_ends_late(

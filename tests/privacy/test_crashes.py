@@ -19,7 +19,7 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_plasgate_ip import client, flow, limits, links, phones, sims, verdict, views
+from django_plasgate_ip import client, flow, limits, links, newest, phones, sims, verdict, views
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import PlasGateClient
 from django_plasgate_ip.credentials import Credentials
@@ -108,7 +108,9 @@ START: dict[str, Break] = {
     "scopes": broken(scope_sets, "normalise"),
     "limits: address": broken(limits, "address_of"),
     "limits: check": broken(limits, "check"),
-    "limits: arithmetic": broken(limits, "_own_waits"),
+    "limits: conditions": broken(limits, "_limits"),
+    "limits: statement": broken(newest, "_statement"),
+    "limits: answer": broken(newest, "_read"),
     "next": broken(links, "is_safe_url"),
     "row": broken(PhoneVerification, "save"),
     "encryption": broken(flow, "cipher"),
@@ -129,7 +131,8 @@ CALLBACK: dict[str, Break] = {
     "judge: no": broken(verdict, "_objection"),
     "judge: promises": broken(verdict, "_promises_kept"),
     "SIM": broken(sims, "changed_from"),
-    "SIM: rows": broken(sims, "rows"),
+    "SIM: question": broken(newest, "values"),
+    "SIM: answer": broken(newest, "_read"),
     "result": broken(PhoneVerification, "transition", times=1),
     "result: rows": broken(QuerySet, "update", times=1),
     "signal": broken(flow, "announce"),
@@ -235,7 +238,7 @@ def test_a_crash_at_the_callback_shows_none(
 
 @pytest.mark.parametrize(
     "break_it",
-    [broken(phones, "from_wire", times=2), broken(sims, "rows"), broken(flow, "announce")],
+    [broken(phones, "from_wire", times=2), broken(newest, "values"), broken(flow, "announce")],
     ids=["number", "SIM", "signal"],
 )
 def test_a_crash_over_a_learnt_number_shows_none(
@@ -369,5 +372,5 @@ def test_a_login_that_crashes_over_what_it_claims_shows_none(
     passer_by.verify(NATIONAL)
     page = passer_by.get("/accounts/login/")
     with monkeypatch.context() as patch:
-        patch.setattr(sims, "rows", break_down)
+        patch.setattr(newest, "values", break_down)
         look_at_crash(lambda: passer_by.submit(page, username="teak", password="a password"))
