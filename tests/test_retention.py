@@ -687,27 +687,13 @@ def test_a_row_that_somebody_holds_keeps_no_other_row_waiting(settings: Any) -> 
     assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 3
 
 
-def test_a_database_without_row_locks_takes_a_batch_in_one_statement(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("locks", "statements"), [(False, 1), (True, 2)], ids=["no row locks", "none passed over"]
+)
+def test_a_database_that_cannot_pass_over_rows_takes_all_or_one_at_a_time(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, locks: bool, statements: int
 ) -> None:
-    monkeypatch.setattr(connection.features, "has_select_for_update", False)
-    old, new = new_key(), new_key()
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
-    made(claims=CLAIMS), made(claims=CLAIMS)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new, old]
-
-    with CaptureQueriesContext(connection) as captured:
-        list(retention.reencrypt())
-
-    assert sum(each["sql"].startswith("UPDATE") for each in captured.captured_queries) == 1
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
-    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 2
-
-
-def test_a_database_that_cannot_pass_over_rows_takes_one_at_a_time(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection.features, "has_select_for_update", True)
+    monkeypatch.setattr(connection.features, "has_select_for_update", locks)
     monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", False)
     old, new = new_key(), new_key()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [old]
@@ -717,7 +703,7 @@ def test_a_database_that_cannot_pass_over_rows_takes_one_at_a_time(
     with CaptureQueriesContext(connection) as captured:
         list(retention.reencrypt())
 
-    assert sum(each["sql"].startswith("UPDATE") for each in captured.captured_queries) == 2
+    assert sum(each["sql"].startswith("UPDATE") for each in captured.captured_queries) == statements
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new]
     assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 2
 
