@@ -7,6 +7,7 @@ are parameters, prepared by their fields, as the ORM does it.
 """
 
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal
 
 from django.db import connections
@@ -59,9 +60,8 @@ def _prepared(connection: BaseDatabaseWrapper, name: str, value: Any) -> Any:
 def _read(connection: BaseDatabaseWrapper, name: str, value: Any) -> Any:
     """Return what the ORM makes of the value: SQLite and MariaDB have times without a zone."""
     column = _field(name).cached_col
-    for convert in connection.ops.get_db_converters(column):
-        value = convert(value, column, connection)
-    return value
+    converters = connection.ops.get_db_converters(column)
+    return reduce(lambda read, convert: convert(read, column, connection), converters, value)
 
 
 def _field(name: str) -> Any:
