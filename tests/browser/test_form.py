@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import NEVER_COMES_BACK, PASSWORD, VERIFIED, Person, back
+from tests.browser.people import (
+    NEVER_COMES_BACK,
+    ON_WIFI,
+    PASSWORD,
+    VERIFIED,
+    Person,
+    back,
+    expect_heading,
+)
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
@@ -97,6 +105,20 @@ def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
 
     assert form(unanswered) | BUSY == form(unanswered)
     assert unanswered.posts() == 1
+
+
+def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> None:
+    # As one with two of the app's forms does.
+    visitor.page.goto("/phone/")
+    visitor.page.add_script_tag(url="/static/django_plasgate_ip/busy.js")
+    count = "[...document.scripts].filter(({ src }) => src.endsWith('/busy.js')).length"
+    assert visitor.page.evaluate(count) == 2
+
+    visitor.page.fill("#id_phone_number", ON_WIFI)
+    with visitor.page.expect_navigation():
+        visitor.page.click("[data-plasgate-ip-form] button")
+
+    expect_heading(visitor.page, "Not verified")
 
 
 def test_where_no_answer_comes_the_button_is_ready_again_in_half_a_minute(

@@ -1,5 +1,6 @@
 """From the computer to the phone, with a browser for each and the sandbox for their operator."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -150,6 +151,21 @@ def test_a_computer_whose_network_was_away_for_a_moment_still_follows(
     computer.context.set_offline(False)
 
     assert handoffs.code_on(computer) in handoffs.choices(phone)
+
+
+def test_a_computer_that_was_signed_out_meanwhile_is_told_to_show_a_new_code(
+    computer: Person, phone: Person
+) -> None:
+    handoffs.scan(computer, phone)
+    code = handoffs.code_on(computer)
+    # Whoever is not signed in finds no page of the attempt's.
+    computer.context.route(
+        re.compile(r"/phone/[0-9a-f-]{36}/$"), lambda route: route.fulfill(status=404)
+    )
+    handoffs.tap(phone, code, VERIFIED)
+
+    expect(computer.page.get_by_text("Show a new code")).to_be_visible(timeout=PATIENCE)
+    assert "/phone/?next=" in computer.page.url
 
 
 def test_a_tap_before_the_computer_has_shown_anything_is_not_counted(
