@@ -1,9 +1,9 @@
 """Continue on a phone: a computer shows a link as a QR code, and one phone may take it up.
 
 The link is signed and five minutes good, and names the account and the session that showed it. The
-first phone that opens it is the only one that can use it. Two characters are drawn at that moment,
-which the computer shows and which are tapped on the phone, once. The attempt that this begins is
-the computer's in every respect; the phone only carries it to PlasGate and back.
+first phone that opens it, and keeps a cookie, is the only one that can use it. Two characters are
+drawn at that moment, which the computer shows and which are tapped on the phone, once. The attempt
+that this begins is the computer's in every respect; the phone only carries it to PlasGate and back.
 
 SECURITY: what each of these stops. A photograph of the screen: the first phone, and characters that
 no photograph holds. A link that is sent on, or a code shown to a victim: the phone says which site
@@ -122,7 +122,10 @@ def task(offer: Offer) -> Task:
 
 
 def take(request: HttpRequest, offer: Offer) -> Taken:
-    """Return the offer for this phone; its first look ties it to it. Raises `HandoffRefused`."""
+    """Return the offer for this phone; its first look ties it to it. Raises `HandoffRefused`.
+
+    The request's browser has to be known already (see `browsers.known`).
+    """
     if browsers.known(request) == offer.browser:
         raise HandoffRefused(Refusal.SAME_BROWSER)
     row = _stored(request, offer)
@@ -241,7 +244,7 @@ def _stored(request: HttpRequest, offer: Offer) -> PhoneHandoff | None:
         return handoffs().filter(pk=offer.pk).first()
     choices = _choices()
     first = {
-        "opened_by": browsers.made_known(request),
+        "opened_by": browsers.known(request),
         "code": secrets.choice(choices),
         "choices": " ".join(choices),
     }

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
-from django_plasgate_ip import flow, handoff, links, pages, people, phones
+from django_plasgate_ip import browsers, flow, handoff, links, pages, people, phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import HandoffRefused, TooManyStarts
 from django_plasgate_ip.forms import HandoffForm
@@ -25,10 +25,15 @@ _STATUSES = {
     Refusal.USED: HTTPStatus.GONE,
     Refusal.OTHER_PHONE: HTTPStatus.FORBIDDEN,
     Refusal.SAME_BROWSER: HTTPStatus.FORBIDDEN,
+    Refusal.NO_COOKIES: HTTPStatus.FORBIDDEN,
     Refusal.NOT_SHOWN: HTTPStatus.CONFLICT,
     Refusal.WRONG_CODE: HTTPStatus.FORBIDDEN,
     Refusal.ACCOUNT_GONE: HTTPStatus.GONE,
 }
+
+
+# The query of the second look of a browser that was not known at its first.
+_SECOND_LOOK = "opened"
 
 
 @login_not_required
@@ -89,6 +94,8 @@ def _must_be_on() -> None:
 
 
 def _phone(request: HttpRequest, offer: Offer) -> HttpResponse:
+    if not browsers.known(request):
+        return _look_again(request)
     taken = handoff.take(request, offer)
     known: dict[str, Any] = {"choices": taken.choices, "asks_number": taken.task.asks_number}
     if request.method != "POST":
@@ -99,6 +106,18 @@ def _phone(request: HttpRequest, offer: Offer) -> HttpResponse:
     data = form.cleaned_data
     attempt = handoff.tap(request, taken, data["code"], data.get("phone_number", ""))
     return pages.to_plasgate(request, attempt.authorize_url)
+
+
+def _look_again(request: HttpRequest) -> HttpResponse:
+    """Give the browser its cookie, and let it prove that it keeps it.
+
+    What opens links on its own (a scanner's preview, a chat's) mostly keeps none, and would be the
+    first phone otherwise: the person's own would find the code taken, and the next code, too.
+    """
+    if _SECOND_LOOK in request.GET:
+        raise HandoffRefused(Refusal.NO_COOKIES)
+    browsers.made_known(request)
+    return HttpResponseRedirect(f"{request.path}?{_SECOND_LOOK}")
 
 
 def _phone_page(

@@ -20,6 +20,8 @@ class Refusal(str, Enum):
     OTHER_PHONE = "other_phone"
     #: The browser that offered it has opened it itself.
     SAME_BROWSER = "same_browser"
+    #: It came back without the cookie that it was given, so it can't be told from another phone.
+    NO_COOKIES = "no_cookies"
     #: The computer has not looked yet, so nobody can know its characters.
     NOT_SHOWN = "not_shown"
     WRONG_CODE = "wrong_code"
@@ -41,6 +43,10 @@ _WORDS = {
         "photographed your screen."
     ),
     Refusal.SAME_BROWSER: _("This is the browser that shows the code. Scan it with your phone."),
+    Refusal.NO_COOKIES: _(
+        "Your browser keeps no cookies for this site, so we can't tell your phone from another. "
+        "Allow them, or use another browser."
+    ),
     Refusal.NOT_SHOWN: _(
         "Your computer does not show the two characters yet. Keep its page open, go back and try "
         "again."

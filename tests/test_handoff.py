@@ -18,6 +18,7 @@ from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
 from tests.conftest import Answers, Receivers
 from tests.handoffs import (
     FIVE_MINUTES,
+    Phone,
     choices,
     code_on,
     followed,
@@ -47,13 +48,13 @@ OTHER_TYPED = "012 345 678"
 @pytest.fixture
 def phone(db: None) -> Visitor:
     """Return the phone of who sits at the computer; nobody is signed in there."""
-    return Visitor()
+    return Phone()
 
 
 @pytest.fixture
 def photographer(db: None) -> Visitor:
     """Return the phone of somebody who has a photograph of the screen."""
-    return Visitor()
+    return Phone()
 
 
 @pytest.fixture
@@ -651,6 +652,28 @@ def test_what_only_looks_in_advance_ties_the_link_to_nobody(
     assert photographer.get(path, headers={"Sec-Purpose": "prefetch"}).status_code == 503
     assert photographer.head(path).status_code == 405
 
+    assert not PhoneHandoff.objects.exists()
+    assert phone.get(path).status_code == 200
+
+
+def test_what_opens_the_link_and_keeps_no_cookie_ties_it_to_nobody(
+    phone: Visitor, path: str
+) -> None:
+    for _scanner in range(3):
+        assert Visitor().get(path)["Location"] == f"{path}?opened"
+
+    assert not PhoneHandoff.objects.exists()
+    assert phone.get(path).status_code == 200
+
+
+def test_a_browser_without_cookies_is_told_so_and_ties_the_link_to_nobody(
+    phone: Visitor, path: str
+) -> None:
+    Visitor().get(path)
+    refused = Visitor().get(f"{path}?opened")
+
+    assert refused.status_code == 403
+    assert "keeps no cookies" in text(refused)
     assert not PhoneHandoff.objects.exists()
     assert phone.get(path).status_code == 200
 

@@ -20,7 +20,7 @@ from django_plasgate_ip.handoff_views import _masked_login
 from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.conftest import Answers
-from tests.handoffs import choices, code_on, followed, hand_over, offered, screen_url, tap
+from tests.handoffs import Phone, choices, code_on, followed, hand_over, offered, screen_url, tap
 from tests.visitor import FAILED, NUMBER, TYPED, Page, Visitor, attempt, outcome
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +36,7 @@ class EveryLanguage:
 
 @pytest.fixture
 def phone(db: None) -> Visitor:
-    return Visitor()
+    return Phone()
 
 
 def text(response: Any) -> str:
@@ -285,7 +285,7 @@ def test_the_phone_who_is_signed_in_to_the_same_account_is_not_warned(
 
 def test_the_phones_answers_are_kept_nowhere(visitor: Visitor, phone: Visitor) -> None:
     link = offered(visitor.get("/phone/"))
-    for response in (phone.get(link), Visitor().get(link), visitor.get(f"{link}screen/")):
+    for response in (phone.get(link), Phone().get(link), visitor.get(f"{link}screen/")):
         assert "no-store" in response["Cache-Control"]
     # Not "no-referrer": the tap would come with "Origin: null", which is refused.
     assert phone.get(link)["Referrer-Policy"] == "same-origin"
@@ -293,9 +293,9 @@ def test_the_phones_answers_are_kept_nowhere(visitor: Visitor, phone: Visitor) -
 
 def test_a_refusal_leads_on(visitor: Visitor) -> None:
     link = offered(visitor.get("/phone/"))
-    Visitor().get(link)
+    Phone().get(link)
 
-    refused = Page(Visitor().get(link))
+    refused = Page(Phone().get(link))
 
     assert refused.links == {"Verify for an account on this phone instead": "/phone/"}
     assert [attrs for _, attrs in refused.tags if attrs.get("role") == "alert"]

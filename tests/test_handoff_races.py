@@ -9,7 +9,7 @@ import pytest
 from django.db import connections
 
 from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
-from tests.handoffs import choices, code_on, followed, offered, tap
+from tests.handoffs import Phone, choices, code_on, followed, offered, tap
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +34,7 @@ def at_once(act: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
 
 def test_of_phones_that_open_a_link_at_once_one_may_use_it(visitor: Visitor) -> None:
     path = offered(visitor.get("/phone/"))
-    phones = [Visitor() for _ in range(AT_ONCE)]
+    phones = [Phone() for _ in range(AT_ONCE)]
 
     pages = at_once(lambda phone: phone.get(path), phones)
 
@@ -48,7 +48,7 @@ def test_of_phones_that_open_a_link_at_once_one_may_use_it(visitor: Visitor) -> 
 
 def test_of_taps_at_once_one_starts_an_attempt(visitor: Visitor) -> None:
     path = offered(visitor.get("/phone/"))
-    phone = Visitor()
+    phone = Phone()
     page = phone.get(path)
     code = code_on(visitor, path)
 
@@ -61,7 +61,7 @@ def test_of_taps_at_once_one_starts_an_attempt(visitor: Visitor) -> None:
 
 def test_of_different_taps_at_once_one_counts(visitor: Visitor) -> None:
     path = offered(visitor.get("/phone/"))
-    phone = Visitor()
+    phone = Phone()
     page = phone.get(path)
     code = code_on(visitor, path)
 

@@ -820,7 +820,7 @@ def test_the_bundle_is_read_once_and_not_for_each_connection(
         load(self, *args, **kwargs)
 
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
-    # It says that it closes: a client that has not seen the close yet would use the connection again.
+    # It says that it closes: who has not seen the close yet would use the connection again.
     provider = start(says(answer(BODY, "200 OK", "Connection: close")), tls=tls)
     for _each in range(3):
         assert exchange().succeeded
