@@ -9,9 +9,11 @@ reach (the estimator of k minimum values). With 5,000 of them the total is right
 a share to within 1.4 percentage points, 95 times of 100.
 """
 
+import logging
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from datetime import timezone as datetime_timezone
@@ -30,6 +32,8 @@ from django.utils.crypto import salted_hmac
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import LIVE, Status
+
+logger = logging.getLogger("django_plasgate_ip")
 
 DAYS = 30
 SAMPLE = 5_000
@@ -104,11 +108,27 @@ def summarise(queryset: QuerySet[PhoneVerification]) -> Summary:
         key = _cache_key(sample)
     except EmptyResultSet:
         return _summary(edges, [], 1)
-    found: Summary | None = cache.get(key)
+    found = _kept(key)
     if found is None:
         found = _read(edges, sample)
-        cache.set(key, found, CACHE_SECONDS)
+        _keep(key, found)
     return found
+
+
+def _kept(key: str) -> Summary | None:
+    try:
+        found: Summary | None = cache.get(key)
+    except Exception as error:
+        # Of whichever library the cache is. Staff need the list most while something is down.
+        logger.warning("The admin's summary is not cached: %s", type(error).__name__)
+        return None
+    return found
+
+
+def _keep(key: str, found: Summary) -> None:
+    # The look for it has told of a cache that is down.
+    with suppress(Exception):
+        cache.set(key, found, CACHE_SECONDS)
 
 
 def _today() -> date:

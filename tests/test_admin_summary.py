@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 from django.contrib import admin
 from django.core.cache import cache
+from django.core.cache.backends.base import BaseCache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -36,6 +37,20 @@ pytestmark = pytest.mark.django_db
 
 SVG = "{http://www.w3.org/2000/svg}"
 TABLE = "django_plasgate_ip_phoneverification"
+
+
+class ServerGone(Exception):
+    """What a cache's own library raises: no error of Python's or Django's."""
+
+
+class CacheThatIsDown(BaseCache):
+    def __init__(self, *args: Any) -> None:
+        super().__init__({})
+
+    def get(self, *args: Any, **kwargs: Any) -> Any:
+        raise ServerGone
+
+    set = get
 
 
 @pytest.fixture(autouse=True)
@@ -427,6 +442,17 @@ def test_nothing_about_a_person_is_cached(viewer: Client) -> None:
     for key, value in kept.items():
         seen = key + value.decode("latin-1")
         assert [hidden for hidden in (*HIDDEN, "dara") if hidden in seen] == []
+
+
+def test_a_cache_that_is_down_is_logged_and_takes_nothing_from_the_page(
+    viewer: Client, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried()
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.{CacheThatIsDown.__name__}"}}
+
+    assert "100" in section(viewer.get(LIST))
+    (record,) = caplog.records
+    assert record.getMessage() == "The admin's summary is not cached: ServerGone"
 
 
 def test_a_site_without_a_cache_has_it_too(viewer: Client, settings: Any) -> None:
