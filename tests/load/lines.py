@@ -54,7 +54,18 @@ class Line:
 
 def against(what: str, times: dict[str, list[float]], goal: float | None, beside: str) -> Line:
     """Return the line of two contestants that were timed in turn: seconds in, medians in ms out."""
-    here, reference = (median(times[name]) * 1000 for name in ("here", "reference"))
+    return _pair(what, times, "here", goal, beside)
+
+
+def floor(what: str, times: dict[str, list[float]], beside: str) -> Line:
+    """Return the line of the contestant "floor": what could hardly be done in less."""
+    return _pair(f"  floor: {what}", times, "floor", None, beside)
+
+
+def _pair(
+    what: str, times: dict[str, list[float]], which: str, goal: float | None, beside: str
+) -> Line:
+    here, reference = (median(times[name]) * 1000 for name in (which, "reference"))
     return Line(what, here, "ms", goal, beside, reference)
 
 

@@ -2,6 +2,9 @@
 
 import json
 import secrets
+import ssl
+from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
@@ -11,6 +14,8 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from phonenumber_field.phonenumber import PhoneNumber
+from urllib3 import PoolManager
 
 from tests.load.models import PlainAttempt
 
@@ -18,13 +23,31 @@ from tests.load.models import PlainAttempt
 site: Any = settings
 _fernet = Fernet(site.PLASGATE_IP_ENCRYPTION_KEYS[0])
 _session = requests.Session()
+MOST_STARTS = 10
 REDIRECT_URI = "https://bench.example/phone/callback/"
 
 
 @login_required
 def start(request: HttpRequest) -> HttpResponse:
     """One INSERT, one write to the session, and away."""
-    number = request.POST["phone_number"]
+    return _start(request, request.POST["phone_number"])
+
+
+@login_required
+def start_checked(request: HttpRequest) -> HttpResponse:
+    """Do the least that a start can't go without: read the number, and count its starts."""
+    number = PhoneNumber.from_string(request.POST["phone_number"], region="KH")
+    if not number.is_valid():
+        raise ValueError
+    response = _start(request, number.as_e164)
+    since = timezone.now() - timedelta(hours=1)
+    starts = PlainAttempt._default_manager.filter(phone_number=number.as_e164, created_at__gt=since)
+    if starts.count() > MOST_STARTS:
+        raise ValueError
+    return response
+
+
+def _start(request: HttpRequest, number: str) -> HttpResponse:
     browser = secrets.token_hex(16)
     attempt = PlainAttempt._default_manager.create(
         user_id=request.user.pk,
@@ -52,6 +75,24 @@ def callback_post(request: HttpRequest) -> HttpResponse:
 def callback_session(request: HttpRequest) -> HttpResponse:
     """Call the provider through one `requests.Session`, which keeps its connections."""
     return _callback(request, _session.post)
+
+
+def callback_context(request: HttpRequest) -> HttpResponse:
+    """Call the provider over a new connection, with a TLS context that is made once."""
+    return _callback(request, _post_by_context)
+
+
+def _post_by_context(
+    url: str, params: dict[str, str], headers: dict[str, str], json: Any, timeout: int, verify: str
+) -> Any:
+    with PoolManager(ssl_context=_context(verify)) as pool:
+        full = f"{url}?{urlencode(params)}"
+        return pool.request("POST", full, headers=headers, json=json, timeout=timeout)
+
+
+@lru_cache
+def _context(bundle: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=bundle)
 
 
 @login_required

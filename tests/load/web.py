@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 
 from django_plasgate_ip import transport
-from tests.load.lines import Line, against
+from tests.load.lines import Line, against, floor
 from tests.load.options import Options
 from tests.load.provider import RemoteProvider
 from tests.load.rounds import in_turn
@@ -22,20 +22,25 @@ ALL_LIMITS = {
     "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": 1_000,
     "PLASGATE_IP_MAX_STARTS_PER_SITE": 10_000,
 }
+_VIEWS = {
+    "post": "requests.post",
+    "session": "requests.Session",
+    "context": "a new connection, the bundle read once",
+}
 _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
 
 def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
     """Yield the lines of the start, of the callback, and of their queries."""
-    yield _start(options)
-    yield _callback(options, provider, "kept", "post", 0.25, "requests.post")
-    yield _callback(options, provider, "kept", "session", 1.15, "requests.Session")
-    yield _callback(options, provider, "closing", "post", 0.35, "requests.post")
+    yield from _start(options)
+    yield from _callback(options, provider, "kept", ("post", "session"), 0.25)
+    yield from _callback(options, provider, "kept", ("session",), 1.15)
+    yield from _callback(options, provider, "closing", ("post", "context"), 0.35)
     with override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept")):
         yield from queries()
 
 
-def _start(options: Options) -> Line:
+def _start(options: Options) -> Iterator[Line]:
     site = Site()
 
     def starts(path: str) -> Callable[[], Any]:
@@ -47,13 +52,20 @@ def _start(options: Options) -> Line:
 
         return start
 
-    contestants = {"here": starts("/phone/"), "reference": starts("/plain/start/")}
-    return against("start", in_turn(options.rounds, contestants, WARM_UP), 1.25, "by hand")
+    contestants = {
+        "here": starts("/phone/"),
+        "reference": starts("/plain/start/"),
+        "floor": starts("/plain/start/checked/"),
+    }
+    times = in_turn(options.rounds, contestants, WARM_UP)
+    yield against("start", times, 1.25, "by hand")
+    yield floor("by hand, the number parsed, one limit counted", times, "by hand")
 
 
 def _callback(
-    options: Options, provider: RemoteProvider, kind: str, plain: str, goal: float, beside: str
-) -> Line:
+    options: Options, provider: RemoteProvider, kind: str, plain: tuple[str, ...], goal: float
+) -> Iterator[Line]:
+    """Yield our line beside the first of the `plain` views; and the second's, as its floor."""
     site = Site()
 
     def callbacks(path: str) -> Callable[[], Any]:
@@ -63,15 +75,16 @@ def _callback(
         )
         return lambda: site.get(*next(urls), expect=302)
 
-    contestants = {
-        "here": callbacks("/phone/callback/"),
-        "reference": callbacks(f"/plain/callback/{plain}/"),
-    }
+    contestants = {"here": callbacks("/phone/callback/")}
+    for name, view in zip(("reference", "floor"), plain, strict=False):
+        contestants[name] = callbacks(f"/plain/callback/{view}/")
     transport._sessions.forget()
     with override_settings(PLASGATE_IP_BASE_URL=provider.base_url(kind)):
         times = in_turn(options.rounds, contestants, WARM_UP, PAUSES[kind])
     what = "callback" if kind == "kept" else "callback, its kept connection gone"
-    return against(what, times, goal, beside)
+    yield against(what, times, goal, _VIEWS[plain[0]])
+    if "floor" in times:
+        yield floor(f"by hand, {_VIEWS[plain[1]]}", times, _VIEWS[plain[0]])
 
 
 def queries() -> Iterator[Line]:
