@@ -15,38 +15,15 @@ from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
 from tests.conftest import Receivers
+from tests.kept import CLAIMS, DAY, live, made
 from tests.test_progress import Terminal
-from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, TYPED, VERIFIED
+from tests.visitor import TYPED
 
 pytestmark = pytest.mark.django_db
 
-DAY = timedelta(days=1)
-CLAIMS = VERIFIED | PROFILE
 OTHER = "+85512345678"
 BATCHED = ["plasgate_ip_purge", "plasgate_ip_reencrypt"]
 PERSONAL = ["plasgate_ip_export", "plasgate_ip_erase"]
-
-
-def made(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
-    """Store a verified attempt of that age."""
-    began = timezone.now() - age
-    defaults = {
-        "phone_number": NUMBER,
-        "scopes": "profile phone_verify",
-        "browser": "a browser",
-        "status": "verified",
-        "sub": SUB,
-        "mobile_id": MOBILE_ID,
-        "claims": CLAIMS,
-        "completed_at": began,
-        "created_at": began,
-    }
-    return PhoneVerification.objects.create(**(defaults | values))
-
-
-def pending(age: timedelta = 2 * DAY) -> PhoneVerification:
-    nothing: dict[str, Any] = {"sub": "", "mobile_id": "", "claims": {}, "completed_at": None}
-    return made(age, **nothing, status="pending")
 
 
 def run(*arguments: str, out: io.StringIO | None = None) -> list[str]:
@@ -78,8 +55,8 @@ def old_rows(settings: Any) -> None:
         made(8 * DAY)
     for _ in range(2):
         made(2 * DAY)
-    pending(2 * DAY)
-    pending(8 * DAY)
+    live(2 * DAY)
+    live(8 * DAY)
     made(timedelta(0))
     for minutes in (61, 62, 63, 59):
         began = timezone.now() - timedelta(minutes=minutes)

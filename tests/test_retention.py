@@ -25,38 +25,14 @@ from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
 from tests.conftest import Receivers
-from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, VERIFIED, Visitor, attempt
+from tests.kept import CLAIMS, DAY, live, made
+from tests.visitor import MOBILE_ID, NUMBER, SUB, Visitor, attempt
 
 pytestmark = pytest.mark.django_db
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=datetime_timezone.utc)
 TICK = timedelta(microseconds=1)
 HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-CLAIMS = VERIFIED | PROFILE
-
-
-def made(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
-    """Store an attempt that began that long ago, verified and with claims unless told otherwise."""
-    began = timezone.now() - age
-    defaults = {
-        "phone_number": NUMBER,
-        "scopes": "profile phone_verify",
-        "browser": "a browser",
-        "status": "verified",
-        "sub": SUB,
-        "mobile_id": MOBILE_ID,
-        "claims": CLAIMS,
-        "completed_at": began,
-        "created_at": began,
-    }
-    return PhoneVerification.objects.create(**(defaults | values))
-
-
-def live(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
-    """Store an attempt that has not ended."""
-    nothing: dict[str, Any] = {"sub": "", "mobile_id": "", "claims": {}, "completed_at": None}
-    return made(age, **(nothing | {"status": "pending"} | values))
 
 
 def exchanging(age: timedelta, since: timedelta, **values: Any) -> PhoneVerification:
