@@ -53,12 +53,18 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
     if pages.is_prefetch(request):
         # Whoever looks first ties the link to their browser; nobody has looked yet.
         return HttpResponse(status=503)
+    if request.method != "POST":
+        # SECURITY: as in `views.start`.
+        request.encoding = "utf-8"
+    # SECURITY: not the request's own path. Where a site's pattern is not anchored, that may begin
+    # with "//evil.example", and the form would go there with the number.
+    link = reverse("plasgate_ip:handoff", args=[token])
     try:
-        response = _phone(request, handoff.read(token))
+        response = _phone(request, link, handoff.read(token))
     except HandoffRefused as refused:
-        response = _refused(request, token, Refusal(refused.reason))
+        response = _refused(request, link, token, Refusal(refused.reason))
     except TooManyStarts as error:
-        response = pages.slow_down(request, error, again_url=request.path)
+        response = pages.slow_down(request, error, again_url=link)
     # The address is a secret for its five minutes. Not "no-referrer": see `views.callback`.
     response["Referrer-Policy"] = "same-origin"
     return response
@@ -93,37 +99,39 @@ def _must_be_on() -> None:
         raise Http404("PLASGATE_IP_HANDOFF is off.")
 
 
-def _phone(request: HttpRequest, offer: Offer) -> HttpResponse:
-    if not browsers.known(request):
-        return _look_again(request)
+def _phone(request: HttpRequest, link: str, offer: Offer) -> HttpResponse:
+    if not (browsers.known(request) or offer.is_late):
+        return _look_again(request, link)
     taken = handoff.take(request, offer)
     known: dict[str, Any] = {"choices": taken.choices, "asks_number": taken.task.asks_number}
     if request.method != "POST":
-        return _phone_page(request, taken.task, HandoffForm(**known))
+        return _phone_page(request, link, taken.task, HandoffForm(**known))
     form = HandoffForm(request.POST, **known)
     if not form.is_valid():
-        return _phone_page(request, taken.task, form, status=400)
+        return _phone_page(request, link, taken.task, form, status=400)
     data = form.cleaned_data
     attempt = handoff.tap(request, taken, data["code"], data.get("phone_number", ""))
     return pages.to_plasgate(request, attempt.authorize_url)
 
 
-def _look_again(request: HttpRequest) -> HttpResponse:
+def _look_again(request: HttpRequest, link: str) -> HttpResponse:
     """Give the browser its cookie, and let it prove that it keeps it.
 
     What opens links on its own (a scanner's preview, a chat's) mostly keeps none, and would be the
     first phone otherwise: the person's own would find the code taken, and the next code, too.
     """
-    if _SECOND_LOOK in request.GET:
-        raise HandoffRefused(Refusal.NO_COOKIES)
     browsers.made_known(request)
-    return HttpResponseRedirect(f"{request.path}?{_SECOND_LOOK}")
+    # Who taps has looked before, and their session is gone.
+    if request.method == "POST" or _SECOND_LOOK in request.GET:
+        raise HandoffRefused(Refusal.NO_COOKIES)
+    return HttpResponseRedirect(f"{link}?{_SECOND_LOOK}")
 
 
 def _phone_page(
-    request: HttpRequest, task: Task, form: HandoffForm, status: int = 200
+    request: HttpRequest, link: str, task: Task, form: HandoffForm, status: int = 200
 ) -> HttpResponse:
     context = {
+        "link": link,
         "host": request.get_host(),
         "account": _masked_login(people.login_name(task.user)) if task.user else "",
         "is_other_account": request.user.is_authenticated and request.user != task.user,
@@ -143,10 +151,11 @@ def _masked_login(name: str) -> str:
     return shown + at + domain
 
 
-def _refused(request: HttpRequest, token: str, refusal: Refusal) -> HttpResponse:
+def _refused(request: HttpRequest, link: str, token: str, refusal: Refusal) -> HttpResponse:
     context = {
         "message": refusal.visitor,
-        "is_early": refusal is Refusal.NOT_SHOWN,
+        # To look again at a code that is still good.
+        "link": link if refusal in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
         "is_warning": refusal in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE),
         "own_attempt_url": _own_attempt_url(request, token) if refusal is Refusal.USED else "",
     }

@@ -20,7 +20,7 @@ class Refusal(str, Enum):
     OTHER_PHONE = "other_phone"
     #: The browser that offered it has opened it itself.
     SAME_BROWSER = "same_browser"
-    #: It came back without the cookie that it was given, so it can't be told from another phone.
+    #: It came without the cookie that it was given, so it can't be told from another phone.
     NO_COOKIES = "no_cookies"
     #: The computer has not looked yet, so nobody can know its characters.
     NOT_SHOWN = "not_shown"
@@ -39,13 +39,14 @@ _WORDS = {
     Refusal.LATE: _("This code is more than five minutes old."),
     Refusal.USED: _("This code has been used already, and it works only once."),
     Refusal.OTHER_PHONE: _(
-        "Another phone opened this code first. If that phone is not yours, somebody has "
+        "Another phone or browser opened this code first. If it is not yours, somebody has "
         "photographed your screen."
     ),
     Refusal.SAME_BROWSER: _("This is the browser that shows the code. Scan it with your phone."),
     Refusal.NO_COOKIES: _(
-        "Your browser keeps no cookies for this site, so we can't tell your phone from another. "
-        "Allow them, or use another browser."
+        "Your browser has not kept our cookie, without which we can't tell your phone from "
+        "another. Try again. If this page comes back, allow cookies for this site, or use another "
+        "browser."
     ),
     Refusal.NOT_SHOWN: _(
         "Your computer does not show the two characters yet. Keep its page open, go back and try "

@@ -109,8 +109,9 @@ def _owners_page(request: HttpRequest, verification: PhoneVerification) -> HttpR
         "fallback_url": links.fallback_url(request, verification),
     }
     if verification.reason == Reason.NOT_ON_MOBILE_DATA:
+        own_url = reverse("plasgate_ip:detail", args=[verification.pk])
         context["handoff"] = invitations.make(
-            request, verification.next_url, again_url=request.path, repeats=verification.pk
+            request, verification.next_url, again_url=own_url, repeats=verification.pk
         )
     return pages.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
 

@@ -156,6 +156,8 @@ class PatientProvider(Provider):
         assert self._asked.wait(LONG)
 
     def _serve(self, wire: Wire) -> None:
+        # Longer than the site keeps a connection that nobody uses.
+        wire.sock.settimeout(LONG)
         while wire.request():
             self._asked.set()
             self._answering.wait(LONG)

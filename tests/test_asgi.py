@@ -183,11 +183,11 @@ def test_uvicorn_serves_others_while_an_operator_is_slow(origin: str) -> None:
         slow.start()
         time.sleep(2)
         served = 0
-        while slow.is_alive() and served < 20:
+        while slow.is_alive() and served < 5:
             assert requests.get(origin, timeout=5).ok
             served += 1
         assert slow.is_alive(), "The operator was not slow enough to show anything."
         slow.join(LONG)
 
-    assert served == 20
+    assert served == 5
     assert "Not verified" in pages[0].text

@@ -251,12 +251,12 @@ def test_retry_after_is_when_the_oldest_that_counts_is_an_hour_old(
     started(50)
     started(30)
 
-    assert 598 <= wait(visitor.start()) <= 600
+    assert 570 <= wait(visitor.start()) <= 600
 
-    pass_time(minutes=9, seconds=50)
-    assert 8 <= wait(visitor.start()) <= 10
+    pass_time(minutes=9)
+    assert 30 <= wait(visitor.start()) <= 60
 
-    pass_time(seconds=10)
+    pass_time(minutes=1)
     assert visitor.start().status_code == 302
 
 
@@ -267,7 +267,7 @@ def test_retry_after_a_limit_was_lowered_is_when_enough_have_passed(
     for minutes in (50, 40, 30, 10):
         started(minutes)
 
-    assert 1798 <= wait(visitor.start()) <= 1800
+    assert 1770 <= wait(visitor.start()) <= 1800
 
 
 @pytest.mark.parametrize("scopes", [("number", "user"), ("user", "number"), ("number", "site")])
@@ -280,7 +280,7 @@ def test_of_several_limits_the_longest_wait_counts(
     started(10, **(other | own[scopes[1]]))
     started(50, **(other | own[scopes[0]]))
 
-    assert 2998 <= wait(visitor.start()) <= 3000
+    assert 2970 <= wait(visitor.start()) <= 3000
 
 
 def test_retry_after_is_a_second_at_least(
@@ -378,7 +378,7 @@ def test_a_script_gets_json(visitor: Visitor, settings: Any) -> None:
 
     response = post(visitor, phone_number=TYPED)
 
-    assert 58 <= wait(response) <= 60
+    assert 30 <= wait(response) <= 60
     assert "Accept" in response["Vary"]
     message = "Too many attempts. Please try again in 1 minute."
     assert response.json() == {
@@ -447,7 +447,7 @@ def test_a_sites_own_view_gets_the_error_and_may_be_in_a_transaction(
     with transaction.atomic(), pytest.raises(TooManyStarts) as caught:
         flow.begin(request, TYPED)
 
-    assert 2698 <= caught.value.seconds <= 2700
+    assert 2670 <= caught.value.seconds <= 2700
     assert count() == 1
     assert list(request.session.keys()) == []
 

@@ -327,9 +327,9 @@ def test_how_long_it_took() -> None:
 @pytest.mark.parametrize(
     ("status", "seconds", "reason"),
     [
-        ("pending", 299, None),
+        ("pending", 270, None),
         ("pending", 301, Reason.EXPIRED),
-        ("exchanging", 39, None),
+        ("exchanging", 10, None),
         ("exchanging", 41, Reason.INTERRUPTED),
         ("verified", 3600, None),
         ("failed", 3600, None),

@@ -16,7 +16,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests import urls
 from tests.conftest import Answers
-from tests.handoffs import followed
+from tests.handoffs import Phone, followed
 from tests.visitor import FAILED, MASKED, NUMBER, SUB, TYPED, Page, Visitor, attempt
 
 PAGES = ["start", "waiting", "verified", "failed", "continue", "invalid_callback"]
@@ -58,7 +58,7 @@ def show_handoff(name: str, visitor: Visitor) -> Any:
     path = f"/phone/on/{handoff.make_token(visitor.get('/phone/').wsgi_request)}/"
     if name == "handoff_screen":
         return visitor.get(f"{path}screen/")
-    phone = visitor if name == "handoff_refused" else Visitor()
+    phone = visitor if name == "handoff_refused" else Phone()
     page = phone.get(path)
     if name != "carried":
         return page

@@ -56,8 +56,8 @@ from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE, STATE, VERIFIED
 
 # Seconds. What ends with the deadline ends long before what waits for the provider to give up.
-DEADLINE = 0.5
-SOON = 3
+DEADLINE = 1.0
+SOON = 5
 PATIENCE = 10
 CALLBACK = "https://shop.example/phone/callback/"
 

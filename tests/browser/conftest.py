@@ -52,8 +52,12 @@ def _chromium() -> str:
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    from tests.browser.people import PATIENCE
+
+    # By itself it waits for five seconds, of which the pages' own polling takes three.
+    expect.set_options(timeout=PATIENCE)
     # Chromium's sandbox does not work for root, as whom CI runs.
     sandbox = os.geteuid() != 0
     with sync_playwright() as playwright:

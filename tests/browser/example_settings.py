@@ -16,4 +16,4 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, an
 PLASGATE_IP_MAX_STARTS_PER_NUMBER = None
 PLASGATE_IP_MAX_STARTS_PER_USER = 5
 # Long enough to look at the page of an attempt that is being exchanged.
-PLASGATE_IP_SANDBOX_DELAY = 4
+PLASGATE_IP_SANDBOX_DELAY = 6

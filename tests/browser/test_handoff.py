@@ -176,7 +176,7 @@ def test_a_tap_before_the_computer_has_shown_anything_is_not_counted(
 
     handoffs.tap(phone, handoffs.choices(phone)[0], VERIFIED)
     expect_heading(phone.page, "This code can't be used")
-    phone.page.get_by_role("link", name="Go back").click()
+    phone.page.get_by_role("link", name="Try again").click()
     computer.context.set_offline(False)
     handoffs.tap(phone, handoffs.code_on(computer), VERIFIED)
 

@@ -59,11 +59,14 @@ def visitor(
 
 
 def loaded(visitor: Person) -> list[Response]:
-    """Return what the browser got for the page that it shows: the document, and all after it."""
+    """Return what the browser got for the page that it shows: the document, and all after it.
+
+    But for what its script goes on to ask, which is more the longer one looks.
+    """
     # Chromium may tell of a redirect later than of the page that it led to.
     bodies = [r for r in visitor.responses if r.status != 204 and not 300 <= r.status < 400]
     documents = [n for n, r in enumerate(bodies) if r.request.resource_type == "document"]
-    return bodies[documents[-1] :]
+    return [r for r in bodies[documents[-1] :] if r.request.resource_type != "fetch"]
 
 
 def overflow(visitor: Person) -> int:

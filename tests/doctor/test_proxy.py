@@ -20,6 +20,12 @@ Start = Callable[..., Provider]
 
 @pytest.fixture(autouse=True)
 def patience(settings: Any) -> None:
+    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
+
+
+@pytest.fixture
+def short(settings: Any) -> None:
+    """Let what never ends be cut off soon."""
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 0.5
 
 
@@ -69,8 +75,14 @@ def test_through_a_proxy_the_name_is_not_looked_up_and_tls_is_spoken(
     ids=["refused", "no HTTP", "broken off", "endless", "dripping", "silent"],
 )
 def test_a_proxy_that_does_not_let_us_through_is_told(
-    play: Any, said: str, start: Start, proxied: Callable[[Provider], None]
+    play: Any,
+    said: str,
+    start: Start,
+    proxied: Callable[[Provider], None],
+    request: pytest.FixtureRequest,
 ) -> None:
+    if "timed out" in said:
+        request.getfixturevalue("short")
     proxied(start(play))
 
     with ends_soon():

@@ -21,6 +21,7 @@ from tests.provider import (
     drips,
     resets,
     says,
+    serve,
     silent,
 )
 from tests.visitor import VERIFIED, changed
@@ -56,6 +57,20 @@ def breaks_off(*parts: bytes) -> Play:
         # A reset overtakes what lies in the buffers; this way the client has seen it.
         wire.pause(0.05)
         wire.reset()
+
+    return play
+
+
+def kept(*parts: bytes) -> Play:
+    """Return a play that sends these bytes, and is a good provider from then on.
+
+    The client may keep the connection. Closed without a word, it would be used again by whoever
+    has not seen that yet.
+    """
+
+    def play(wire: Wire) -> None:
+        says(*parts)(wire)
+        serve(wire)
 
     return play
 
@@ -152,8 +167,8 @@ BROKEN_CONNECTIONS = [
     fault("truncated chunk", says(CHUNKED + CHUNKS[:-9])),
     fault("no last chunk", says(CHUNKED + CHUNKS)),
     fault("too long a length", says(HEAD + b"Content-Length: 9999\r\n\r\n" + BODY)),
-    fault("too short a length", says(answer(BODY[:-9]) + BODY[-9:])),
-    fault("no length at all", says(answer(b"") + BODY)),
+    fault("too short a length", kept(answer(BODY[:-9]) + BODY[-9:])),
+    fault("no length at all", kept(answer(b"") + BODY)),
     fault("a negative length", says(HEAD + b"Content-Length: -9\r\n\r\n" + BODY)),
     fault("a length that is no number", says(HEAD + b"Content-Length: many\r\n\r\n" + BODY)),
     fault(
@@ -194,7 +209,7 @@ BIG = [
     fault("512 MiB in gzip", explodes),
     fault("48 MiB in less than 64 KiB of gzip", encoded("gzip")),
     fault("the same, said otherwise", encoded("identity, GZIP")),
-    fault("the same, unannounced", says(answer(BOMB))),
+    fault("the same, unannounced", kept(answer(BOMB))),
     fault(
         "the same, as a transfer coding",
         says(HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n%x\r\n" % len(BOMB) + BOMB),
@@ -243,7 +258,7 @@ STATUSES = [
     fault("425, try again", says(answer(b"", "425 Too Early")), "provider_error"),
 ]
 NO_ANSWERS = [
-    fault(name, says(answer(body)))
+    fault(name, kept(answer(body)))
     for name, body in {
         "nothing": b"",
         "a space": b" ",

@@ -40,15 +40,14 @@ pytestmark = pytest.mark.worlds
 
 # Seconds. What ends with the deadline ends long before what does not, which goes on for 10.
 DEADLINE = 0.6
-SOON = 2.0
+SOON = 5.0
 SECRETS = (PLASGATE_IP_SECRET_KEY, PLASGATE_IP_PRIVATE_KEY, CODE, STATE, DIGITS, TYPED)
 CLAIMS = (SUB, MOBILE_ID)
 
 
 @pytest.fixture(autouse=True)
 def connections(settings: Any) -> Iterator[None]:
-    settings.PLASGATE_IP_TIMEOUT = DEADLINE
-    settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
+    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
     with own_connections():
         yield
 
@@ -133,10 +132,15 @@ def test_whatever_the_provider_does_the_attempt_ends_as_an_error_and_nothing_els
     start: Callable[..., Provider],
     caplog: pytest.LogCaptureFixture,
     played: Counter[str],
+    settings: Any,
 ) -> None:
     provider = start(play, serve)
+    # On a busy machine an answer takes its time, too: only what never ends is cut off soon.
+    if reason == "provider_timeout":
+        settings.PLASGATE_IP_TIMEOUT = DEADLINE
 
     page = come_back(visitor, caplog, played)
+    settings.PLASGATE_IP_TIMEOUT = 10
 
     assert "We could not check your number just now." in page.content.decode()
     ended(reason, receivers)

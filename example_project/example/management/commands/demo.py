@@ -64,8 +64,8 @@ class Command(BaseCommand):
         else:
             self._say(f"Your keys verify phones at {conf.PLASGATE_IP_BASE_URL}; a start may cost.")
             self._say(f"Make an account at {server.origin}{reverse('signup')}")
-        self._say("\nStop with Ctrl+C.")
         with suppress(KeyboardInterrupt):
+            self._say("\nStop with Ctrl+C.")
             server.serve_forever()
 
     def _say_what_to_try(self) -> None:
