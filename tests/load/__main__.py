@@ -16,6 +16,7 @@ from pathlib import Path
 
 import certifi
 from cryptography import x509
+from cryptography.fernet import Fernet
 
 from tests.authority import Authority
 from tests.load.lines import Line, table
@@ -63,6 +64,8 @@ def _prepare(folder: Path) -> Path:
         "BENCH_RUN": str(os.getpid()),
         "BENCH_FOLDER": str(folder),
         "BENCH_CA_BUNDLE": str(bundle),
+        # One for all processes of the site.
+        "BENCH_ENCRYPTION_KEY": Fernet.generate_key().decode(),
     }
     local = ipaddress.ip_address("127.0.0.1")
     return authority.certificate(x509.DNSName("localhost"), x509.IPAddress(local))

@@ -4,8 +4,6 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet
-
 from tests import settings as tests_settings
 from tests.settings import *  # noqa: F403
 from tests.settings import env
@@ -41,7 +39,7 @@ def database(size: str) -> dict[str, Any]:
 DATABASES = {"default": database("large"), "small": database("small")}
 DATABASE_ROUTERS = ["tests.load.sizes.Router"]
 
-PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+PLASGATE_IP_ENCRYPTION_KEYS = [os.environ["BENCH_ENCRYPTION_KEY"]]
 PLASGATE_IP_PUBLIC_URL = "https://bench.example"
 # Attempts are made before the first of them is measured.
 PLASGATE_IP_ATTEMPT_LIFETIME = timedelta(hours=6)
