@@ -5,6 +5,7 @@ model or a database; imported only where a call is about to be made.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
@@ -36,6 +37,8 @@ MAX_BODY = 64 * 1024
 MAX_DEPTH = 16
 MAX_ID_LENGTH = 255
 MAX_TEXT_LENGTH = 500
+# In foreign text: what has the digits of a number, and words as long as an id or a key.
+_TELLING = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}|(?=\S*\d)[\w$=/+.%-]{20,}")
 _BY_STATUS: dict[int, type[ExchangeError]] = {
     401: CredentialsRejected,
     403: CredentialsRejected,
@@ -61,7 +64,7 @@ class Answer:
     phone_number: str = field(default="", repr=False)
     sub: str = field(default="", repr=False)
     mobile_id: str = field(default="", repr=False)
-    error_description: str = ""
+    error_description: str = field(default="", repr=False)
     #: The whole answer as it came.
     claims: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -279,10 +282,14 @@ def _number(data: dict[str, Any], name: str) -> str:
 
 
 def clean_text(value: Any) -> str:
-    """Return foreign text for a column: one line, printable, at most `MAX_TEXT_LENGTH` long."""
+    """Return foreign text for a column: one line, printable, at most `MAX_TEXT_LENGTH` long.
+
+    What may be a number or an id of the operator's in it is starred out.
+    """
     text = value if isinstance(value, str) else ""
     printable = "".join(c if c.isprintable() else " " for c in text[: 2 * MAX_TEXT_LENGTH])
-    return " ".join(printable.split())[:MAX_TEXT_LENGTH]
+    # SECURITY: staff see this column without the permission to see whose number it is.
+    return _TELLING.sub("***", " ".join(printable.split()))[:MAX_TEXT_LENGTH]
 
 
 def _translated(error: Exception) -> ExchangeError:

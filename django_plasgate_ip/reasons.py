@@ -90,7 +90,10 @@ _WORDS = {
     ),
     Reason.NOT_VERIFIED: _Words(
         _("Your mobile network did not confirm this number. Check it and try again."),
-        _("The operator says that the number is not the one of the SIM card in use."),
+        _(
+            "The operator says that the number is not the one of the SIM card in use. Nothing to "
+            "mend on the site."
+        ),
     ),
     Reason.NUMBER_MISMATCH: _Words(
         _("Your mobile network answered for another number. Check yours and try again."),
@@ -101,7 +104,10 @@ _WORDS = {
     ),
     Reason.PROVIDER_DENIED: _Words(
         _("Your mobile network refused the check. Use mobile data of your own SIM and try again."),
-        _("PlasGate sent the visitor back with an error; its text is in the error description."),
+        _(
+            "PlasGate sent the visitor back with an error. Read its text in the error description; "
+            "of many, ask support@plasgate.com."
+        ),
     ),
     Reason.CREDENTIALS_REJECTED: _Words(
         _TRY_LATER,
@@ -131,7 +137,10 @@ _WORDS = {
     ),
     Reason.PROVIDER_TIMEOUT: _Words(
         _TRY_LATER,
-        _("PlasGate did not answer within PLASGATE_IP_TIMEOUT seconds."),
+        _(
+            "PlasGate did not answer within PLASGATE_IP_TIMEOUT seconds. Of many, run "
+            "plasgate_ip_doctor on the server, or allow more seconds."
+        ),
     ),
     Reason.INVALID_RESPONSE: _Words(
         _TRY_LATER,
@@ -144,23 +153,30 @@ _WORDS = {
         _("The answer from your mobile network could not be trusted. Please start again."),
         _(
             "The callback lacked code or state, or its private_key, redirect_uri or nonce was not "
-            "the one sent: a tampered link, or a redirect URI that PlasGate rewrites."
+            "the one sent: a tampered link, or a redirect URI that PlasGate rewrites. Of many, "
+            "check the one registered at PlasGate."
         ),
     ),
     Reason.EXPIRED: _Words(
         _("This took too long. Please start again."),
-        _("The visitor did not come back within PLASGATE_IP_ATTEMPT_LIFETIME."),
+        _(
+            "The visitor did not come back within PLASGATE_IP_ATTEMPT_LIFETIME. Nothing to mend "
+            "on the site."
+        ),
     ),
     Reason.SUPERSEDED: _Words(
         _("You started again; this attempt no longer counts."),
-        _("The visitor started again before this attempt came back."),
+        _("The visitor started again before this attempt came back. Nothing to mend on the site."),
     ),
     Reason.INTERRUPTED: _Words(
         _("This was cut off before it was finished. Please start again."),
-        _("The exchange was never finished: the server stopped, or the visitor started again."),
+        _(
+            "The exchange was never finished: the server stopped, or the visitor started again. "
+            "Look for restarts and killed workers in the server's log."
+        ),
     ),
     Reason.USER_CHANGED: _Words(
         _("You signed in while your number was being checked. Please start again."),
-        _("Another account was signed in when the visitor came back."),
+        _("Another account was signed in when the visitor came back. Nothing to mend on the site."),
     ),
 }

@@ -31,7 +31,7 @@ class Verdict:
     """How an attempt ends. `reason` is None exactly if it is verified; only then are there ids."""
 
     reason: Reason | None = None
-    error_description: str = ""
+    error_description: str = field(default="", repr=False)
     #: E.164 of the number that the ``phone`` scope learnt; empty where there is none to learn.
     phone_number: str = field(default="", repr=False)
     sub: str = field(default="", repr=False)

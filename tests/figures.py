@@ -2,6 +2,7 @@
 
 _figures: dict[str, object] = {}
 _greatest: dict[str, float] = {}
+_sums: dict[str, int] = {}
 
 
 def record(name: str, value: object) -> None:
@@ -15,13 +16,22 @@ def record_greatest(name: str, value: float, unit: str) -> None:
     record(name, f"{_greatest[name]:.1f} {unit}")
 
 
-def state() -> tuple[dict[str, str], dict[str, float]]:
+def record_more(name: str, more: int) -> None:
+    """Add to a figure."""
+    _sums[name] = _sums.get(name, 0) + more
+    record(name, f"{_sums[name]:,}")
+
+
+def state() -> tuple[dict[str, str], dict[str, float], dict[str, int]]:
     """Return what was recorded in this process, for `merge` in another."""
-    return {name: str(value) for name, value in _figures.items()}, _greatest
+    figures = {name: str(value) for name, value in _figures.items() if name not in _sums}
+    return figures, _greatest, _sums
 
 
-def merge(figures: dict[str, str], greatest: dict[str, float]) -> None:
-    """Keep what another process recorded; of the greatest, the greater one."""
+def merge(figures: dict[str, str], greatest: dict[str, float], sums: dict[str, int]) -> None:
+    """Keep what another process recorded; of the greatest, the greater one, and of sums, both."""
+    for name, more in sums.items():
+        record_more(name, more)
     smaller = {name for name, value in greatest.items() if value < _greatest.get(name, value)}
     for name in figures.keys() - smaller:
         record(name, figures[name])

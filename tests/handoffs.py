@@ -65,6 +65,9 @@ def tap(phone: Visitor, page: Any, code: str, phone_number: str = TYPED) -> Any:
 def hand_over(computer: Visitor, phone: Visitor, path: str, phone_number: str = TYPED) -> Any:
     """Scan the QR code, look at the computer, and tap what it shows."""
     page = phone.get(path)
+    if page.status_code == 302:
+        # To the same page, now with the cookie.
+        page = phone.get(path)
     return tap(phone, page, code_on(computer, path), phone_number)
 
 

@@ -585,6 +585,10 @@ def test_a_number_in_any_form_is_e164(name: str, value: str, plasgate: PlasGate)
         ("x" * 500, "x" * 500),
         ("x" * 100_000, "x" * 500),
         (" " * 500 + "x" * 500, "x" * 500),
+        ("Error 50020 for +855 77 696-118.", "Error 50020 for ***."),
+        ("០៧៧ ៦៩៦ ១១៨ is barred", "*** is barred"),
+        (f"No device {MOBILE_ID}, {SUB}", "No device ***, ***"),
+        (f"key {SECRET_KEY} is wrong", "key *** is wrong"),
     ],
     ids=lambda text: repr(text)[:30],
 )

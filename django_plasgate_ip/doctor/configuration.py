@@ -53,13 +53,14 @@ def _level(message: CheckMessage) -> Level:
 
 
 def _setting(name: str, complaints: Iterable[CheckMessage]) -> Finding:
-    """Return a setting's line; what to do about a bad value is said by the check itself."""
+    """Return a setting's line; what is wrong with a bad value is said by the check itself."""
     value = checks.value(name)
     default = "" if hasattr(settings, name) else " (default)"
     what = f"{name}: {_shown(name, value)}{default}"
     levels = [_level(message) for message in complaints if name in message.msg.split()]
     if levels:
-        return Finding(Level.BROKEN if Level.BROKEN in levels else Level.LOOK, "Settings", what)
+        level = Level.BROKEN if Level.BROKEN in levels else Level.LOOK
+        return Finding(level, "Settings", what, "See what the checks below say of it.")
     # An empty one that no check complains of: tenants have their own.
     if name == "PLASGATE_IP_SECRET_KEY" and value and not _SECRET_FORM.fullmatch(str(value)):
         do = (

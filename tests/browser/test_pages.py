@@ -182,6 +182,12 @@ def test_khmer_is_drawn_with_a_font_of_the_systems(
 
     assert fonts_of(visitor, "h1") <= khmer_fonts()
 
+    visitor.sign_up()
+    visitor.page.goto("/phone/")
+
+    assert fonts_of(visitor, ".plasgate-ip h1") <= khmer_fonts()
+    assert fonts_of(visitor, ".plasgate-ip button") <= khmer_fonts()
+
 
 def fonts_of(visitor: Person, selector: str) -> set[str]:
     """Return the fonts whose glyphs Chromium draws for that element."""

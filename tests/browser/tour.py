@@ -119,6 +119,13 @@ def _refused(phone: Person) -> None:
     handoffs.scan(computer, phone)
 
 
+def _no_cookies(phone: Person) -> None:
+    computer = phone.beside(DESKTOP)
+    _start(computer)
+    # Whoever is told to come back with a cookie, and comes without.
+    phone.page.goto(handoffs.offered(computer).partition("screen/")[0] + "?opened")
+
+
 def _carried(number: str) -> Callable[[Person], None]:
     def carry(phone: Person) -> None:
         computer = phone.beside(DESKTOP)
@@ -166,6 +173,7 @@ EXAMPLE: dict[str, Callable[[Person], None]] = {
     "choices": _choices,
     "choices, mistake": _choices_again,
     "refused": _refused,
+    "refused, no cookies": _no_cookies,
     "carried": _carried(VERIFIED),
     "carried, not on mobile data": _carried(ON_WIFI),
 }

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
-from tests.handoffs import hand_over, offered
+from tests.handoffs import Phone, hand_over, offered
 from tests.other_sites.accounts.models import Account
 from tests.visitor import Visitor, attempt, outcome
 
@@ -78,14 +78,15 @@ def test_a_login_between_start_and_callback_ends_the_attempt(
 
 
 def test_a_phone_goes_on_for_the_account_at_a_computer(
-    visitor: Visitor, stranger: Visitor, user: Account, answers: Answers
+    visitor: Visitor, user: Account, answers: Answers
 ) -> None:
     answers()
+    phone = Phone()
     path = offered(visitor.get("/phone/"))
 
-    assert "t**k@example.com" in stranger.get(path).content.decode()
-    hand_over(visitor, stranger, path)
-    stranger.come_back()
+    assert "t**k@example.com" in phone.get(path).content.decode()
+    hand_over(visitor, phone, path)
+    phone.come_back()
 
     assert attempt().user_id == user.uid
     assert PhoneVerification.objects.is_verified(user)

@@ -134,10 +134,8 @@ class Search:
         """Fail for what was found."""
         for place, characters in self.places.items():
             kind = place.partition(":")[0]
-            _searched[kind] = _searched.get(kind, 0) + characters
+            figures.record_more(f"privacy: characters searched, {kind}", characters)
         figures.record("privacy: canaries", len(CANARIES))
-        figures.record("privacy: kinds of places searched", len(_searched))
-        figures.record("privacy: characters searched", f"{sum(_searched.values()):,}")
         assert not self.found, "\n".join(self.found)
 
     # What is looked through more than once
@@ -181,9 +179,6 @@ class Search:
             # Of a missing variable, the text has all of the context already, at length.
             if record.exc_info and record.exc_info[1] and record.name != "django.template":
                 self.look_at_error(f"log: {record.name}", record.exc_info[1])
-
-
-_searched: dict[str, int] = {}
 
 
 def _objects_of_ours() -> list[object]:

@@ -56,11 +56,17 @@ def _replies(data: dict[str, Any], status: str = "200 OK") -> Callable[[Start, A
 
 
 _ALL = json.dumps(canaries.VERIFIED).encode()
+# What a provider may say of a failure, in words of its own.
+_TELLING = f"No SIM of {NATIONAL} ({canaries.E164}) with {canaries.MOBILE_ID}"
 ENDS: dict[str, tuple[Callable[[Start, Any], Any], str]] = {
     "verified": (_replies(canaries.VERIFIED), ""),
     "failed": (_replies(canaries.FAILED), "not_on_mobile_data"),
     "not verified": (
         _replies(canaries.FAILED | {"error_description": "no"}),
+        "not_verified",
+    ),
+    "telling text": (
+        _replies(canaries.FAILED | {"error_description": _TELLING}),
         "not_verified",
     ),
     "another number": (
@@ -249,6 +255,7 @@ def test_a_visitor_who_is_not_signed_in_leaves_no_more_than_others(
     "changes",
     [
         {"error": "access_denied", "error_description": "the SIM is barred"},
+        {"error": "access_denied", "error_description": _TELLING},
         {"private_key": "another"},
         {"code": ["one", "two"]},
         {"code": None},

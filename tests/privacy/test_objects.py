@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import pprint
+import sys
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,6 +15,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import models
 from django.test import RequestFactory
+from django.views.debug import ExceptionReporter
 from phonenumber_field.modelfields import PhoneNumberField as PlainPhoneNumberField
 from phonenumber_field.phonenumber import PhoneNumber
 
@@ -183,3 +185,17 @@ def test_the_numbers_column_is_to_migrations_what_it_always_was() -> None:
 
     assert ours.deconstruct() == plain.deconstruct()
     assert isinstance(ours, models.CharField)
+
+
+def test_what_a_setting_hides_is_hidden_on_djangos_error_pages(settings: Any) -> None:
+    # In two parts: the page shows these lines, too.
+    password = Hidden("pass" + "word")
+    settings.PLASGATE_IP_PROXY = Hidden(f"http://somebody:{password}@127.0.0.1:1")
+    try:
+        raise ValueError
+    except ValueError:
+        reporter = ExceptionReporter(RequestFactory().get("/"), *sys.exc_info())
+
+    for page in (reporter.get_traceback_text(), reporter.get_traceback_html()):
+        assert "PLASGATE_IP_PROXY" in page
+        assert password not in page
