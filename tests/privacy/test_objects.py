@@ -189,7 +189,7 @@ def test_the_numbers_column_is_to_migrations_what_it_always_was() -> None:
 
 def test_what_a_setting_hides_is_hidden_on_djangos_error_pages(settings: Any) -> None:
     # In two parts: the page shows these lines, too.
-    password = Hidden("pass" + "word")
+    password = Hidden("canary-9Q" + "vz4k")
     settings.PLASGATE_IP_PROXY = Hidden(f"http://somebody:{password}@127.0.0.1:1")
     try:
         raise ValueError
