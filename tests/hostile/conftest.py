@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import responses
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
@@ -97,5 +98,11 @@ class Examples:
     ]
 )
 def examples(request: pytest.FixtureRequest, tried: Counter[str]) -> Examples:
-    """Return what tries a property: a few times everywhere, and thousands once per database."""
+    """Return what tries a property: a few times everywhere, thousands of times once.
+
+    A database has its say in which characters it takes, and for that hundreds will do: on MariaDB
+    a run with thousands took seven minutes.
+    """
+    if request.param > 50 and connection.vendor != "sqlite":
+        return Examples(200, tried)
     return Examples(request.param, tried)
