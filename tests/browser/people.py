@@ -37,7 +37,17 @@ _names = count(1)
 
 def back(page: Page) -> None:
     """Press Back. Not `page.go_back`: a page that comes back as it was left does not load."""
-    page.evaluate("history.back()")
+    _leave(page, "history.back()")
+
+
+def forward(page: Page) -> None:
+    """Press Forward."""
+    _leave(page, "history.forward()")
+
+
+def _leave(page: Page, script: str) -> None:
+    # Later: a page that is gone before it has answered is an error of Playwright's.
+    page.evaluate(f"setTimeout(() => {script}, 50)")
 
 
 def expect_heading(page: Page, text: str) -> None:

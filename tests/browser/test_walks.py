@@ -15,6 +15,7 @@ from tests.browser.people import (
     Person,
     back,
     expect_heading,
+    forward,
 )
 from tests.browser.site import Site
 
@@ -85,7 +86,7 @@ def test_refresh_and_back_after_the_callback_show_the_result_and_spend_nothing(
     expect_heading(page, "Verified")
     back(page)
     expect_heading(page, "Verify your phone number")
-    page.evaluate("history.forward()")
+    forward(page)
     expect_heading(page, "Verified")
     page.goto(callback_of(visitor))
     expect_heading(page, "Verified")
