@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone, translation
 from django.views.decorators.debug import sensitive_variables
 
-from django_plasgate_ip import browsers, credentials, limits, links, phones, sims, verdict
+from django_plasgate_ip import browsers, credentials, limits, links, newest, phones, sims, verdict
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.callback import refusal
 from django_plasgate_ip.client import PlasGateClient
@@ -137,7 +137,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
     `InvalidCallback` where this browser has no attempt. Calls the provider, so it raises
     RuntimeError inside a transaction: decorate your view with ``non_atomic_requests``.
     """
-    verification = rows().for_callback(browsers.known(request)).first()
+    verification = newest.for_callback(browsers.known(request))
     if verification is None:
         raise InvalidCallback("There is no attempt of this browser's.")
     if verification.status != Status.PENDING:
@@ -150,7 +150,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
         end = _exchange(client, request, verification)
     values = values_of(end)
     number = values.get("phone_number", verification.phone_number)
-    previous = sims.changed_from(verification.user_id, number, end.mobile_id)
+    previous = sims.changed(verification, number, end.mobile_id)
     if not verification.commit(**values, mobile_id_changed=previous is not None):
         return _stored(verification)
     announce(verification, request, previous)
@@ -235,7 +235,7 @@ def _admit(verification: PhoneVerification) -> None:
     except TooManyStarts:
         # Only as it was stored: another request of this session may have ended it in this moment,
         # and sent its signal, or have taken it for its own attempt.
-        rows().filter(pk=verification.pk, status=Status.PENDING).delete()
+        verification.if_unmoved().delete()
         raise
 
 

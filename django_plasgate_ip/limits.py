@@ -7,7 +7,7 @@ themselves are counted, so that all machines see all starts and nothing else mus
 import ipaddress
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -17,7 +17,7 @@ from django_plasgate_ip import newest
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.newest import Newest
+from django_plasgate_ip.newest import Limit
 
 HOUR = timedelta(hours=1)
 #: In ``PLASGATE_IP_TRUSTED_PROXIES``, as nginx says it: a proxy that comes through a Unix socket,
@@ -29,28 +29,29 @@ def check(verification: PhoneVerification) -> None:
     """Raise `TooManyStarts` if `verification`, which is stored already, is one too many.
 
     It is counted after it was stored, so that of any number of starts at once each sees those
-    committed before it: no more than the limit come through, whatever the race. One query.
+    committed before it: no more than the limit come through, whatever the race. One query, where
+    no limit is reached.
     """
     now = timezone.now()
-    limits = list(_limits(verification, now - HOUR))
-    # Of each limit, when the start was made that must pass first; none where it is not reached.
-    waits = [start for start in newest.values(*limits) if start is not None] if limits else []
-    if waits:
-        raise TooManyStarts(max(waits) + HOUR - now)
+    since = now - HOUR
+    limits = list(_limits(verification))
+    if not limits or not newest.is_any_passed(limits, since):
+        return
+    # None, if another start has been refused in this moment, and so does not count any more.
+    made = [at for limit in limits if (at := limit.passed_at(since)) is not None]
+    if made:
+        raise TooManyStarts(max(made) + HOUR - now)
 
 
-def _limits(verification: PhoneVerification, since: datetime) -> Iterator[Newest]:
-    counted: list[newest.Condition] = [("created_at", ">", since), ("id", "<>", verification.pk)]
-    for field, value, most in (
+def _limits(verification: PhoneVerification) -> Iterator[Limit]:
+    for column, value, most in (
         ("phone_number", verification.phone_number, conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER),
         ("user", verification.user_id, conf.PLASGATE_IP_MAX_STARTS_PER_USER),
         ("address", verification.address, conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS),
+        (None, "all", conf.PLASGATE_IP_MAX_STARTS_PER_SITE),
     ):
         if most is not None and value:
-            yield Newest("created_at", [(field, "=", value), *counted], skipped=most - 1)
-    site = conf.PLASGATE_IP_MAX_STARTS_PER_SITE
-    if site is not None:
-        yield Newest("created_at", counted, skipped=site - 1)
+            yield Limit(column, value, most)
 
 
 def address_of(request: HttpRequest) -> str:

@@ -61,15 +61,6 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         # The key settles ties, or two starts at once might each take the other for the newer.
         return self.filter(browser=browser).order_by("-created_at", "-pk")
 
-    def for_callback(self, browser: str) -> "PhoneVerificationQuerySet":
-        """The attempts whose callback comes to this session, newest first; none for an empty key.
-
-        They are its own (`for_browser`), and those that a computer has handed over to it.
-        """
-        if not browser:
-            return self.none()
-        return self.filter(callback_browser=browser).order_by("-created_at", "-pk")
-
     def latest_for(self, user: Any) -> "PhoneVerification | None":
         """The newest attempt of `user` in this queryset, whatever became of it, or None.
 
@@ -274,14 +265,20 @@ class PhoneVerification(models.Model):
             )
         return None
 
+    def if_unmoved(self) -> PhoneVerificationQuerySet:
+        """Return the row if it still has this instance's status, else nothing."""
+        # Not "status = ...": PostgreSQL, which thinks that few rows are live, would take the index
+        # of the status, and go through all that were abandoned since the last purge.
+        others = [status for status in Status if status != self.status]
+        return rows().filter(~Q(status__in=others), pk=self.pk)
+
     def transition(self, **values: Any) -> bool:
         """Change a row that still has this instance's status; return whether it had.
 
         One conditional UPDATE: of any number of processes that try, one wins. On success this
         instance has the values, otherwise it is as it was.
         """
-        same = type(self).objects.using(self._state.db).filter(pk=self.pk, status=self.status)
-        if not same.update(**values):
+        if not self.if_unmoved().update(**values):
             return False
         for name, value in values.items():
             setattr(self, name, value)

@@ -10,11 +10,20 @@ from typing import Any
 from django.db import transaction
 from django.http import HttpRequest
 
-from django_plasgate_ip import newest, signals
+from django_plasgate_ip import signals
 from django_plasgate_ip.hidden import Hidden
 from django_plasgate_ip.models import PhoneVerification, rows
-from django_plasgate_ip.newest import Newest
-from django_plasgate_ip.reasons import Status
+
+
+def changed(attempt: Any, number: Any, mobile_id: str) -> PhoneVerification | None:
+    """Return what `changed_from` does for an attempt that comes from `newest.for_callback`.
+
+    `number`: its own, or the one that its answer has told.
+    """
+    # Nearly always there is none, or it is the same one, and no row is needed.
+    if attempt.phone_number and attempt.last_mobile_id in (None, mobile_id):
+        return None
+    return changed_from(attempt.user_id, number, mobile_id)
 
 
 def changed_from(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerification | None:
@@ -25,22 +34,9 @@ def changed_from(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerifi
     """
     if not (user_id and phone_number and mobile_id):
         return None
-    # Nearly always there is none, or it is the same one, and the row is not needed.
-    if _last_mobile_id(user_id, phone_number) in (None, mobile_id):
-        return None
     same = rows().verified().filter(user_id=user_id, phone_number=phone_number)
-    return same.exclude(mobile_id__in=("", mobile_id)).order_by("-completed_at").first()
-
-
-def _last_mobile_id(user_id: Any, phone_number: Any) -> str | None:
-    where: list[newest.Condition] = [
-        ("user", "=", user_id),
-        ("phone_number", "=", phone_number),
-        ("status", "=", Status.VERIFIED),
-        ("mobile_id", "<>", ""),
-    ]
-    (mobile_id,) = newest.values(Newest("mobile_id", where, by="completed_at"))
-    return None if mobile_id is None else Hidden(mobile_id)
+    last = same.exclude(mobile_id="").order_by("-completed_at").first()
+    return last if last is not None and last.mobile_id != mobile_id else None
 
 
 def claim(verification: PhoneVerification, user: Any) -> None:

@@ -446,7 +446,7 @@ def test_looking_costs_little(visitor: Visitor, phone: Visitor, answers: Answers
     # new row, the limits.
     assert len(statements(tapped)) == 7
     # An anonymous phone has no user to load.
-    assert len(statements(callback)) == 5
+    assert len(statements(callback)) == 4
 
 
 def test_the_callbacks_look_up_is_one_index(visitor: Visitor, answers: Answers) -> None:

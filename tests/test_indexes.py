@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from django_plasgate_ip import limits, sims
+from django_plasgate_ip import limits, newest, sims
 from django_plasgate_ip.decorators import phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
 from tests.load import database
@@ -85,6 +85,7 @@ def test_what_a_start_and_a_callback_ask_reads_no_whole_table(
     settings.PLASGATE_IP_MAX_STARTS_PER_SITE = 10
     asked: dict[str, Callable[[], Any]] = {
         "limits": lambda: limits.check(row),
+        "callback": lambda: newest.for_callback(row.callback_browser),
         "session": lambda: PhoneVerification.objects.for_browser(row.browser).first(),
         "SIM": lambda: sims.changed_from(row.user_id, row.phone_number, row.mobile_id),
     }
@@ -92,6 +93,16 @@ def test_what_a_start_and_a_callback_ask_reads_no_whole_table(
     for name, used in found.items():
         assert used, (name, found)
         assert all(index for _kind, index in used), (name, found)
+
+
+def test_the_next_state_is_written_by_the_primary_key(row: PhoneVerification) -> None:
+    # While the planner knows of no live row. There are those that were abandoned since the last
+    # purge, and by the index of the status each UPDATE would look at all of them.
+    attempt = PhoneVerification.objects.create(browser="b" * 32, user=row.user)
+
+    assert scans(lambda: attempt.transition(status="exchanging")) == [
+        ("Index Scan", "django_plasgate_ip_phoneverification_pkey")
+    ]
 
 
 def test_a_rare_reason_is_found_by_its_index(row: PhoneVerification) -> None:

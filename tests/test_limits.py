@@ -16,7 +16,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_plasgate_ip import flow, limits
+from django_plasgate_ip import flow, limits, newest
 from django_plasgate_ip.exceptions import PlasGateError, TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
@@ -370,6 +370,24 @@ def test_a_refused_start_that_was_taken_in_that_moment_is_kept(
 
     assert visitor.start().status_code == 429
     assert outcome() == ("error", "superseded")
+
+
+def test_a_start_fits_in_where_another_was_refused_in_that_moment(
+    visitor: Visitor, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(settings, number=1)
+    other = started()
+    is_any_passed = newest.is_any_passed
+
+    def other_goes(*args: Any) -> bool:
+        found = is_any_passed(*args)
+        other.delete()
+        return found
+
+    monkeypatch.setattr(newest, "is_any_passed", other_goes)
+
+    assert visitor.start().status_code == 302
+    assert outcome() == ("pending", "")
 
 
 def test_a_script_gets_json(visitor: Visitor, settings: Any) -> None:

@@ -109,8 +109,8 @@ START: dict[str, Break] = {
     "limits: address": broken(limits, "address_of"),
     "limits: check": broken(limits, "check"),
     "limits: conditions": broken(limits, "_limits"),
-    "limits: statement": broken(newest, "_statement"),
-    "limits: answer": broken(newest, "_read"),
+    "limits: question": broken(newest, "is_any_passed"),
+    "limits: values": broken(newest, "_prepared"),
     "next": broken(links, "is_safe_url"),
     "row": broken(PhoneVerification, "save"),
     "encryption": broken(flow, "cipher"),
@@ -123,6 +123,7 @@ START: dict[str, Break] = {
     "database: SELECT": broken_database("SELECT"),
 }
 CALLBACK: dict[str, Break] = {
+    "attempt": broken(newest, "for_callback"),
     "callback": broken(flow, "refusal"),
     "encryption": broken(flow, "cipher"),
     "claim on the code": broken(PhoneVerification, "transition"),
@@ -130,9 +131,7 @@ CALLBACK: dict[str, Break] = {
     "judge": broken(verdict, "judge"),
     "judge: no": broken(verdict, "_objection"),
     "judge: promises": broken(verdict, "_promises_kept"),
-    "SIM": broken(sims, "changed_from"),
-    "SIM: question": broken(newest, "values"),
-    "SIM: answer": broken(newest, "_read"),
+    "SIM": broken(sims, "changed"),
     "result": broken(PhoneVerification, "transition", times=1),
     "result: rows": broken(QuerySet, "update", times=1),
     "signal": broken(flow, "announce"),
@@ -238,7 +237,7 @@ def test_a_crash_at_the_callback_shows_none(
 
 @pytest.mark.parametrize(
     "break_it",
-    [broken(phones, "from_wire", times=2), broken(newest, "values"), broken(flow, "announce")],
+    [broken(phones, "from_wire", times=2), broken(sims, "changed_from"), broken(flow, "announce")],
     ids=["number", "SIM", "signal"],
 )
 def test_a_crash_over_a_learnt_number_shows_none(
@@ -372,5 +371,5 @@ def test_a_login_that_crashes_over_what_it_claims_shows_none(
     passer_by.verify(NATIONAL)
     page = passer_by.get("/accounts/login/")
     with monkeypatch.context() as patch:
-        patch.setattr(newest, "values", break_down)
+        patch.setattr(sims, "changed_from", break_down)
         look_at_crash(lambda: passer_by.submit(page, username="teak", password="a password"))

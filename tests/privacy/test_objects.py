@@ -68,7 +68,7 @@ def objects(visitor: Visitor, settings: Any) -> list[Any]:
         form,
         form.cleaned_data,
         conf,
-        *limits._limits(begun.verification, row.created_at),
+        *limits._limits(begun.verification),
         retention.Reencrypted(1, 0, row.pk),
         phones.parse(NATIONAL),
         phones.from_wire(DIGITS),
