@@ -57,6 +57,8 @@ class PhoneNumberField(_PhoneNumberField):
 
     def to_python(self, value: Any) -> Any:
         """Return a `phones.Number`, or an empty value as it is."""
+        if isinstance(value, phones.Number):
+            return value
         return phones.hidden(super().to_python(value))
 
     def get_prep_value(self, value: Any) -> Any:

@@ -41,7 +41,7 @@ def absolute(request: HttpRequest, path: str) -> str:
 def safe_next(request: HttpRequest, url: str) -> str:
     """Return `url` if the visitor may be sent there once verified, else an empty text."""
     # To the callback, a verified visitor would go round and round.
-    if not is_safe_url(request, url) or urlsplit(url).path == callback_path():
+    if not url or not is_safe_url(request, url) or urlsplit(url).path == callback_path():
         return ""
     return url
 
@@ -101,5 +101,7 @@ def callback_path() -> str:
 
     Raises NoReverseMatch where the site's URLs don't include ours.
     """
+    if translation.get_language() == settings.LANGUAGE_CODE:
+        return reverse("plasgate_ip:callback")
     with translation.override(settings.LANGUAGE_CODE):
         return reverse("plasgate_ip:callback")

@@ -21,7 +21,18 @@ _SEPARATORS = frozenset("-./() ")
 
 
 class Number(PhoneNumber):  # type: ignore[misc]
-    """A number that is masked in its ``repr``."""
+    """A number that is masked in its ``repr``; to be read, and not changed.
+
+    Whether it is valid is looked up once: a start asks six times.
+    """
+
+    _is_valid: bool | None = None
+
+    def is_valid(self) -> bool:
+        """Whether there can be such a number."""
+        if self._is_valid is None:
+            self._is_valid = bool(super().is_valid())
+        return self._is_valid
 
     def __repr__(self) -> str:
         return f"<Number {mask(self) if self.is_valid() else '***'}>"

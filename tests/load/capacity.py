@@ -73,11 +73,13 @@ def _connections(
 
 
 def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
-    browsers = with_attempts(new_browsers(options.callbacks))
-    ideal = WORKERS * THREADS / DELAY_SECONDS
+    at_once = WORKERS * THREADS
+    # Rounds of all threads: in half a round at the end, half of them would have nothing to do.
+    browsers = with_attempts(new_browsers(options.callbacks // at_once * at_once))
+    ideal = at_once / DELAY_SECONDS
     command = (*GUNICORN, f"--workers={WORKERS}", f"--threads={THREADS}", WSGI)
     with _server(provider.base_url("slow"), *command) as port, _idle_seen() as idle:
-        _visit(port, with_attempts(new_browsers(WORKERS * THREADS)), CLIENTS)
+        _visit(port, with_attempts(new_browsers(at_once)), CLIENTS)
         began = time.monotonic()
         _visit(port, browsers, CLIENTS)
         rate = len(browsers) / (time.monotonic() - began)

@@ -59,7 +59,7 @@ def _start(options: Options) -> Iterator[Line]:
     }
     times = in_turn(options.rounds, contestants, WARM_UP)
     yield against("start", times, 1.25, "by hand")
-    yield floor("by hand, the number parsed, one limit counted", times, "by hand")
+    yield floor("by hand, with a form, and the two limits counted", times, "by hand")
 
 
 def _callback(
