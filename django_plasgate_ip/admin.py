@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from django_plasgate_ip import admin_chart, admin_export, admin_search, admin_summary
+from django_plasgate_ip import admin_search
 from django_plasgate_ip.admin_paginator import LookAheadPaginator
 from django_plasgate_ip.models import PhoneVerification
 
@@ -119,6 +119,10 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Add the summary of what the list shows, and the way to its export."""
+        # What only the admin's pages need would be a quarter of what the app adds to each start of
+        # a process, and most processes never show them.
+        from django_plasgate_ip import admin_chart, admin_summary
+
         response = super().changelist_view(request, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
         changelist = context.get("cl")
@@ -131,6 +135,8 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """Send all attempts of the list as CSV: `admin_export`."""
+        from django_plasgate_ip import admin_export
+
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
@@ -186,9 +192,11 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     @admin.display(description=gettext_lazy("status"))
     def badge(self, verification: PhoneVerification) -> str:
         """Return the status in words on its colour."""
+        from django_plasgate_ip.admin_summary import Outcome
+
         return format_html(
             '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
-            admin_summary.Outcome.of(verification.status).value,
+            Outcome.of(verification.status).value,
             verification.get_status_display(),
         )
 

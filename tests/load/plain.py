@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from phonenumber_field.formfields import PhoneNumberField
+from requests.adapters import HTTPAdapter
 from urllib3 import PoolManager
 
 from tests.load.models import PlainAttempt
@@ -26,6 +27,8 @@ from tests.load.models import PlainAttempt
 site: Any = settings
 _fernet = Fernet(site.PLASGATE_IP_ENCRYPTION_KEYS[0])
 _session = requests.Session()
+# Else six of sixteen threads would open a connection each time.
+_session.mount("https://", HTTPAdapter(pool_maxsize=16))
 MOST_STARTS = 10
 _COUNT = f"(SELECT count(*) FROM {PlainAttempt._meta.db_table} WHERE %s AND created_at > %%s)"  # noqa: S608
 _COUNTED = f"SELECT {_COUNT % 'phone_number = %s'}, {_COUNT % 'user_id = %s'}"
