@@ -14,7 +14,7 @@ class Options:
     #: Rounds of what takes milliseconds.
     rounds: int = 300
     #: Processes started, of each kind.
-    processes: int = 21
+    processes: int = 61
     #: Callbacks through the threads.
     callbacks: int = 2_000
 
