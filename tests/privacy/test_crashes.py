@@ -111,7 +111,7 @@ START: dict[str, Break] = {
     "limits: conditions": broken(limits, "_limits"),
     "limits: question": broken(newest, "is_any_passed"),
     "limits: values": broken(newest, "_prepared"),
-    "next": broken(links, "is_safe_url"),
+    "next": broken(links, "safe_next"),
     "row": broken(PhoneVerification, "save"),
     "encryption": broken(flow, "cipher"),
     "authorize_url": broken(PlasGateClient, "authorize_url"),
