@@ -23,7 +23,7 @@ _FOR_CALLBACK = (
     f"SELECT {_TABLE}.*, ("  # noqa: S608 # nosec B608
     f"SELECT earlier.mobile_id FROM {_TABLE} AS earlier"
     f" WHERE earlier.user_id = {_TABLE}.user_id AND earlier.phone_number = {_TABLE}.phone_number"
-    " AND earlier.status = %s AND earlier.mobile_id <> ''"
+    " AND earlier.status = %s"
     " ORDER BY earlier.completed_at DESC LIMIT 1"
     f") AS last_mobile_id FROM {_TABLE}"
     # The key settles ties, or two starts at once might each take the other for the newer.

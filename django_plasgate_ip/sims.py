@@ -20,7 +20,8 @@ def changed(attempt: Any, number: Any, mobile_id: str) -> PhoneVerification | No
 
     `number`: its own, or the one that its answer has told.
     """
-    # Nearly always there is none, or it is the same one, and no row is needed.
+    # Nearly always there is none, or it is the same one, and no row is needed. Where the last one
+    # came without a ``mobile_id``, the one before it counts.
     if attempt.phone_number and attempt.last_mobile_id in (None, mobile_id):
         return None
     return changed_from(attempt.user_id, number, mobile_id)
