@@ -135,7 +135,9 @@ def test_list_asks_the_same_few_questions_however_many_rows(
             connection,
         ) as queries:
             assert len(cells(viewer.get(LIST, query))) == min(rows, 50)
-        assert not [q["sql"] for q in queries if "COUNT(" in q["sql"].upper()]
+        # Whatever counts anything counts a sample, which is limited.
+        counting = [q["sql"] for q in queries if "COUNT(" in q["sql"].upper()]
+        assert [sql for sql in counting if "FROM sample" not in sql] == []
         asked.append(len(queries))
     assert len(set(asked)) == 1, asked
     assert asked[0] <= 8

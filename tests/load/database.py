@@ -43,7 +43,7 @@ _EXPRESSIONS = {
     "mobile_id_acknowledged_at": "CASE WHEN n % 400 = 0 THEN now() END",
     "created_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
     "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
-    " + (3 + n % 17) * interval '1 second'",
+    " + (3 + n % 17 + n::bigint * 7919 % 1000000 / 1e6) * interval '1 second'",
     "browser": "md5('b' || n)",
     # The same one, but for an attempt that a phone carries.
     "callback_browser": "md5('b' || n)",

@@ -1,0 +1,114 @@
+"""A sample of attempts, and what the database counts of it in one statement.
+
+Counted there, because drivers take several times as long to hand over the sample's rows as the
+database takes to find and count them.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connections
+from django.db.models import DateTimeField, F, Func, IntegerField, QuerySet, Value
+
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Status
+
+# Those that the operator answered. How long the others took says when they were given up.
+_ANSWERED = (Status.VERIFIED.value, Status.FAILED.value)
+# The last row, then the groups, then the times.
+_COUNT = f"""
+WITH sample AS (%s)
+SELECT id, day, status, reason, tenths, 1 AS attempts
+FROM (SELECT * FROM sample ORDER BY id DESC LIMIT 1) AS last_row
+UNION ALL
+SELECT NULL, day, status, reason, NULL, COUNT(*) FROM sample GROUP BY day, status, reason
+UNION ALL
+SELECT NULL, NULL, NULL, NULL, tenths, COUNT(*) FROM sample
+WHERE status IN {_ANSWERED} GROUP BY tenths
+"""  # noqa: S608 # nosec B608
+
+
+class _Day(Func):
+    """Which of some days a moment lies in, from 0; `ends`: of each.
+
+    The ORM's ``Case`` of so many cases takes longer to build than all of it takes the database.
+    """
+
+    output_field = IntegerField()
+
+    def __init__(self, moment: Any, *ends: Any) -> None:
+        super().__init__(moment, *(Value(end, DateTimeField()) for end in ends))
+
+    def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_context: Any) -> Any:
+        (moment, _none), *ends = map(compiler.compile, self.source_expressions)
+        cases = (f"WHEN {moment} < {end} THEN {day}" for day, (end, _params) in enumerate(ends))
+        return f"CASE {' '.join(cases)} END", [param for _sql, params in ends for param in params]
+
+
+class _Tenths(Func):
+    """A span in tenths of a second, which is as exactly as it is shown."""
+
+    output_field = IntegerField()
+    # Where a span is a number of microseconds. By a fraction, or SQLite's result is a whole number.
+    template = "ROUND(%(expressions)s / 100000.0)"
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "CAST(DATE_PART('epoch', %(expressions)s) * 10 AS integer)"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+@dataclass
+class Counted:
+    """How many attempts of a sample are alike: by day, status and reason; and by their time."""
+
+    alike: Counter[tuple[int, str, str]] = field(default_factory=Counter)
+    #: By tenths of a second; only those that the operator answered.
+    tenths: Counter[int] = field(default_factory=Counter)
+    #: The primary key of the first attempt behind the sample; None where it has all there are.
+    next_key: UUID | None = None
+
+
+class Sample:
+    """The first attempts of `queryset` by primary key, `size` at most.
+
+    `edges`: the beginnings of the days from which they are, and the last one's end. Raises
+    EmptyResultSet where the ORM knows that there are none.
+    """
+
+    def __init__(
+        self, queryset: QuerySet[PhoneVerification], edges: Sequence[datetime], size: int
+    ) -> None:
+        rows = queryset.filter(created_at__gte=edges[0], created_at__lt=edges[-1]).annotate(
+            day=_Day("created_at", *edges[1:]), tenths=_Tenths(F("completed_at") - F("created_at"))
+        )
+        # One more than the sample has: its key says how far the sample reaches.
+        found = rows.order_by("pk").values("id", "day", "status", "reason", "tenths")[: size + 1]
+        self.alias, self.size = rows.db, size
+        self.sql, self.params = found.query.get_compiler(self.alias).as_sql()
+
+    def count(self) -> Counted:
+        """Have the database count."""
+        with connections[self.alias].cursor() as cursor:
+            cursor.execute(_COUNT % self.sql, self.params)
+            found = cursor.fetchall()
+        counted = Counted()
+        for _key, day, status, reason, tenth, attempts in found[1:]:
+            if status is None:
+                counted.tenths[int(tenth)] = attempts
+            else:
+                counted.alike[day, status, reason] = attempts
+        if counted.alike.total() > self.size:
+            self._set_apart(found[0], counted)
+        return counted
+
+    def _set_apart(self, last: Sequence[Any], counted: Counted) -> None:
+        key, day, status, reason, tenth, _attempts = last
+        # What none is left of goes.
+        counted.alike -= Counter([(day, status, reason)])
+        if status in _ANSWERED:
+            counted.tenths -= Counter([int(tenth)])
+        counted.next_key = PhoneVerification._meta.pk.to_python(key)
