@@ -19,7 +19,7 @@ from django_plasgate_ip.reasons import Status
 
 # Those that the operator answered. How long the others took says when they were given up.
 _ANSWERED = (Status.VERIFIED.value, Status.FAILED.value)
-# The last row, then the groups, then the times.
+# Its last row; the groups; and the times. Each is told by which of its columns are empty.
 _COUNT = f"""
 WITH sample AS (%s)
 SELECT id, day, status, reason, tenths, 1 AS attempts
@@ -49,16 +49,20 @@ class _Day(Func):
         return f"CASE {' '.join(cases)} END", [param for _sql, params in ends for param in params]
 
 
+_OF_INTERVAL = "CAST(DATE_PART('epoch', %(expressions)s) * 10 AS integer)"
+# By a fraction: of two whole numbers SQLite's result is a whole one.
+_OF_MICROSECONDS = "ROUND(%(expressions)s / 100000.0)"
+
+
 class _Tenths(Func):
     """A span in tenths of a second, which is as exactly as it is shown."""
 
     output_field = IntegerField()
-    # Where a span is a number of microseconds. By a fraction, or SQLite's result is a whole number.
-    template = "ROUND(%(expressions)s / 100000.0)"
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "CAST(DATE_PART('epoch', %(expressions)s) * 10 AS integer)"
-        return self.as_sql(compiler, connection, template=template, **context)
+    def as_sql(self, compiler: Any, connection: Any, *_args: Any, **_context: Any) -> Any:
+        is_interval = connection.features.has_native_duration_field
+        template = _OF_INTERVAL if is_interval else _OF_MICROSECONDS
+        return super().as_sql(compiler, connection, template=template)
 
 
 @dataclass
@@ -96,19 +100,25 @@ class Sample:
             cursor.execute(_COUNT % self.sql, self.params)
             found = cursor.fetchall()
         counted = Counted()
-        for _key, day, status, reason, tenth, attempts in found[1:]:
-            if status is None:
-                counted.tenths[int(tenth)] = attempts
-            else:
+        last: Any = ()
+        for row in found:
+            key, day, status, reason, tenth, attempts = row
+            if key is not None:
+                last = row
+            elif status is not None:
                 counted.alike[day, status, reason] = attempts
+            else:
+                counted.tenths[int(tenth)] = attempts
         if counted.alike.total() > self.size:
-            self._set_apart(found[0], counted)
+            _set_apart(last, counted)
         return counted
 
-    def _set_apart(self, last: Sequence[Any], counted: Counted) -> None:
-        key, day, status, reason, tenth, _attempts = last
-        # What none is left of goes.
-        counted.alike -= Counter([(day, status, reason)])
-        if status in _ANSWERED:
-            counted.tenths -= Counter([int(tenth)])
-        counted.next_key = PhoneVerification._meta.pk.to_python(key)
+
+def _set_apart(last: Any, counted: Counted) -> None:
+    """Take the last row, which is behind the sample, out of what was counted."""
+    key, day, status, reason, tenth, _attempts = last
+    # What none is left of goes.
+    counted.alike -= Counter([(day, status, reason)])
+    if status in _ANSWERED:
+        counted.tenths -= Counter([int(tenth)])
+    counted.next_key = PhoneVerification._meta.pk.to_python(key)

@@ -45,10 +45,10 @@ def superseded(live: PhoneVerification) -> Reason:
 
 
 def values_of(end: Verdict) -> dict[str, Any]:
-    """Return the columns that say how it ended."""
+    """Return the columns that say how it ended, as a row that is read has them."""
     values: dict[str, Any] = {
-        "status": end.status,
-        "reason": end.reason or "",
+        "status": end.status.value,
+        "reason": end.reason.value if end.reason else "",
         "error_description": end.error_description,
         "sub": end.sub,
         "mobile_id": end.mobile_id,

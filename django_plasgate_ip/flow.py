@@ -71,7 +71,7 @@ def begin(
     known = browsers.known(request)
     browser = known or browsers.new(request)
     verification = PhoneVerification(
-        user=request.user if request.user.is_authenticated else None,
+        user_id=request.user.pk,
         phone_number=phone_number,
         scopes=" ".join(wanted),
         browser=browser,
@@ -145,7 +145,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
     client = _client(request)
     end = refusal(request, verification, client.private_key)
     if end is None:
-        if not verification.commit(status=Status.EXCHANGING, exchanging_at=timezone.now()):
+        if not verification.commit(status=Status.EXCHANGING.value, exchanging_at=timezone.now()):
             return _stored(verification)
         end = _exchange(client, request, verification)
     values = values_of(end)

@@ -44,13 +44,14 @@ def check(verification: PhoneVerification) -> None:
 
 
 def _limits(verification: PhoneVerification) -> Iterator[Limit]:
-    for column, value, most in (
-        ("phone_number", verification.phone_number, conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER),
-        ("user", verification.user_id, conf.PLASGATE_IP_MAX_STARTS_PER_USER),
-        ("address", verification.address, conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS),
-        (None, "all", conf.PLASGATE_IP_MAX_STARTS_PER_SITE),
+    for column, value, setting in (
+        ("phone_number", verification.phone_number, "PLASGATE_IP_MAX_STARTS_PER_NUMBER"),
+        ("user", verification.user_id, "PLASGATE_IP_MAX_STARTS_PER_USER"),
+        ("address", verification.address, "PLASGATE_IP_MAX_STARTS_PER_ADDRESS"),
+        (None, "all", "PLASGATE_IP_MAX_STARTS_PER_SITE"),
     ):
-        if most is not None and value:
+        # A look at a setting that is not set takes Django as long as all else here.
+        if value and (most := getattr(conf, setting)) is not None:
             yield Limit(column, value, most)
 
 

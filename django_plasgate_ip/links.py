@@ -4,13 +4,21 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, reverse
+from django.urls import (
+    NoReverseMatch,
+    URLResolver,
+    get_resolver,
+    get_script_prefix,
+    get_urlconf,
+    reverse,
+)
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
 from django.utils.functional import Promise
@@ -101,7 +109,13 @@ def callback_path() -> str:
 
     Raises NoReverseMatch where the site's URLs don't include ours.
     """
-    if translation.get_language() == settings.LANGUAGE_CODE:
-        return reverse("plasgate_ip:callback")
-    with translation.override(settings.LANGUAGE_CODE):
+    resolver = get_resolver(get_urlconf())
+    return _callback_path(resolver, get_script_prefix(), settings.LANGUAGE_CODE)
+
+
+# To ask Django took a hundredth of a start, and a start with a next asks twice. By the resolver,
+# which Django keeps as well: where it forgets that one, ours is forgotten, too.
+@lru_cache(maxsize=16)
+def _callback_path(resolver: URLResolver, script_prefix: str, language: str) -> str:
+    with translation.override(language):
         return reverse("plasgate_ip:callback")

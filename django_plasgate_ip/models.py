@@ -123,7 +123,7 @@ class PhoneVerification(models.Model):
     phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
     scopes = models.CharField(_("scopes"), max_length=255, help_text=_("As on the wire."))
     status = models.CharField(
-        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING
+        _("status"), max_length=16, choices=Status.choices, default=Status.PENDING.value
     )
     reason = models.CharField(_("reason"), max_length=32, choices=Reason.choices, blank=True)
     error_description = models.CharField(_("error description"), max_length=500, blank=True)
@@ -269,7 +269,7 @@ class PhoneVerification(models.Model):
         """Return the row if it still has this instance's status, else nothing."""
         # Not "status = ...": PostgreSQL, which thinks that few rows are live, would take the index
         # of the status, and go through all that were abandoned since the last purge.
-        others = [status for status in Status if status != self.status]
+        others = [status for status in Status.values if status != self.status]
         return rows().filter(~Q(status__in=others), pk=self.pk)
 
     def transition(self, **values: Any) -> bool:

@@ -6,6 +6,7 @@ sign (``855…``); everywhere that people or logs see it, it is masked.
 
 import unicodedata
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 from phonenumber_field.phonenumber import PhoneNumber
@@ -17,16 +18,21 @@ from django_plasgate_ip.hidden import Hidden
 
 # More than any number with its separators has; longer text is not worth parsing.
 MAX_LENGTH = 40
-_SEPARATORS = frozenset("-./() ")
+_WITHOUT_SEPARATORS = str.maketrans("", "", "-./() ")
 
 
 class Number(PhoneNumber):  # type: ignore[misc]
     """A number that is masked in its ``repr``; to be read, and not changed.
 
-    Whether it is valid is looked up once: a start asks six times.
+    Whether it is valid is looked up once, as is its text: a start asks six and three times.
     """
 
     _is_valid: bool | None = None
+
+    @cached_property
+    def as_e164(self) -> str:
+        """``+85577696118``."""
+        return str(super().as_e164)
 
     def is_valid(self) -> bool:
         """Whether there can be such a number."""
@@ -117,7 +123,9 @@ def _plain(text: str) -> str:
     """Return ASCII digits with at most a leading plus sign."""
     if len(text) > MAX_LENGTH:
         raise InvalidPhoneNumber("This is too long for a phone number.")
-    plain = "".join(_character(character) for character in text.strip())
+    plain = text.strip().translate(_WITHOUT_SEPARATORS)
+    if not plain.isascii():
+        plain = "".join(_character(character) for character in plain)
     if not plain.removeprefix("+").isdecimal():
         raise InvalidPhoneNumber("A phone number has digits only.")
     return plain
@@ -130,7 +138,7 @@ def _character(character: str) -> str:
     # Zs and Cf: no-break spaces, the zero-width space that Khmer keyboards put between words,
     # and the direction marks that come along when a number is pasted from a contact card.
     # Pd: the dashes of other scripts.
-    if character in _SEPARATORS or unicodedata.category(character) in {"Zs", "Cf", "Pd"}:
+    if unicodedata.category(character) in {"Zs", "Cf", "Pd"}:
         return ""
     return "+" if character in "+\uff0b" else "?"
 

@@ -36,7 +36,7 @@ def start(request: HttpRequest) -> HttpResponse:
         # SECURITY: a Content-Type has Django read the query in any charset, utf-7 and lone
         # surrogates included; our URLs are UTF-8.
         request.encoding = "utf-8"
-    if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
+    if not request.user.is_authenticated and conf.PLASGATE_IP_LOGIN_REQUIRED:
         return pages.vary(_login_needed(request))
     if request.method != "POST":
         next_url = request.GET.get("next", "")

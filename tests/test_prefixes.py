@@ -8,7 +8,8 @@ from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
-from django.urls import include, path, set_script_prefix
+from django.templatetags.static import static
+from django.urls import clear_url_caches, include, path, set_script_prefix
 
 from django_plasgate_ip.decorators import phone_verified_required
 from tests import urls
@@ -55,6 +56,8 @@ class DefaultLanguageBare:
 @pytest.fixture
 def shop(settings: Any) -> Iterator[None]:
     """Serve the site below /shop, which the server in front takes away."""
+    # The storage of static files keeps the prefix that it was first asked with, for other tests.
+    static("")
     settings.ROOT_URLCONF = Site
     settings.FORCE_SCRIPT_NAME = "/shop"
     set_script_prefix("/shop/")  # as a real server's handler does
@@ -183,6 +186,21 @@ def test_a_script_is_told_the_page_in_its_language(
     answer = visitor.post(f"{prefix}/phone/", {"phone_number": TYPED}, headers=headers).json()
 
     assert answer["detail_url"] == f"{prefix}/phone/{attempt().pk}/"
+
+
+def test_the_callback_moves_with_the_urls(
+    visitor: Visitor, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.ROOT_URLCONF = Site
+    visitor.start()
+    assert visitor.sent["redirect_uri"] == "http://testserver/phone/callback/"
+
+    moved = [path("elsewhere/", include("django_plasgate_ip.urls"))]
+    monkeypatch.setattr(Site, "urlpatterns", moved)
+    clear_url_caches()
+    visitor.submit(visitor.get("/elsewhere/"), phone_number=TYPED)
+
+    assert visitor.sent["redirect_uri"] == "http://testserver/elsewhere/callback/"
 
 
 # With a login before every page
