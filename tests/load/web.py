@@ -16,7 +16,7 @@ from tests.load.site import Browser, Site, callback_path, new_browsers, with_att
 WARM_UP = 5
 # Seconds in which the news arrives that the provider has closed the connection.
 PAUSES = {"kept": 0.0, "closing": 0.01}
-ALL_LIMITS = {
+ALL_LIMITS: dict[str, int | None] = {
     "PLASGATE_IP_MAX_STARTS_PER_NUMBER": 10,
     "PLASGATE_IP_MAX_STARTS_PER_USER": 20,
     "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": 1_000,
