@@ -100,7 +100,7 @@ def summarise(queryset: QuerySet[PhoneVerification]) -> Summary:
         sample = Sample(queryset, edges, SAMPLE)
     except EmptyResultSet:
         return _summary(edges, Counted())
-    key = _cache_key(sample)
+    key = _cache_key(sample, edges)
     found = _kept(key)
     if found is None:
         found = _summary(edges, sample.count(), sample.alias)
@@ -139,15 +139,16 @@ def _midnights(today: date) -> list[datetime]:
     return [timezone.make_aware(day).astimezone(datetime_timezone.utc) for day in midnights]
 
 
-def _cache_key(sample: Sample) -> str:
+def _cache_key(sample: Sample, edges: list[datetime]) -> str:
     """Return a key that is the same for the same question: whoever asks, on whatever page.
 
     The SQL has the filters, the search, the days, and what a site's own ``get_queryset`` hides from
-    some of its staff.
+    some of its staff. The date is of zones that are a whole day apart.
     """
+    first = str(_local_date(edges[0]))
     # SECURITY: keyed, because what was searched for may be a number, and a plain hash of one is
     # reversed by trying them all. str, because the repr of a number is masked, so not unique.
-    question = "\0".join((sample.alias, sample.sql, *map(str, sample.params)))
+    question = "\0".join((sample.alias, first, sample.sql, *map(str, sample.params)))
     hashed = salted_hmac("django_plasgate_ip.admin_summary", question, algorithm="sha256")
     return f"django_plasgate_ip.admin_summary.2.{hashed.hexdigest()}"
 

@@ -114,8 +114,8 @@ def callback_path() -> str:
 
 
 # To ask Django took a hundredth of a start, and a start with a next asks twice. By the resolver,
-# which Django keeps as well: where it forgets that one, ours is forgotten, too.
-@lru_cache(maxsize=16)
+# which Django keeps as well: where the URLs change it makes a new one, and that one is asked anew.
+@lru_cache(maxsize=8)
 def _callback_path(resolver: URLResolver, script_prefix: str, language: str) -> str:
     with translation.override(language):
         return reverse("plasgate_ip:callback")

@@ -6,7 +6,7 @@ Django and changes nothing. Receivers get
 ``sender``
     the `PhoneVerification` class,
 ``verification``
-    the row, finished,
+    the row, finished; its ``status`` and ``reason`` are text, as of any row,
 ``request``
     the request that ended it, or None where no request of the visitor's own browser did: the purge
     command, and a phone that carried the attempt of a computer.

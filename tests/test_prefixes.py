@@ -1,7 +1,7 @@
 """Sites that put something before our paths, or a login before everything: no link goes astray."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
@@ -9,8 +9,16 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.templatetags.static import static
-from django.urls import clear_url_caches, include, path, set_script_prefix
+from django.urls import (
+    clear_url_caches,
+    include,
+    path,
+    reverse,
+    set_script_prefix,
+    set_urlconf,
+)
 
+from django_plasgate_ip import links
 from django_plasgate_ip.decorators import phone_verified_required
 from tests import urls
 from tests.conftest import Answers
@@ -201,6 +209,19 @@ def test_the_callback_moves_with_the_urls(
     visitor.submit(visitor.get("/elsewhere/"), phone_number=TYPED)
 
     assert visitor.sent["redirect_uri"] == "http://testserver/elsewhere/callback/"
+
+
+def test_the_callback_is_the_one_of_the_requests_own_urls_and_path(settings: Any) -> None:
+    settings.ROOT_URLCONF = Site
+    try:
+        for urlconf in (None, EveryLanguage):
+            for prefix in ("/", "/shop/"):
+                set_urlconf(cast("str | None", urlconf))
+                set_script_prefix(prefix)
+                assert links.callback_path() == reverse("plasgate_ip:callback")
+    finally:
+        set_urlconf(None)
+        set_script_prefix("/")
 
 
 # With a login before every page

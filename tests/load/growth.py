@@ -12,14 +12,16 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connections
 from django.db.models import F
-from django.test.utils import CaptureQueriesContext
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
+from django_plasgate_ip.limits import address_of
 from django_plasgate_ip.models import PhoneVerification
 from tests.load.lines import Line, against, floor
 from tests.load.options import Options
 from tests.load.rounds import in_turn
-from tests.load.site import Browser, Site, browser_of, new_browsers
+from tests.load.site import REMOTE, Browser, Site, browser_of, new_browsers
 from tests.load.sizes import use
 from tests.load.web import ALL_LIMITS
 
@@ -199,9 +201,13 @@ def _by_hand(limits: Limits) -> Callable[[Browser], Any]:
     )
     statement = f"SELECT {', '.join(asked)}"
 
+    # The one that all starts come from.
+    with override_settings(**ALL_LIMITS):
+        address = address_of(RequestFactory().get("/", REMOTE_ADDR=REMOTE))
+
     def ask(browser: Browser) -> None:
         since = timezone.now() - timedelta(hours=1)
-        values = {"NUMBER": browser.number, "USER": browser.user.pk, "ADDRESS": "a" * 32}
+        values = {"NUMBER": browser.number, "USER": browser.user.pk, "ADDRESS": address}
         params: list[Any] = []
         for name in named:
             params += [values[name], since] if name in values else [since]

@@ -18,6 +18,7 @@ from django_plasgate_ip.credentials import fingerprint
 from django_plasgate_ip.models import PhoneVerification
 
 NAME = "bench.example"
+REMOTE = "192.0.2.1"
 CSRF = "c" * 32
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -152,7 +153,7 @@ class Site:
                 "SERVER_NAME": NAME,
                 "SERVER_PORT": "443",
                 "SERVER_PROTOCOL": "HTTP/1.1",
-                "REMOTE_ADDR": "192.0.2.1",
+                "REMOTE_ADDR": REMOTE,
                 "HTTP_HOST": NAME,
                 "HTTP_COOKIE": browser.cookie,
                 "HTTP_ACCEPT": "text/html",
