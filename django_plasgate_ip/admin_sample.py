@@ -53,8 +53,7 @@ class _Day(Func):
         return f"CASE {' '.join(cases)} END", params
 
 
-# A fraction of a microsecond more, so that 2.3 s is 23 whatever becomes of 2.3 * 10.
-_OF_INTERVAL = "CAST(FLOOR(DATE_PART('epoch', %(expressions)s) * 10 + 0.000005) AS bigint)"
+_OF_INTERVAL = "CAST(FLOOR(DATE_PART('epoch', %(expressions)s) * 10) AS bigint)"
 _OF_MICROSECONDS = "FLOOR(%(expressions)s / 100000.0)"
 
 

@@ -1009,6 +1009,15 @@ def test_this_requests_visitor_is_verified_or_not(
     assert not flow.is_verified(request_of(AnonymousUser(), session))
 
 
+@pytest.mark.django_db
+def test_a_user_object_that_is_not_signed_in_owns_nothing(user: User) -> None:
+    """As an app for guests may have it: a row of its own, and yet nobody."""
+    with mock.patch.object(User, "is_authenticated", False):
+        begun = flow.begin(request_of(user), TYPED)
+
+    assert begun.verification.user_id is None
+
+
 def test_this_requests_session_is_verified_while_it_is_anonymous(
     passer_by: Visitor, other_user: User, answers: Answers
 ) -> None:
