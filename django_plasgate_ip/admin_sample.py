@@ -1,7 +1,7 @@
 """A sample of attempts, and what is counted of it.
 
 PostgreSQL counts by itself: its driver takes several times as long to hand over the sample's rows
-as the database takes to find and count them.
+as the database takes to find them.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ WHERE status IN {_ANSWERED} GROUP BY tenths
 class _Day(Func):
     """Which of some days a moment lies in, from 0; `ends`: of each.
 
-    The ORM's ``Case`` of so many cases takes longer to build than all of it takes the database.
+    The ORM's own ``Case`` of so many days takes more than three times as long to build.
     """
 
     output_field = IntegerField()

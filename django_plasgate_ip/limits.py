@@ -50,7 +50,7 @@ def _limits(verification: PhoneVerification) -> Iterator[Limit]:
         ("address", verification.address, "PLASGATE_IP_MAX_STARTS_PER_ADDRESS"),
         (None, "all", "PLASGATE_IP_MAX_STARTS_PER_SITE"),
     ):
-        # A look at a setting that is not set takes Django as long as all else here.
+        # The setting last: to look for those that are not set is most of what this takes.
         if value and (most := getattr(conf, setting)) is not None:
             yield Limit(column, value, most)
 
