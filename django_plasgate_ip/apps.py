@@ -15,11 +15,11 @@ class PlasGateIPConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers."""
-        from django_plasgate_ip import checks, receivers, signals, site_checks
+        from django_plasgate_ip import checks, receivers, signals
 
         django_checks.register(checks.check_settings)
-        django_checks.register(site_checks.check_site)
-        django_checks.register(site_checks.check_deployment, deploy=True)
+        django_checks.register(checks.check_project)
+        django_checks.register(checks.check_deployment, deploy=True)
         user_logged_in.connect(receivers.claim_session, dispatch_uid="django_plasgate_ip.claim")
         signals.phone_verified.connect(
             receivers.note_for_login, dispatch_uid="django_plasgate_ip.note_for_login"

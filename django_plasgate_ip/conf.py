@@ -105,7 +105,7 @@ class Settings:
 
     @property
     def PLASGATE_IP_FALLBACK_URL(self) -> str | Callable[..., str | None] | None:
-        """Where a visitor whose network can't verify goes instead: see `links.fallback`."""
+        """Where a visitor whose network can't verify goes instead: see `redirects.fallback`."""
         return _setting("PLASGATE_IP_FALLBACK_URL", None)
 
     @property

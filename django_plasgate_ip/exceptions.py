@@ -28,7 +28,7 @@ class InvalidCallback(PlasGateError, SuspiciousOperation):
 
 
 class HandoffRefused(PlasGateError, SuspiciousOperation):
-    """A phone that may not take up what a computer offered; ``reason`` is a `refusals.Refusal`."""
+    """A phone that may not take up what a computer offered; ``reason`` is a `errors.Refusal`."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

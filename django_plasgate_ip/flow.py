@@ -15,28 +15,30 @@ from django.http import HttpRequest
 from django.utils import timezone, translation
 from django.views.decorators.debug import sensitive_variables
 
-from django_plasgate_ip import browsers, credentials, limits, links, newest, phones, sims, verdict
+from django_plasgate_ip import phones, redirects
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.callback import refusal
-from django_plasgate_ip.client import PlasGateClient
+from django_plasgate_ip.client import credentials
+from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.endings import (
+from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback, TooManyStarts
+from django_plasgate_ip.fields import cipher
+from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.reasons import Reason, Status
+from django_plasgate_ip.redaction import Hidden
+from django_plasgate_ip.verification import browser_session, limits, newest, sim_change, verdict
+from django_plasgate_ip.verification.callback import refusal
+from django_plasgate_ip.verification.transitions import (
     announce,
     end_live,
     end_with,
     superseded,
     values_of,
 )
-from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback, TooManyStarts
-from django_plasgate_ip.fields import cipher
-from django_plasgate_ip.hidden import Hidden
-from django_plasgate_ip.models import PhoneVerification, rows
-from django_plasgate_ip.reasons import Reason, Status
-from django_plasgate_ip.verdict import Verdict
+from django_plasgate_ip.verification.verdict import Verdict
 
 logger = logging.getLogger("django_plasgate_ip")
 
-SESSION_KEY = browsers.SESSION_KEY
+SESSION_KEY = browser_session.SESSION_KEY
 # Of a session's attempts; those before them were ended by these.
 MOST_EARLIER = 100
 
@@ -68,8 +70,8 @@ def begin(
     # SECURITY: an error tracker keeps the frames' locals; from here on none of them shows a number,
     # and the decorator that hides them from Django's own reports would hold the argument itself.
     phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else ""
-    known = browsers.known(request)
-    browser = known or browsers.new(request)
+    known = browser_session.known(request)
+    browser = known or browser_session.new(request)
     verification = PhoneVerification(
         # Not the user itself, which is lazy: the row would take a third longer to make.
         user_id=request.user.pk if request.user.is_authenticated else None,
@@ -77,10 +79,10 @@ def begin(
         scopes=" ".join(wanted),
         browser=browser,
         callback_browser=browser,
-        next_url=links.safe_next(request, next_url),
+        next_url=redirects.safe_next(request, next_url),
     )
     attempt = launch(request, verification, earlier_of(known), told=request)
-    browsers.remember(request, browser)
+    browser_session.remember(request, browser)
     return attempt
 
 
@@ -104,7 +106,7 @@ def launch(
     client = _client(request)
     verification.key_fingerprint = credentials.fingerprint(client.private_key)
     verification.nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
-    verification.redirect_uri = links.redirect_uri(request, verification.nonce)
+    verification.redirect_uri = redirects.redirect_uri(request, verification.nonce)
     verification.created_at = _later_than(earlier)
     verification.language = translation.get_language() or ""
     verification.address = limits.address_of(request)
@@ -138,7 +140,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
     `InvalidCallback` where this browser has no attempt. Calls the provider, so it raises
     RuntimeError inside a transaction: decorate your view with ``non_atomic_requests``.
     """
-    verification = newest.for_callback(browsers.known(request))
+    verification = newest.for_callback(browser_session.known(request))
     if verification is None:
         raise InvalidCallback("There is no attempt of this browser's.")
     if verification.status != Status.PENDING:
@@ -151,7 +153,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
         end = _exchange(client, request, verification)
     values = values_of(end)
     number = values.get("phone_number", verification.phone_number)
-    previous = sims.changed(verification, number, end.mobile_id)
+    previous = sim_change.changed(verification, number, end.mobile_id)
     if not verification.commit(**values, mobile_id_changed=previous is not None):
         return _stored(verification)
     announce(verification, request, previous)
@@ -160,7 +162,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
 
 def latest(request: HttpRequest) -> PhoneVerification | None:
     """Return this session's newest attempt, whatever became of it, or None."""
-    return rows().for_browser(browsers.known(request)).first()
+    return rows().for_browser(browser_session.known(request)).first()
 
 
 def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
@@ -192,7 +194,7 @@ def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
     """Whether this request's user, or anonymous session, was verified, `max_age` ago at most."""
     if request.user.is_authenticated:
         return rows().is_verified(request.user, max_age=max_age)
-    session = rows().for_browser(browsers.known(request))
+    session = rows().for_browser(browser_session.known(request))
     return session.filter(user=None).proves(max_age=max_age)
 
 
@@ -207,12 +209,12 @@ def claim_session(request: HttpRequest, user: Any, since: datetime | None = None
     Attempts that ended `since` then, or None for ever, become the user's. A live one ends as
     ``user_changed``: whoever brings its code back is not who started it.
     """
-    anonymous = rows().for_browser(browsers.known(request)).filter(user=None)
+    anonymous = rows().for_browser(browser_session.known(request)).filter(user=None)
     for verification in anonymous.live():
         end_live(verification, lambda live: Reason.USER_CHANGED, request)
     ended = anonymous.ended() if since is None else anonymous.filter(completed_at__gte=since)
     for verification in ended.verified().exclude(mobile_id="").order_by("completed_at"):
-        sims.claim(verification, user)
+        sim_change.claim(verification, user)
     ended.exclude(reason=Reason.USER_CHANGED).update(user=user)
 
 
@@ -272,13 +274,13 @@ def _stored(verification: PhoneVerification) -> PhoneVerification:
 def _is_own(request: HttpRequest, verification: PhoneVerification) -> bool:
     if verification.user_id is not None:
         return bool(verification.user_id == request.user.pk)
-    return bool(verification.browser) and verification.browser == browsers.known(request)
+    return bool(verification.browser) and verification.browser == browser_session.known(request)
 
 
 def is_carrier(request: HttpRequest, verification: PhoneVerification) -> bool:
     """Whether this browser is the phone that the attempt was handed over to, and no more."""
     return (
         verification.is_handed_over
-        and verification.callback_browser == browsers.known(request)
+        and verification.callback_browser == browser_session.known(request)
         and not _is_own(request, verification)
     )

@@ -14,7 +14,7 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField, kept_sealed
-from django_plasgate_ip.handoff_models import PhoneHandoff as PhoneHandoff
+from django_plasgate_ip.handoff.models import PhoneHandoff as PhoneHandoff
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class PhoneVerification(models.Model):
             models.Index(fields=["created_at"], name="plasgate_ip_created"),
             models.Index(fields=["sub"], name="plasgate_ip_sub"),
             models.Index(fields=["mobile_id"], name="plasgate_ip_mobile_id"),
-            # All that `admin_summary` reads, in the order in which it samples: no row is visited.
+            # All that `statistics` reads, in the order in which it samples: no row is visited.
             models.Index(
                 fields=[
                     "id",

@@ -14,7 +14,7 @@ from phonenumbers import NumberParseException
 
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
-from django_plasgate_ip.hidden import Hidden
+from django_plasgate_ip.redaction import Hidden
 
 # More than any number with its separators has; longer text is not worth parsing.
 MAX_LENGTH = 40

@@ -15,11 +15,11 @@ from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from django_plasgate_ip import flow, people
+from django_plasgate_ip import flow, personal_data
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.fields import Sealed
-from django_plasgate_ip.handoff_models import PhoneHandoff, handoffs
+from django_plasgate_ip.handoff.models import PhoneHandoff, handoffs
 from django_plasgate_ip.models import (
     EXCHANGE_GRACE,
     PhoneVerification,
@@ -87,7 +87,7 @@ def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
 
 def delete_old(batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """Delete the old attempts, what hangs on them, and what the admin noted about them."""
-    yield from _in_batches(lambda: old().ended(), batch_size, people.delete)
+    yield from _in_batches(lambda: old().ended(), batch_size, personal_data.delete)
 
 
 def delete_handoffs(batch_size: int = BATCH_SIZE) -> Iterator[int]:

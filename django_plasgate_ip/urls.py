@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from django_plasgate_ip import handoff_views, views
+from django_plasgate_ip import views
+from django_plasgate_ip.handoff import views as handoff_views
 
 app_name = "plasgate_ip"
 

@@ -15,17 +15,18 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from django_plasgate_ip import flow, invitations, links, pages
+from django_plasgate_ip import flow, redirects, responses
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts
 from django_plasgate_ip.forms import StartForm
+from django_plasgate_ip.handoff.invitation import invite
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 
 
 @login_not_required
 @never_cache
-@pages.outside_transactions
+@responses.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
@@ -37,37 +38,39 @@ def start(request: HttpRequest) -> HttpResponse:
         # surrogates included; our URLs are UTF-8.
         request.encoding = "utf-8"
     if not request.user.is_authenticated and conf.PLASGATE_IP_LOGIN_REQUIRED:
-        return pages.vary(_login_needed(request))
+        return responses.vary(_login_needed(request))
     if request.method != "POST":
         next_url = request.GET.get("next", "")
         return _start_page(request, StartForm(initial={"next": next_url}), next_url)
     form = StartForm(_posted(request))
     if not form.is_valid():
-        return pages.vary(_bad_form(request, form))
+        return responses.vary(_bad_form(request, form))
     data = form.cleaned_data
     try:
         attempt = flow.begin(request, data.get("phone_number"), next_url=data["next"])
     except TooManyStarts as error:
-        return pages.vary(
-            pages.slow_down(request, error, pages.start_url(links.safe_next(request, data["next"])))
+        return responses.vary(
+            responses.slow_down(
+                request, error, responses.start_url(redirects.safe_next(request, data["next"]))
+            )
         )
-    return pages.vary(_sent_off(request, attempt))
+    return responses.vary(_sent_off(request, attempt))
 
 
 @login_not_required
 @never_cache
-@pages.outside_transactions
+@responses.outside_transactions
 @sensitive_variables()
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
     """Take what PlasGate sends back, and go on at once: the code must not stay in the address."""
-    if pages.is_prefetch(request):
+    if responses.is_prefetch(request):
         # Not a 2xx, which the browser might keep and show: the code is spent by a visit only.
         return HttpResponse(status=503)
     try:
         verification = flow.complete(request)
     except InvalidCallback:
-        response = pages.page(request, "invalid_callback", {}, status=400)
+        response = responses.page(request, "invalid_callback", {}, status=400)
         # A page may have forms in the site's base.html, whose POST "no-referrer" would send with
         # "Origin: null", which Django's CSRF check refuses.
         response["Referrer-Policy"] = "same-origin"
@@ -88,8 +91,8 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     verification = flow.find(request, pk)
     if verification is None:
         raise Http404("No such attempt.")
-    if pages.wants_json(request):
-        return pages.vary(JsonResponse(_as_json(verification)))
+    if responses.wants_json(request):
+        return responses.vary(JsonResponse(_as_json(verification)))
     if flow.is_carrier(request, verification):
         response = _carriers_page(request, verification)
     else:
@@ -97,23 +100,23 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     if verification.status == Status.EXCHANGING or (
         verification.is_live and verification.is_handed_over
     ):
-        response["Refresh"] = str(pages.REFRESH_SECONDS)
-    return pages.vary(response)
+        response["Refresh"] = str(responses.REFRESH_SECONDS)
+    return responses.vary(response)
 
 
 def _owners_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
     context = {
         "verification": verification,
-        "next_url": pages.next_url(request, verification) or get_script_prefix(),
-        "start_url": pages.start_url(verification.next_url),
-        "fallback_url": links.fallback_url(request, verification),
+        "next_url": responses.next_url(request, verification) or get_script_prefix(),
+        "start_url": responses.start_url(verification.next_url),
+        "fallback_url": redirects.fallback_url(request, verification),
     }
     if verification.reason == Reason.NOT_ON_MOBILE_DATA:
         own_url = reverse("plasgate_ip:detail", args=[verification.pk])
-        context["handoff"] = invitations.make(
+        context["handoff"] = invite(
             request, verification.next_url, again_url=own_url, repeats=verification.pk
         )
-    return pages.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
+    return responses.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
 
 
 def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
@@ -122,7 +125,7 @@ def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> Htt
     if verification.status == Status.PENDING:
         # For one whose way to PlasGate was lost, by a second tap or by going back.
         context["authorize_url"] = flow.authorize_url(request, verification)
-    return pages.page(request, "carried", context)
+    return responses.page(request, "carried", context)
 
 
 _DETAIL_TEMPLATES = {
@@ -137,9 +140,9 @@ _DETAIL_TEMPLATES = {
 def _start_page(
     request: HttpRequest, form: StartForm, next_url: str, status: int = 200
 ) -> HttpResponse:
-    next_url = links.safe_next(request, next_url)
-    invitation = invitations.make(request, next_url, again_url=pages.start_url(next_url))
-    return pages.page(request, "start", {"form": form, "handoff": invitation}, status)
+    next_url = redirects.safe_next(request, next_url)
+    invitation = invite(request, next_url, again_url=responses.start_url(next_url))
+    return responses.page(request, "start", {"form": form, "handoff": invitation}, status)
 
 
 def _posted(request: HttpRequest) -> Any:
@@ -155,35 +158,37 @@ def _posted(request: HttpRequest) -> Any:
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:
-    if pages.wants_json(request):
+    if responses.wants_json(request):
         error = {"message": _("Sign in first."), "code": "login_required"}
         return JsonResponse({"errors": {"__all__": [error]}}, status=401)
     # A form that outlived its session brings its next along; a GET has it in its address.
     data = request.POST if request.method == "POST" else request.GET
-    return redirect_to_login(pages.start_url(links.safe_next(request, data.get("next", ""))))
+    return redirect_to_login(
+        responses.start_url(redirects.safe_next(request, data.get("next", "")))
+    )
 
 
 def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
-    if pages.wants_json(request):
+    if responses.wants_json(request):
         return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
     next_url = form.cleaned_data.get("next", "")
     return _start_page(request, form, next_url, status=400)
 
 
 def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
-    if pages.wants_json(request):
+    if responses.wants_json(request):
         pk = attempt.verification.pk
         detail_url = reverse("plasgate_ip:detail", args=[pk])
         urls = {"authorize_url": attempt.authorize_url, "detail_url": detail_url}
         return JsonResponse({"id": str(pk), **urls})
-    return pages.to_plasgate(request, attempt.authorize_url)
+    return responses.to_plasgate(request, attempt.authorize_url)
 
 
 def _after(request: HttpRequest, verification: PhoneVerification) -> str:
     """Return where the browser goes from the callback."""
     # The callback's path may be the default language's; the visitor's page is not.
     with translation.override(verification.language or translation.get_language()):
-        return pages.after(request, verification)
+        return responses.after(request, verification)
 
 
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:

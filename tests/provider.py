@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 from typing import Any
 
-from django_plasgate_ip import transport
+from django_plasgate_ip.client import transport
 from tests.visitor import VERIFIED
 
 # Seconds until the provider gives up.

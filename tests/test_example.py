@@ -23,7 +23,7 @@ import pytest
 import requests
 
 import django_plasgate_ip
-from django_plasgate_ip.sandbox.outcomes import Outcome
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
 
 EXAMPLE = Path(__file__).parent.parent / "example_project"
 PACKAGE_FOLDER = Path(django_plasgate_ip.__file__).parent.parent

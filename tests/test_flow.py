@@ -25,7 +25,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django.views.debug import ExceptionReporter
 
-from django_plasgate_ip import flow, links, verdict
+from django_plasgate_ip import flow, redirects
 from django_plasgate_ip.exceptions import (
     ClaimsUnreadable,
     InvalidCallback,
@@ -33,6 +33,7 @@ from django_plasgate_ip.exceptions import (
     InvalidScopes,
 )
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import verdict
 from tests.conftest import Answers, Receivers
 from tests.visitor import (
     CODE,
@@ -1083,8 +1084,8 @@ def test_a_next_on_the_site_is_kept(visitor: Visitor, url: str) -> None:
 def test_a_next_that_would_leave_https_is_dropped() -> None:
     request = RequestFactory().get("/", secure=True)
 
-    assert links.is_safe_url(request, "https://testserver/here/")
-    assert not links.is_safe_url(request, "http://testserver/here/")
+    assert redirects.is_safe_url(request, "https://testserver/here/")
+    assert not redirects.is_safe_url(request, "http://testserver/here/")
 
 
 # For a site with views of its own

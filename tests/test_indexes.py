@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
-from django_plasgate_ip import limits, newest, sims
+from benchmarks import database
 from django_plasgate_ip.decorators import phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
-from tests.load import database
+from django_plasgate_ip.verification import limits, newest, sim_change
 
 pytestmark = [
     pytest.mark.django_db,
@@ -87,7 +87,7 @@ def test_what_a_start_and_a_callback_ask_reads_no_whole_table(
         "limits": lambda: limits.check(row),
         "callback": lambda: newest.for_callback(row.callback_browser),
         "session": lambda: PhoneVerification.objects.for_browser(row.browser).first(),
-        "SIM": lambda: sims.changed_from(row.user_id, row.phone_number, row.mobile_id),
+        "SIM": lambda: sim_change.changed_from(row.user_id, row.phone_number, row.mobile_id),
     }
     found = {name: scans(ask) for name, ask in asked.items()}
     for name, used in found.items():

@@ -18,7 +18,7 @@ from django.urls import (
     set_urlconf,
 )
 
-from django_plasgate_ip import links
+from django_plasgate_ip import redirects
 from django_plasgate_ip.decorators import phone_verified_required
 from tests import urls
 from tests.conftest import Answers
@@ -218,7 +218,7 @@ def test_the_callback_is_the_one_of_the_requests_own_urls_and_path(settings: Any
             for prefix in ("/", "/shop/"):
                 set_urlconf(cast("str | None", urlconf))
                 set_script_prefix(prefix)
-                assert links.callback_path() == reverse("plasgate_ip:callback")
+                assert redirects.callback_path() == reverse("plasgate_ip:callback")
     finally:
         set_urlconf(None)
         set_script_prefix("/")

@@ -19,12 +19,15 @@ import django_plasgate_ip.sandbox.conf
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from django_plasgate_ip.sandbox.outcomes import Outcome
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
 
 ROOT = Path(__file__).parents[1]
 CONFS: tuple[Any, ...] = (django_plasgate_ip.conf.conf, django_plasgate_ip.sandbox.conf.conf)
 CHECKS = {
-    "django_plasgate_ip": ("django_plasgate_ip/checks.py", "django_plasgate_ip/site_checks.py"),
+    "django_plasgate_ip": (
+        "django_plasgate_ip/checks/settings.py",
+        "django_plasgate_ip/checks/project.py",
+    ),
     "plasgate_ip_sandbox": ("django_plasgate_ip/sandbox/checks.py",),
 }
 SETTING = r"PLASGATE_IP_[A-Z]+(?:_[A-Z]+)*"

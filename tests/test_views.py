@@ -22,9 +22,9 @@ from django.urls import include, path, set_script_prefix
 from django.utils import timezone, translation
 from django.views.debug import ExceptionReporter
 
-from django_plasgate_ip import limits, verdict
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.verification import limits, verdict
 from tests.conftest import Answers
 from tests.visitor import (
     CODE,

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, run_checks
 from django.views.debug import SafeExceptionReporterFilter
 
-from django_plasgate_ip import checks
+from django_plasgate_ip.checks import settings as settings_checks
 from django_plasgate_ip.conf import Settings
 from django_plasgate_ip.doctor.findings import Finding, Level
 
@@ -43,7 +43,7 @@ def _complaints() -> tuple[list[CheckMessage], list[Finding]]:
     except Exception as error:  # another app's check, or the site's URLs that it imports
         do = "Run python manage.py check: it shows where that comes from."
         what = f"The system checks broke off: {type(error).__name__}."
-        return checks.check_settings(), [Finding(Level.BROKEN, "Checks", what, do)]
+        return settings_checks.check_settings(), [Finding(Level.BROKEN, "Checks", what, do)]
     ours = [m for m in said if str(m.id).startswith(_OURS) and not m.is_silenced()]
     return ours, []
 
@@ -54,7 +54,7 @@ def _level(message: CheckMessage) -> Level:
 
 def _setting(name: str, complaints: Iterable[CheckMessage]) -> Finding:
     """Return a setting's line; what is wrong with a bad value is said by the check itself."""
-    value = checks.value(name)
+    value = settings_checks.value(name)
     default = "" if hasattr(settings, name) else " (default)"
     what = f"{name}: {_shown(name, value)}{default}"
     levels = [_level(message) for message in complaints if name in message.msg.split()]

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from django_plasgate_ip import checks
-from django_plasgate_ip.doctor import configuration, exchange, network, site
+from django_plasgate_ip.checks import settings
+from django_plasgate_ip.doctor import configuration, network, project, trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 # Settings without which no call can be tried; a check has told what is wrong with them.
@@ -17,9 +17,9 @@ def examine(*, offline: bool = False) -> Iterator[Finding]:
     `offline` leaves out what needs the network (the site's own database and cache don't count).
     Raises nothing for whatever the network, the provider or a setting of ours is like.
     """
-    wrong = frozenset(str(message.id) for message in checks.check_settings())
+    wrong = frozenset(str(message.id) for message in settings.check_settings())
     yield from configuration.examine()
-    yield from site.examine(wrong)
+    yield from project.examine(wrong)
     if not offline:
         yield from _wire(wrong)
 
@@ -31,4 +31,4 @@ def _wire(wrong: frozenset[str]) -> Iterator[Finding]:
         what = "The exchange endpoint is not asked: settings that it needs are wrong."
         yield Finding(Level.BROKEN, "Network", what, "Mend what the checks above complain of.")
     else:
-        yield exchange.examine()
+        yield trial_call.examine()

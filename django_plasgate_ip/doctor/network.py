@@ -16,8 +16,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib3 import make_headers
 from urllib3.util.connection import allowed_gai_family
 
-from django_plasgate_ip import transport
-from django_plasgate_ip.client import clean_text
+from django_plasgate_ip.client import transport
+from django_plasgate_ip.client.api import clean_text
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.doctor.findings import Finding, Level
 

@@ -10,8 +10,8 @@ from django.http import HttpResponse, JsonResponse
 
 from django_plasgate_ip.sandbox.conf import conf
 from django_plasgate_ip.sandbox.exceptions import Refused
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
 from django_plasgate_ip.sandbox.models import AuthorizationCode
-from django_plasgate_ip.sandbox.outcomes import Outcome
 
 Claims = dict[str, Any]
 

@@ -11,12 +11,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from django_plasgate_ip.sandbox import answers, reading, scopes
+from django_plasgate_ip.sandbox import answers, request_parsing, scopes
 from django_plasgate_ip.sandbox.conf import conf
 from django_plasgate_ip.sandbox.decorators import debug_only, refusals_as_json
 from django_plasgate_ip.sandbox.exceptions import Refused, UnusableNumber
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
 from django_plasgate_ip.sandbox.models import AuthorizationCode
-from django_plasgate_ip.sandbox.outcomes import Outcome
 
 
 @login_not_required
@@ -26,11 +26,11 @@ from django_plasgate_ip.sandbox.outcomes import Outcome
 @refusals_as_json
 def authenticate(request: HttpRequest) -> HttpResponse:
     """Send the visitor straight back to ``redirect_uri``, as the operator does on mobile data."""
-    reading.check_private_key(request.GET.get("private_key", ""))
-    redirect_uri = reading.redirect_uri(request.GET)
+    request_parsing.check_private_key(request.GET.get("private_key", ""))
+    redirect_uri = request_parsing.redirect_uri(request.GET)
     granted = scopes.granted(request.GET.get("scope", ""))
     try:
-        phone_number = reading.phone_number(request.GET, granted)
+        phone_number = request_parsing.phone_number(request.GET, granted)
     except UnusableNumber as error:
         return _send_back(redirect_uri, error="invalid_request", error_description=str(error))
     return _authorize(request, phone_number, redirect_uri, granted)
@@ -45,10 +45,10 @@ def authenticate(request: HttpRequest) -> HttpResponse:
 @refusals_as_json
 def ip_auth(request: HttpRequest) -> HttpResponse:
     """Exchange a code, once, for what the operator found; also mounted as ``check-info``."""
-    body = reading.json_body(request)
+    body = request_parsing.json_body(request)
     # The API page has the key in the query; PlasGate's iOS SDK puts it into the body.
-    reading.check_private_key(request.GET.get("private_key") or body.get("private_key", ""))
-    reading.check_secret(request)
+    request_parsing.check_private_key(request.GET.get("private_key") or body.get("private_key", ""))
+    request_parsing.check_secret(request)
     if body.get("response_type") != "code":
         raise Refused("response_type must be code.")
     return answers.respond(_spend(body))

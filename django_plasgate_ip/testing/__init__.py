@@ -12,10 +12,10 @@ except ModuleNotFoundError:
         "python -m pip install 'django-plasgate-ip[testing]'"
     ) from None
 
-from django_plasgate_ip.testing.calls import Call
 from django_plasgate_ip.testing.factory import make_verification
+from django_plasgate_ip.testing.fake_plasgate import PlasGate
 from django_plasgate_ip.testing.mixins import PlasGateMixin
-from django_plasgate_ip.testing.plasgate import PlasGate
-from django_plasgate_ip.testing.walk import Result
+from django_plasgate_ip.testing.recorded_calls import Call
+from django_plasgate_ip.testing.walkthrough import Result
 
 __all__ = ["Call", "PlasGate", "PlasGateMixin", "Result", "make_verification"]

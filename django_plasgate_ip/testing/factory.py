@@ -7,19 +7,20 @@ from typing import Any
 
 from django.utils import timezone
 
-from django_plasgate_ip import credentials, phones
+from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
+from django_plasgate_ip.client import credentials
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import LIVE, Reason, Status
-from django_plasgate_ip.testing import wire
+from django_plasgate_ip.testing import answers
 
 # From the start to the end of a made-up attempt.
 _TOOK = timedelta(seconds=5)
 _DEFAULT_REASONS = {Status.FAILED: Reason.NOT_ON_MOBILE_DATA, Status.ERROR: Reason.PROVIDER_ERROR}
 _TEXTS = {
-    Reason.NOT_ON_MOBILE_DATA: wire.NOT_ON_MOBILE_DATA,
-    Reason.NOT_VERIFIED: wire.NOT_VERIFIED,
+    Reason.NOT_ON_MOBILE_DATA: answers.NOT_ON_MOBILE_DATA,
+    Reason.NOT_VERIFIED: answers.NOT_VERIFIED,
 }
 
 
@@ -53,9 +54,9 @@ def make_verification(
     state = _status(status, reason)
     why = _reason(state, reason)
     names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
-    typed = phone_number or (wire.NUMBER if _gives_number(names, state) else "")
+    typed = phone_number or (answers.NUMBER if _gives_number(names, state) else "")
     number = phones.parse(typed) if typed else ""
-    digits = phones.digits(number) if number else wire.DIGITS
+    digits = phones.digits(number) if number else answers.DIGITS
     browser = fields.get("browser") or secrets.token_urlsafe(16)
     given = {"sub": sub, "mobile_id": mobile_id}
     values: dict[str, Any] = {
@@ -109,14 +110,14 @@ def _answered(
     """Return the columns that come of PlasGate's answer."""
     ids = {name: value for name, value in given.items() if value is not None}
     if status == Status.VERIFIED:
-        claims = wire.success(digits, scopes, ids)
+        claims = answers.success(digits, scopes, ids)
         return {"claims": claims, "sub": claims["sub"], "mobile_id": claims.get("mobile_id", "")}
     if any(ids.values()):
         raise ValueError(f"sub and mobile_id are for a verified attempt; this one is {status}.")
     if reason not in _TEXTS:
         return {}
     text = _TEXTS[reason]
-    return {"claims": wire.failure(digits, text), "error_description": text}
+    return {"claims": answers.failure(digits, text), "error_description": text}
 
 
 def _times(

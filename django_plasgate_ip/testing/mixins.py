@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from django_plasgate_ip.testing.plasgate import PlasGate
+from django_plasgate_ip.testing.fake_plasgate import PlasGate
 
 if TYPE_CHECKING:
     from unittest import TestCase as _TestCase

@@ -13,7 +13,7 @@ from django.views.generic import CreateView
 
 from django_plasgate_ip.decorators import phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.sandbox.outcomes import Outcome
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
 
 
 def home(request: HttpRequest) -> HttpResponse:

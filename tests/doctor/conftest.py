@@ -9,8 +9,8 @@ import pytest
 from cryptography import x509
 
 from tests.authority import Authority
+from tests.client.test_transport import LOCALHOST
 from tests.provider import Provider, own_connections, providers
-from tests.test_transport import LOCALHOST
 
 HOST = "cloudapi.plasgate.com"
 

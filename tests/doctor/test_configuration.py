@@ -181,7 +181,7 @@ def test_a_secret_whose_dollar_signs_were_read_is_seen(secret: str, settings: An
 
 
 def test_a_secret_that_is_not_there_where_tenants_have_their_own_is_fine(settings: Any) -> None:
-    settings.PLASGATE_IP_CREDENTIALS = "tests.test_credentials.keys_for"
+    settings.PLASGATE_IP_CREDENTIALS = "tests.client.test_credentials.keys_for"
     settings.PLASGATE_IP_SECRET_KEY = ""
 
     assert line("PLASGATE_IP_SECRET_KEY") == Finding(

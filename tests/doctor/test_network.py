@@ -13,8 +13,8 @@ from cryptography import x509
 from django_plasgate_ip.doctor import network
 from django_plasgate_ip.doctor.findings import Finding, Level
 from tests.authority import Authority
+from tests.client.test_transport import ends_soon
 from tests.provider import Provider, Wire, closed_port, serve
-from tests.test_transport import ends_soon
 
 FINE, LOOK, BROKEN = Level.FINE, Level.LOOK, Level.BROKEN
 Start = Callable[..., Provider]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from django_plasgate_ip.doctor.findings import Level
+from tests.client.test_transport import ends_soon, tunnel
 from tests.doctor.conftest import HOST
 from tests.doctor.test_network import findings
 from tests.provider import Provider, closed_port, drips, says, serve, silent
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
-from tests.test_transport import ends_soon, tunnel
 
 FINE, BROKEN = Level.FINE, Level.BROKEN
 Start = Callable[..., Provider]

@@ -7,7 +7,7 @@ import pytest
 from django.test import RequestFactory
 from hypothesis import strategies as st
 
-from django_plasgate_ip import limits
+from django_plasgate_ip.verification import limits
 from tests.hostile.conftest import Examples
 from tests.hostile.strategies import HEADERS
 

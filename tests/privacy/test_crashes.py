@@ -19,12 +19,14 @@ from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_plasgate_ip import client, flow, limits, links, newest, phones, sims, verdict, views
+from django_plasgate_ip import flow, phones, redirects, views
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.client import PlasGateClient
-from django_plasgate_ip.credentials import Credentials
+from django_plasgate_ip.client import api
+from django_plasgate_ip.client.api import PlasGateClient
+from django_plasgate_ip.client.credentials import Credentials
 from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import limits, newest, sim_change, verdict
 from tests import urls
 from tests.privacy import canaries
 from tests.privacy.canaries import (
@@ -111,12 +113,12 @@ START: dict[str, Break] = {
     "limits: conditions": broken(limits, "_limits"),
     "limits: question": broken(newest, "is_any_passed"),
     "limits: values": broken(newest, "_prepared"),
-    "next": broken(links, "safe_next"),
+    "next": broken(redirects, "safe_next"),
     "row": broken(PhoneVerification, "save"),
     "encryption": broken(flow, "cipher"),
     "authorize_url": broken(PlasGateClient, "authorize_url"),
     "authorize_url: digits": broken(phones, "digits"),
-    "authorize_url: urlencode": broken(client, "urlencode"),
+    "authorize_url: urlencode": broken(api, "urlencode"),
     "response": broken(views, "_sent_off"),
     "session": broken(SessionStore, "save"),
     "database: INSERT": broken_database("INSERT"),
@@ -131,7 +133,7 @@ CALLBACK: dict[str, Break] = {
     "judge": broken(verdict, "judge"),
     "judge: no": broken(verdict, "_objection"),
     "judge: promises": broken(verdict, "_promises_kept"),
-    "SIM": broken(sims, "changed"),
+    "SIM": broken(sim_change, "changed"),
     "result": broken(PhoneVerification, "transition", times=1),
     "result: rows": broken(QuerySet, "update", times=1),
     "signal": broken(flow, "announce"),
@@ -237,7 +239,11 @@ def test_a_crash_at_the_callback_shows_none(
 
 @pytest.mark.parametrize(
     "break_it",
-    [broken(phones, "from_wire", times=2), broken(sims, "changed_from"), broken(flow, "announce")],
+    [
+        broken(phones, "from_wire", times=2),
+        broken(sim_change, "changed_from"),
+        broken(flow, "announce"),
+    ],
     ids=["number", "SIM", "signal"],
 )
 def test_a_crash_over_a_learnt_number_shows_none(
@@ -325,21 +331,21 @@ def test_a_worker_that_is_told_to_stop_in_the_exchange_shows_none(
 
     visitor.start(NATIONAL)
     with monkeypatch.context() as patch:
-        patch.setattr(client, name, stop)
+        patch.setattr(api, name, stop)
         error = raised(visitor.come_back, kind)
 
     search.look_at_error("frames: stopped", error)
 
 
-@pytest.mark.parametrize("owner", [client, verdict], ids=["client", "verdict"])
+@pytest.mark.parametrize("owner", [api, verdict], ids=["client", "verdict"])
 def test_a_client_of_its_own_shows_none_of_its_failures(
     provider: Provider, search: Search, monkeypatch: pytest.MonkeyPatch, owner: Any
 ) -> None:
     speaks = PlasGateClient()
-    name = {client: "_answer", verdict: "_objection"}[owner]
+    name = {api: "_answer", verdict: "_objection"}[owner]
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, break_down)
-        if owner is client:
+        if owner is api:
             error = raised(lambda: speaks.exchange("a code", "a state", "https://x"), Exception)
         else:
             said = speaks.exchange("a code", "a state", "https://x")
@@ -371,5 +377,5 @@ def test_a_login_that_crashes_over_what_it_claims_shows_none(
     passer_by.verify(NATIONAL)
     page = passer_by.get("/accounts/login/")
     with monkeypatch.context() as patch:
-        patch.setattr(sims, "changed_from", break_down)
+        patch.setattr(sim_change, "changed_from", break_down)
         look_at_crash(lambda: passer_by.submit(page, username="teak", password="a password"))

@@ -19,13 +19,15 @@ from django.views.debug import ExceptionReporter
 from phonenumber_field.modelfields import PhoneNumberField as PlainPhoneNumberField
 from phonenumber_field.phonenumber import PhoneNumber
 
-from django_plasgate_ip import credentials, exceptions, flow, limits, phones, retention, verdict
-from django_plasgate_ip.client import PlasGateClient
+from django_plasgate_ip import exceptions, flow, phones, retention
+from django_plasgate_ip.client import credentials
+from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.fields import PhoneNumberField, Sealed
 from django_plasgate_ip.forms import StartForm
-from django_plasgate_ip.hidden import Hidden
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.redaction import Hidden
+from django_plasgate_ip.verification import limits, verdict
 from tests.privacy import canaries
 from tests.privacy.canaries import DIGITS, E164, MASKED, MOBILE_ID, NATIONAL, TYPED, Search
 from tests.provider import Provider

@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from django_plasgate_ip import admin, views
+from django_plasgate_ip import views
+from django_plasgate_ip.admin import model_admin
 from django_plasgate_ip.models import PhoneVerification
 from tests.privacy import canaries, test_flows
 from tests.privacy.canaries import (
@@ -244,7 +245,7 @@ def test_what_the_admin_must_not_show_is_found(
 ) -> None:
     row.claims = canaries.VERIFIED
     row.save()
-    ours = admin.PhoneVerificationAdmin
+    ours = model_admin.PhoneVerificationAdmin
     if shown == "list":
         monkeypatch.setattr(ours, "list_display", ("number", "phone_number"))
     elif shown == "detail":

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import MultipleObjectsReturned, ObjectDoesNotExist
 from django.core.management.base import CommandError, CommandParser
 
-from django_plasgate_ip import people
+from django_plasgate_ip import personal_data
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerificationQuerySet
 
@@ -21,8 +21,8 @@ def attempts(options: dict[str, Any]) -> PhoneVerificationQuerySet:
     """Return this person's attempts. Raises CommandError for nobody and for no number."""
     try:
         if options["user"] is not None:
-            return people.attempts_of_user(options["user"])
-        return people.attempts_of_number(options["number"])
+            return personal_data.attempts_of_user(options["user"])
+        return personal_data.attempts_of_number(options["number"])
     except ObjectDoesNotExist:
         raise CommandError("There is no user with this login name.") from None
     except MultipleObjectsReturned:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_plasgate_ip import people
+from django_plasgate_ip import personal_data
 from django_plasgate_ip.management.commands import _person
 
 
@@ -26,4 +26,4 @@ class Command(BaseCommand):
         question = f"Delete {attempts.count()} attempts for good? [y/N] "
         if options["interactive"] and input(question).strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was deleted.")
-        self.stdout.write(f"{people.erase(attempts)} attempts deleted")
+        self.stdout.write(f"{personal_data.erase(attempts)} attempts deleted")

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from django_plasgate_ip import people
+from django_plasgate_ip import personal_data
 from django_plasgate_ip.management.commands import _person
 from django_plasgate_ip.models import PhoneVerificationQuerySet
 
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     def _print(self, attempts: PhoneVerificationQuerySet) -> str:
         """Return the name of what went wrong with the output, or nothing."""
         try:
-            for values in people.export(attempts):
+            for values in personal_data.export(attempts):
                 self.stdout.write(json.dumps(values, cls=DjangoJSONEncoder, ensure_ascii=False))
         except (OSError, UnicodeEncodeError) as error:
             return type(error).__name__

@@ -20,7 +20,7 @@ from django.urls import reverse
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
-from django_plasgate_ip.sandbox.outcomes import Outcome
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
 from example.management.server import Server, listen
 from example.management.walk import walk
 

@@ -1,0 +1,130 @@
+"""``python -m benchmarks``: measure the app beside its references, and print one table.
+
+Needs ``DATABASE_URL`` for PostgreSQL; without it, SQLite is measured where that makes sense.
+"""
+
+import argparse
+import ipaddress
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import certifi
+from cryptography import x509
+from cryptography.fernet import Fernet
+
+from benchmarks.lines import Line, table
+from benchmarks.options import FULL, SMOKE, Options
+from benchmarks.provider import RemoteProvider
+from tests.authority import Authority
+
+# In this order: what the last ones do to the large table, the others would measure.
+GROUPS = ("startup", "web", "capacity", "growth", "weight", "keeping")
+# What one of several machines would run, or what is filled and asked in its SQL.
+POSTGRESQL = ("capacity", "growth", "weight", "keeping")
+
+
+def main() -> None:
+    """Measure what the command line names."""
+    arguments = _arguments()
+    options = SMOKE if arguments.smoke else FULL
+    if arguments.rows:
+        options = replace(options, rows=arguments.rows)
+    with tempfile.TemporaryDirectory(prefix="plasgate-ip-bench-") as folder:
+        certificate = _prepare(Path(folder))
+        lines = list(_measured(options, arguments.only or GROUPS, certificate))
+    print(f"\n{machine()}\n\n{table(lines)}")
+    if arguments.json:
+        report = {"machine": machine(), "lines": [line.as_json() for line in lines]}
+        arguments.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="small and quick: does it run?")
+    parser.add_argument("--rows", type=int, help="of the large table; a million by default")
+    parser.add_argument("--only", action="append", choices=GROUPS, help="this group (again: more)")
+    parser.add_argument("--json", type=Path, help="write the figures into this file")
+    return parser.parse_args()
+
+
+def _prepare(folder: Path) -> Path:
+    """Set the environment that the settings read; return the provider's certificate."""
+    authority = Authority(folder, "bench")
+    bundle = folder / "bundle.pem"
+    # The size of the bundle is what a connection costs, so ours holds what everybody's does.
+    bundle.write_bytes(Path(certifi.where()).read_bytes() + authority.path.read_bytes())
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
+        "BENCH_RUN": str(os.getpid()),
+        "BENCH_FOLDER": str(folder),
+        "BENCH_CA_BUNDLE": str(bundle),
+        # One for all processes of the site.
+        "BENCH_ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    }
+    local = ipaddress.ip_address("127.0.0.1")
+    return authority.certificate(x509.DNSName("localhost"), x509.IPAddress(local))
+
+
+def _measured(options: Options, groups: Collection[str], certificate: Path) -> Iterator[Line]:
+    import django
+
+    django.setup()
+    from benchmarks import database
+    from tests.visitor import VERIFIED
+
+    with RemoteProvider(certificate, VERIFIED) as provider, database.databases():
+        for group in GROUPS:
+            if group in groups:
+                yield from _told(_group(group, options, provider))
+
+
+def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[Line]:
+    from django.db import connection
+
+    from benchmarks import capacity, database, growth, keeping, startup, web, weight
+
+    if connection.vendor == "postgresql":
+        # Also for what needs no rows: the plans of a large table are others than those of an empty.
+        database.fill_once(options)
+    elif group in POSTGRESQL:
+        sys.stderr.write(f"{group}: on PostgreSQL only (DATABASE_URL)\n")
+        return iter(())
+    lines: dict[str, Callable[[], Iterator[Line]]] = {
+        "startup": lambda: startup.lines(options),
+        "web": lambda: web.lines(options, provider),
+        "capacity": lambda: capacity.lines(options, provider),
+        "growth": lambda: growth.lines(options),
+        "weight": weight.lines,
+        "keeping": lambda: keeping.lines(options),
+    }
+    return lines[group]()
+
+
+def _told(lines: Iterator[Line]) -> Iterator[Line]:
+    """Say each line as soon as it is known."""
+    for line in lines:
+        sys.stderr.write("  ".join(cell for cell in line.cells() if cell) + "\n")
+        yield line
+
+
+def machine() -> str:
+    """Return what it was measured on."""
+    import django
+    from django.db import connection
+
+    connection.ensure_connection()
+    version = ".".join(map(str, connection.get_database_version()))
+    return (
+        f"{connection.vendor} {version}, Python {platform.python_version()}, "
+        f"Django {django.get_version()}, {os.cpu_count()} cores, {platform.platform()}"
+    )
+
+
+if __name__ == "__main__":
+    main()

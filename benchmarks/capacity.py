@@ -1,0 +1,191 @@
+"""Threads and processes: connections to the provider, and what waits while it is slow."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.db import connection, connections
+from django.test.utils import override_settings
+
+from benchmarks.database import environment
+from benchmarks.lines import Line
+from benchmarks.options import Options
+from benchmarks.provider import DELAY_SECONDS, RemoteProvider
+from benchmarks.site import NAME, Browser, Site, callback_path, new_browsers, with_attempts
+from django_plasgate_ip.client import transport
+
+THREADS = 16
+WORKERS = 2
+# So many wait at any time that no thread of any worker is ever without work.
+CLIENTS = 4 * THREADS
+LONG = 120.0
+# Longer than a request holds a transaction between two statements, shorter than the provider takes.
+IDLE_SECONDS = 0.25
+GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--worker-class=gthread")
+WSGI = "django.core.wsgi:get_wsgi_application()"
+
+
+def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
+    """Yield the lines of the connections, and of two workers and a slow provider."""
+    yield _in_this_process(options, provider)
+    runserver = ("-m", "django", "runserver", "--noreload")
+    yield _connections(options, provider, "under runserver", runserver, 0)
+    forked = (*GUNICORN, "--preload", f"--threads={THREADS}", "benchmarks.forked:application")
+    yield _connections(options, provider, "after a fork", forked, 1)
+    yield from _slow(options, provider)
+
+
+def _in_this_process(options: Options, provider: RemoteProvider) -> Line:
+    site, browsers = Site(), with_attempts(new_browsers(options.callbacks))
+    transport._sessions.forget()
+    before = provider.connections("kept")
+
+    def visit(mine: list[Browser]) -> None:
+        for browser in mine:
+            site.get(browser, callback_path(browser), expect=302)
+        connections.close_all()
+
+    base_url = override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept"))
+    with base_url, ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(visit, (browsers[n::THREADS] for n in range(THREADS))))
+    opened = provider.connections("kept") - before
+    return Line(f"connections for {options.callbacks:,} callbacks", opened, "", THREADS)
+
+
+def _connections(
+    options: Options, provider: RemoteProvider, where: str, command: tuple[str, ...], parents: int
+) -> Line:
+    browsers = with_attempts(new_browsers(options.callbacks))
+    before = provider.connections("kept")
+    with _server(provider.base_url("kept"), *command) as port:
+        _visit(port, browsers, THREADS)
+        opened = provider.connections("kept") - before - parents
+    return Line(f"connections, {where}", opened, "", THREADS)
+
+
+def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
+    at_once = WORKERS * THREADS
+    # Rounds of all threads: in half a round at the end, half of them would have nothing to do.
+    browsers = with_attempts(new_browsers(options.callbacks // at_once * at_once))
+    ideal = at_once / DELAY_SECONDS
+    command = (*GUNICORN, f"--workers={WORKERS}", f"--threads={THREADS}", WSGI)
+    with _server(provider.base_url("slow"), *command) as port:
+        with _idle_seen() as idle:
+            rate = _rate(port, browsers, "/phone/callback/")
+        by_hand = _rate(port, with_attempts(browsers), "/plain/callback/session/")
+    what = f"{WORKERS} workers of {THREADS} threads, provider takes {DELAY_SECONDS:g} s"
+    yield Line(what, rate, "a second", 0.9, "ideal", ideal, at_least=True)
+    what = "  floor: by hand, requests.Session"
+    yield Line(what, by_hand, "a second", None, "ideal", ideal, at_least=True)
+    yield Line("idle in transaction meanwhile", max(idle), "", 0)
+
+
+def _rate(port: int, browsers: list[Browser], path: str) -> float:
+    """Return how many of these callbacks are answered a second, once the server is warm."""
+    _visit(port, with_attempts(new_browsers(WORKERS * THREADS)), CLIENTS, path)
+    began = time.monotonic()
+    _visit(port, browsers, CLIENTS, path)
+    return len(browsers) / (time.monotonic() - began)
+
+
+@contextmanager
+def _server(base_url: str, *command: str) -> Iterator[int]:
+    """Run a server of the site in a process group of its own; yield its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    env = {**environment(), "BENCH_BASE_URL": base_url}
+    if "runserver" in command:
+        env["BENCH_IS_RUNSERVER"] = "1"
+    at = [f"127.0.0.1:{port}"] if "runserver" in command else [f"--bind=127.0.0.1:{port}"]
+    log = Path(os.environ["BENCH_FOLDER"], "server.log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, *command, *at],
+            env=env,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait_for(port)
+        yield port
+    except AssertionError:
+        # Where the first error is; what the server says of each request is in between.
+        text = log.read_text()
+        sys.stderr.write(text[max(text.find("Traceback"), 0) :][:5000])
+        raise
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    give_up = time.monotonic() + LONG
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            assert time.monotonic() < give_up
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _visit(
+    port: int, browsers: list[Browser], clients: int, path: str = "/phone/callback/"
+) -> None:
+    with ThreadPoolExecutor(clients) as pool:
+        statuses = list(pool.map(lambda browser: _get(port, browser, path), browsers))
+    assert set(statuses) == {302}, set(statuses)
+
+
+def _get(port: int, browser: Browser, path: str) -> int:
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG)
+    try:
+        client.request(
+            "GET", callback_path(browser, path), headers={"Host": NAME, "Cookie": browser.cookie}
+        )
+        response = client.getresponse()
+        response.read()
+        return response.status
+    finally:
+        client.close()
+
+
+@contextmanager
+def _idle_seen() -> Iterator[list[int]]:
+    """Yield what fills with how many connections were idle in a transaction, each time asked."""
+    seen, done = [0], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.1):
+            seen.append(_idle_in_transaction())
+        connection.close()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        thread.join()
+
+
+def _idle_in_transaction() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND state LIKE 'idle in transaction%%'"
+            " AND clock_timestamp() - state_change > %s * interval '1 second'",
+            [IDLE_SECONDS],
+        )
+        return int(cursor.fetchone()[0])

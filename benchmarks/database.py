@@ -1,0 +1,145 @@
+"""Two databases of the run's own, made, filled and dropped."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connections, models
+
+from benchmarks.options import Options
+from benchmarks.sizes import use
+from django_plasgate_ip.client.credentials import fingerprint
+from django_plasgate_ip.fields import Sealed
+from django_plasgate_ip.models import PhoneVerification
+from tests.visitor import VERIFIED
+
+SIZES = {"large": "default", "small": "small"}
+# Attempts of one user, on average.
+ATTEMPTS = 3
+BATCH = 100_000
+# Behind those that the requests are made by.
+FIRST_USER = 100_000_000
+
+# Of row n out of {rows}: a year of attempts, the oldest first; seven of ten verified, and reasons
+# as often as a site has them. The rarest has as many rows in either table.
+_EXPRESSIONS = {
+    "id": "md5('id' || n)::uuid",
+    "user_id": f"{FIRST_USER} + (n::bigint * 7919) % {{users}}",
+    "phone_number": "{number}",
+    "status": "CASE WHEN n % 100 < 70 THEN 'verified' WHEN n % 100 < 88 THEN 'failed'"
+    " ELSE 'error' END",
+    "reason": "CASE WHEN n % 100 BETWEEN 88 AND 99 AND n / 100 % ({rows} / 4000 + 1) = 0"
+    " THEN 'user_changed' WHEN n % 100 < 70 THEN '' WHEN n % 100 < 82 THEN 'not_on_mobile_data'"
+    " WHEN n % 100 < 87 THEN 'not_verified' WHEN n % 100 < 88 THEN 'number_mismatch'"
+    " WHEN n % 100 < 95 THEN 'expired' WHEN n % 100 < 99 THEN 'superseded'"
+    " ELSE 'provider_timeout' END",
+    "sub": "CASE WHEN n % 100 < 70 THEN md5('s' || {number}) || md5('t' || {number}) ELSE '' END",
+    "mobile_id": "CASE WHEN n % 100 < 70 THEN repeat(md5('m' || {number}), 4) ELSE '' END",
+    "claims": "CASE WHEN n % 100 < 88 THEN %s ELSE '' END",
+    "mobile_id_changed": "n % 200 = 0",
+    "mobile_id_acknowledged_at": "CASE WHEN n % 400 = 0 THEN now() END",
+    "created_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
+    "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
+    " + (3 + n % 17 + n::bigint * 7919 % 1000000 / 1e6) * interval '1 second'",
+    "browser": "md5('b' || n)",
+    # The same one, but for an attempt that a phone carries.
+    "callback_browser": "md5('b' || n)",
+    "key_fingerprint": "md5('k')",
+    "exchanging_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
+}
+_NUMBER = "'+85577' || lpad(((n::bigint * 7919) % {users} % 1000000)::text, 6, '0')"
+
+
+@contextmanager
+def databases() -> Iterator[None]:
+    """Make both, with all tables, and drop them at the end, whatever happens."""
+    with ExitStack() as stack:
+        for alias in SIZES.values():
+            creation = connections[alias].creation
+            name = str(connections[alias].settings_dict["NAME"])
+            with use(alias):
+                creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+            stack.callback(creation.destroy_test_db, name, verbosity=0)
+        yield
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a process of the site, which finds the databases made here."""
+    return {**os.environ, "BENCH_IS_SITE": "1"}
+
+
+def fill_once(options: Options) -> None:
+    """Fill both, unless that was done."""
+    for alias, rows in (("default", options.rows), ("small", options.few)):
+        with use(alias):
+            if not User.objects.filter(pk=FIRST_USER).exists():
+                fill(alias, rows)
+
+
+def fill(alias: str, rows: int) -> None:
+    """Put so many attempts of a third as many users into the database. PostgreSQL only."""
+    with use(alias), connections[alias].cursor() as cursor:
+        insert(cursor, rows)
+        cursor.execute("VACUUM ANALYZE")
+
+
+def insert(cursor: Any, rows: int) -> None:
+    """Insert what `fill` promises, in whatever transaction is open."""
+    users = max(rows // ATTEMPTS, 1)
+    name = {
+        "id": f"{FIRST_USER - 1} + n",
+        "username": "'user' || lpad(n::text, 7, '0')",
+        "email": "''",
+    }
+    _insert(cursor, User(password="!"), name, [], users)
+    _insert(cursor, _template(), expressions(rows), [_token()], rows)
+
+
+def expressions(rows: int) -> dict[str, str]:
+    """Return the SQL of each column, of the row `n` of so many."""
+    users = max(rows // ATTEMPTS, 1)
+    number = _NUMBER.format(users=users)
+    return {
+        name: sql.format(rows=rows, users=users, number=number)
+        for name, sql in _EXPRESSIONS.items()
+    }
+
+
+def _insert(
+    cursor: Any, template: models.Model, varying: dict[str, str], params: list[Any], rows: int
+) -> None:
+    """Insert `rows` copies of the template, with the columns that vary as SQL of ``n``."""
+    values, constants = [], []
+    fields = template._meta.concrete_fields
+    for field in fields:
+        if field.column in varying:
+            values.append(varying[field.column])
+            constants += params if "%s" in varying[field.column] else []
+        else:
+            values.append("%s")
+            constants.append(field.get_db_prep_save(field.pre_save(template, True), cursor.db))
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    for first in range(1, rows + 1, BATCH):
+        last = min(first + BATCH - 1, rows)
+        cursor.execute(
+            f'INSERT INTO "{template._meta.db_table}" ({columns}) SELECT {", ".join(values)}'  # noqa: S608
+            f" FROM generate_series({first}, {last}) AS n".replace(" % ", " %% "),
+            constants,
+        )
+
+
+def _template() -> PhoneVerification:
+    return PhoneVerification(
+        scopes="mobile_id phone_verify",
+        redirect_uri="https://bench.example/phone/callback/",
+        key_fingerprint=fingerprint(settings.PLASGATE_IP_PRIVATE_KEY),
+        next_url="/members/",
+        language="km",
+    )
+
+
+def _token() -> str:
+    return Sealed.seal(VERIFIED).token

@@ -1,0 +1,25 @@
+"""The app's pages, a page that it protects, and the references."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+from benchmarks import plain
+from django_plasgate_ip.decorators import phone_verified_required
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """Be what a site protects."""
+    return HttpResponse("Welcome.")
+
+
+urlpatterns = [
+    path("phone/", include("django_plasgate_ip.urls")),
+    path("members/", phone_verified_required(page)),
+    path("plain/start/", plain.start),
+    path("plain/start/checked/", plain.start_checked),
+    path("plain/callback/post/", plain.callback_post),
+    path("plain/callback/session/", plain.callback_session),
+    path("plain/callback/context/", plain.callback_context),
+    path("admin/", admin.site.urls),
+]

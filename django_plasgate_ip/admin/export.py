@@ -1,0 +1,152 @@
+"""The admin's list as a CSV file, written while it is sent: memory does not grow with the rows.
+
+The rows are read a batch at a time, each behind the last row of the one before. A server-side
+cursor would do the same on PostgreSQL alone, and not behind a pooler; MariaDB's driver would fetch
+all rows at once.
+
+Columns and codes are the API's, in every language, for programs that read them. The file begins
+with a byte order mark, without which Excel takes Khmer for Latin.
+"""
+
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, tzinfo
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.handlers.asgi import ASGIRequest
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+
+from django_plasgate_ip import personal_data, phones
+from django_plasgate_ip.models import PhoneVerification
+
+BATCH_SIZE = 1_000
+BYTE_ORDER_MARK = "\ufeff"
+# What makes a spreadsheet take a cell for a formula; the wide signs, too, where it reads Japanese.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+COLUMNS = (
+    "id",
+    "phone_number",
+    "user",
+    "status",
+    "reason",
+    "error_description",
+    "scopes",
+    "mobile_id_changed",
+    "mobile_id_acknowledged_at",
+    "created_at",
+    "completed_at",
+    "seconds",
+)
+# Only with the permission view_claims.
+CLAIMS_COLUMNS = ("sub", "mobile_id", "claims")
+
+
+def response(
+    request: HttpRequest, queryset: QuerySet[PhoneVerification], with_claims: bool
+) -> StreamingHttpResponse:
+    """Return `queryset` as a file to download, newest first.
+
+    `with_claims`: numbers in full and the claims' columns; otherwise numbers are masked.
+    """
+    # The zone is the request's; what is streamed runs after it.
+    parts = _parts(queryset, with_claims, timezone.get_current_timezone())
+    name = f"phone-verifications-{timezone.now():%Y-%m-%d}.csv"
+    return StreamingHttpResponse(
+        # Either server would first collect all of the other's kind in its memory.
+        _asynchronous(parts) if isinstance(request, ASGIRequest) else parts,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": content_disposition_header(True, name) or ""},
+    )
+
+
+async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
+    following = sync_to_async(_following)
+    while part := await following(parts):
+        yield part
+
+
+def _following(parts: Iterator[str]) -> str:
+    """Return the next part, or nothing at the end: StopIteration can't leave a thread."""
+    return next(parts, "")
+
+
+def _parts(queryset: QuerySet[PhoneVerification], with_claims: bool, zone: tzinfo) -> Iterator[str]:
+    columns = (*COLUMNS, *CLAIMS_COLUMNS) if with_claims else COLUMNS
+    yield BYTE_ORDER_MARK + _lines([columns])
+    for batch in _batches(queryset):
+        yield _lines([_cells(verification, with_claims, zone) for verification in batch])
+
+
+def _batches(
+    queryset: QuerySet[PhoneVerification],
+) -> Iterator[list[PhoneVerification]]:
+    newest_first = queryset.order_by("-created_at", "-pk")
+    batch = list(newest_first[:BATCH_SIZE])
+    while batch:
+        yield batch
+        batch = list(newest_first.filter(_behind(batch[-1]))[:BATCH_SIZE])
+
+
+def _behind(last: PhoneVerification) -> Q:
+    # The first half says nothing new, but is what an index on created_at can find.
+    return Q(created_at__lte=last.created_at) & (
+        Q(created_at__lt=last.created_at) | Q(pk__lt=last.pk)
+    )
+
+
+def _lines(rows: list[Any]) -> str:
+    text = io.StringIO(newline="")
+    # All quoted: a separator inside a cell must not begin another one.
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([map(_harmless, row) for row in rows])
+    return text.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    # SECURITY: a login name such as =HYPERLINK(…) would run on the computer of whoever opens the
+    # file. The apostrophe makes it text; numbers, which begin with a plus sign, stay whole with it.
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+
+
+def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> list[str]:
+    user, number, duration = verification.user, verification.phone_number, verification.duration
+    shown = phones.e164(number) if number and with_claims else verification.masked_number
+    cells = [
+        str(verification.pk),
+        shown,
+        personal_data.login_name(user) if user else "",
+        verification.status,
+        verification.reason,
+        verification.error_description,
+        verification.scopes,
+        "true" if verification.mobile_id_changed else "false",
+        _moment(verification.mobile_id_acknowledged_at, zone),
+        _moment(verification.created_at, zone),
+        _moment(verification.completed_at, zone),
+        f"{duration.total_seconds():.3f}" if duration else "",
+    ]
+    return cells + (_claims_cells(verification) if with_claims else [])
+
+
+def _moment(moment: datetime | None, zone: tzinfo) -> str:
+    if moment is None:
+        return ""
+    local = moment.astimezone(zone) if settings.USE_TZ else moment
+    return local.isoformat(" ", "seconds")
+
+
+def _claims_cells(verification: PhoneVerification) -> list[str]:
+    try:
+        claims = verification.claims
+    except ImproperlyConfigured as error:
+        # A key that is missing: the other columns are still worth having.
+        return [verification.sub, verification.mobile_id, str(error)]
+    text = json.dumps(claims, ensure_ascii=False, sort_keys=True) if claims else ""
+    return [verification.sub, verification.mobile_id, text]

@@ -1,0 +1,287 @@
+"""The staff's view: find an attempt, see how it went and why, and never change it."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
+from django.urls import path, reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from django_plasgate_ip.admin import search
+from django_plasgate_ip.admin.paginator import LookAheadPaginator
+from django_plasgate_ip.models import PhoneVerification
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _ModelAdmin = object
+
+# What the query string may ask of; the other columns are masked, hidden, or the claims' own.
+LOOKUP_FIELDS = (
+    "pk",
+    "id",
+    "user",
+    "scopes",
+    "status",
+    "reason",
+    "created_at",
+    "completed_at",
+    "mobile_id_changed",
+)
+
+
+class PhoneVerificationAdminMixin(_ModelAdmin):
+    """All of the admin but its base class, for a site that brings another one than Django's.
+
+    Read-only. Numbers are masked, and claims hidden, without the permission ``view_claims``.
+    """
+
+    class Media:
+        css = {"all": ("django_plasgate_ip/admin.css",)}
+
+    list_display = ("number", "login", "badge", "reason", "scopes", "created_at", "took")
+    list_filter = ("status", "reason", "mobile_id_changed", "created_at")
+    list_per_page = 50
+    list_select_related = ("user",)
+    ordering = ("-created_at",)
+    # Any other order would sort the whole table.
+    sortable_by = ("created_at",)
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = LookAheadPaginator
+    # The look ahead ends at so few rows that Django would offer to show "all" of them, and show
+    # the whole table.
+    list_max_show_all = 0
+    # Makes the box appear; what it searches is in get_search_results.
+    search_fields = ("phone_number",)
+    search_help_text = gettext_lazy(
+        "A whole phone number in any form, the beginning of a login name, a sub or a mobile ID."
+    )
+    fieldsets = (
+        (None, {"fields": ("badge", "reason", "advice", "error_description")}),
+        (gettext_lazy("Who"), {"fields": ("number", "user")}),
+        (
+            gettext_lazy("SIM or device"),
+            {"fields": ("mobile_id_changed", "mobile_id_acknowledged_at")},
+        ),
+        (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
+        (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),
+    )
+    # The operator's two ids are claims, too.
+    _claims_fieldset = (
+        gettext_lazy("Claims"),
+        {"fields": ("sub", "mobile_id", "claims_as_json")},
+    )
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: attempts are made by visitors."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: what the operator said stays as it was said."""
+        return False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
+        """Refuse lookups of what is masked or hidden."""
+        # SECURITY: ?phone_number__startswith= would spell out a masked number, digit by digit.
+        shown = lookup.partition("__")[0] in LOOKUP_FIELDS
+        return shown and super().lookup_allowed(lookup, value, request)
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Tell the paginator which page it is on."""
+        paginator: Any = super().get_paginator(request, *args, **kwargs)
+        paginator.turn_to(request.GET.get(PAGE_VAR, "1"))
+        return paginator
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Let the list say "200+" where it only looked so far ahead."""
+        changelist: Any = super().get_changelist_instance(request)
+        changelist.result_count = changelist.paginator.honest_count
+        return changelist
+
+    def get_urls(self) -> list[Any]:
+        """Add the export."""
+        view = self.admin_site.admin_view(require_GET(self.export_view))
+        return [path("export/", view, name=self._url_name("export")), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Add the summary of what the list shows, and the way to its export."""
+        # What only the admin's pages need would be a quarter of what the app adds to each start of
+        # a process, and most processes never show them.
+        from django_plasgate_ip.admin import chart, statistics
+
+        response = super().changelist_view(request, *args, **kwargs)
+        context = getattr(response, "context_data", None) or {}
+        changelist = context.get("cl")
+        # An action's confirmation is a page without a list; a popup is for choosing a row.
+        if changelist is not None and not changelist.is_popup:
+            context["chart"] = chart.draw(statistics.summarise(changelist.queryset))
+            context["export_url"] = self._url("export") + changelist.get_query_string()
+            context["exports_claims"] = self._sees_claims(request)
+        return response
+
+    def export_view(self, request: HttpRequest) -> HttpResponseBase:
+        """Send all attempts of the list as CSV: `export`."""
+        from django_plasgate_ip.admin import export
+
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        try:
+            queryset = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            # As the list does, which then says so.
+            return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
+        with_claims = self._sees_claims(request)
+        if with_claims:
+            self._record_export(request)
+        return export.response(request, queryset, with_claims)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PhoneVerification], search_term: str
+    ) -> tuple[QuerySet[PhoneVerification], bool]:
+        """Search by whole number, login name, sub and mobile ID, each by its index."""
+        return search.search(queryset, search_term), False
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add the claims for those who may see them."""
+        fieldsets = [
+            *self.fieldsets,
+            *([self._claims_fieldset] if self._sees_claims(request) else []),
+        ]
+        # What it means is said of a reason, so there is nothing to say of the others.
+        return fieldsets if obj is None or obj.reason else [_without_advice(f) for f in fieldsets]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return every field shown: a form field for one would let it be sent."""
+        return [
+            name
+            for _title, options in self.get_fieldsets(request, obj)
+            for name in options["fields"]
+        ]
+
+    def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Record in the admin log that claims were looked at, and by whom."""
+        verification = kwargs.get("obj")
+        if verification and self._sees_claims(request) and _has_claims(verification):
+            self.log_change(request, verification, _("Looked at the claims."))
+        return super().render_change_form(request, *args, **kwargs)
+
+    @admin.display(description=gettext_lazy("phone number"))
+    def number(self, verification: PhoneVerification) -> str:
+        """Return the masked number, which must not break over two lines."""
+        mask = verification.masked_number
+        return (
+            format_html('<span class="plasgate-ip-number">{}</span>', mask)
+            if mask
+            else self.get_empty_value_display()
+        )
+
+    @admin.display(description=gettext_lazy("status"))
+    def badge(self, verification: PhoneVerification) -> str:
+        """Return the status in words on its colour."""
+        from django_plasgate_ip.admin.statistics import Outcome
+
+        return format_html(
+            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
+            Outcome.of(verification.status).value,
+            verification.get_status_display(),
+        )
+
+    @admin.display(description=gettext_lazy("user"))
+    def login(self, verification: PhoneVerification) -> str | None:
+        """Return the login name; a user's own ``str`` may ask the database for every row."""
+        return verification.user.get_username() if verification.user else None
+
+    @admin.display(description=gettext_lazy("took"))
+    def took(self, verification: PhoneVerification) -> str:
+        """Return how long the attempt took, in seconds."""
+        duration = verification.duration
+        if duration is None:
+            return self.get_empty_value_display()
+        return _("%(seconds)s s") % {"seconds": number_format(duration.total_seconds(), 1)}
+
+    @admin.display(description=gettext_lazy("what it means"))
+    def advice(self, verification: PhoneVerification) -> str:
+        """Return where to look, for the operator."""
+        return str(verification.operator_message)
+
+    @admin.display(description=gettext_lazy("redirect URI"))
+    def callback_url(self, verification: PhoneVerification) -> str:
+        """Return the redirect URI without its nonce, which is for the visitor's browser alone."""
+        return verification.redirect_uri.partition("?")[0]
+
+    @admin.display(description=gettext_lazy("claims"))
+    def claims_as_json(self, verification: PhoneVerification) -> str:
+        """Return the claims, or why they can't be read."""
+        try:
+            claims = verification.claims
+        except ImproperlyConfigured as error:
+            # ClaimsUnreadable, or a list of keys with which nothing could be read.
+            return str(error)
+        text = json.dumps(claims, ensure_ascii=False, indent=2, sort_keys=True)
+        return format_html('<pre class="plasgate-ip-claims" dir="ltr">{}</pre>', text)
+
+    def _url_name(self, page: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
+
+    def _url(self, page: str) -> str:
+        return reverse(f"admin:{self._url_name(page)}", current_app=self.admin_site.name)
+
+    def _record_export(self, request: HttpRequest) -> None:
+        """Record who took the claims away, of which list; one entry for all its rows."""
+        LogEntry.objects.create(
+            user_id=str(request.user.pk),
+            content_type_id=ContentType.objects.get_for_model(self.model).pk,
+            object_repr=_("Claims, exported as CSV"),
+            action_flag=CHANGE,
+            change_message=_asked_for(request),
+        )
+
+    def _sees_claims(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.view_claims")
+
+
+def _base() -> "type[admin.ModelAdmin[Any]]":
+    """Return the ModelAdmin of the theme in use: django-unfold can only dress its own."""
+    if not apps.is_installed("unfold"):
+        return admin.ModelAdmin
+    from unfold.admin import ModelAdmin
+
+    themed: type[admin.ModelAdmin[Any]] = ModelAdmin
+    return themed
+
+
+@admin.register(PhoneVerification)
+class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ignore[misc]
+    """The admin as Django registers it; with django-unfold installed, in its looks."""
+
+
+def _without_advice(fieldset: Any) -> Any:
+    title, options = fieldset
+    return title, options | {"fields": tuple(n for n in options["fields"] if n != "advice")}
+
+
+def _asked_for(request: HttpRequest) -> str:
+    """Return the query string without what was searched for, which may be a person's number."""
+    query = request.GET.copy()
+    if query.get(SEARCH_VAR):
+        query[SEARCH_VAR] = "***"
+    return _("Exported: %(query)s") % {"query": query.urlencode(safe="*") or "*"}
+
+
+def _has_claims(verification: PhoneVerification) -> bool:
+    field: Any = PhoneVerification._meta.get_field("claims")
+    return bool(verification.sub or verification.mobile_id or field.value_to_string(verification))

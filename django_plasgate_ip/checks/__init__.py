@@ -1,0 +1,6 @@
+"""System checks: of our own settings, and of the project around the app."""
+
+from django_plasgate_ip.checks.project import check_deployment, check_project
+from django_plasgate_ip.checks.settings import check_settings
+
+__all__ = ["check_deployment", "check_project", "check_settings"]

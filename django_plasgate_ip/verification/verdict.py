@@ -1,0 +1,97 @@
+"""What an answer proves: the one place that decides between verified, failed and error.
+
+Pure functions over an `Answer` and the attempt's scopes and number; WIRE and API page facts are
+named where they count.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from django_plasgate_ip import scopes as scope_sets
+from django_plasgate_ip.reasons import Reason, Status
+
+if TYPE_CHECKING:
+    from django_plasgate_ip.client.api import Answer
+
+_PROFILE_CLAIMS = (
+    "given_name",
+    "family_name",
+    "birthdate",
+    "gender",
+    "personal_identification_number",
+    "address",
+)
+# The API page: "Please turn off Wi-Fi or use Mobile data network".
+_NETWORK_WORDS = ("wi-fi", "wifi", "mobile data")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How an attempt ends. `reason` is None exactly if it is verified; only then are there ids."""
+
+    reason: Reason | None = None
+    error_description: str = field(default="", repr=False)
+    #: E.164 of the number that the ``phone`` scope learnt; empty where there is none to learn.
+    phone_number: str = field(default="", repr=False)
+    sub: str = field(default="", repr=False)
+    mobile_id: str = field(default="", repr=False)
+    claims: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def status(self) -> Status:
+        """The status that the row ends with."""
+        return self.reason.status if self.reason else Status.VERIFIED
+
+
+def judge(answer: "Answer", scopes: Iterable[str], phone_number: str) -> Verdict:
+    """Return what `answer` proves for an attempt with these scopes.
+
+    `phone_number` is the number asked for as E.164, empty where the scopes need none.
+    """
+    wanted = scope_sets.bare(scopes)
+    reason = _no(answer) if not answer.succeeded else _objection(answer, wanted, phone_number)
+    if reason is not None:
+        return Verdict(reason, answer.error_description, claims=answer.claims)
+    return Verdict(
+        error_description=answer.error_description,
+        phone_number="" if phone_number else answer.phone_number,
+        sub=answer.sub,
+        mobile_id=answer.mobile_id,
+        claims=answer.claims,
+    )
+
+
+def _no(answer: "Answer") -> Reason:
+    text = answer.error_description.lower()
+    if any(word in text for word in _NETWORK_WORDS):
+        return Reason.NOT_ON_MOBILE_DATA
+    return Reason.NOT_VERIFIED
+
+
+def _objection(answer: "Answer", wanted: frozenset[str], phone_number: str) -> Reason | None:
+    """Return why a success is none, or None. An answer must hold what its scopes promise."""
+    if scope_sets.needs_number(wanted):
+        if answer.phone_number_verified is False:
+            return _no(answer)
+        if answer.phone_number_verified is None or not answer.login_hint:
+            return Reason.INVALID_RESPONSE
+        # SECURITY: nothing else ties the answer to what this browser asked; an attacker's own
+        # code, put into a victim's session, fails here.
+        if answer.login_hint != phone_number:
+            return Reason.NUMBER_MISMATCH
+    if not _promises_kept(answer, wanted):
+        return Reason.INVALID_RESPONSE
+    if phone_number and answer.phone_number not in ("", phone_number):
+        return Reason.NUMBER_MISMATCH
+    return None
+
+
+def _promises_kept(answer: "Answer", wanted: frozenset[str]) -> bool:
+    return (
+        # "Every response will contain sub claim."
+        bool(answer.claims.get("sub"))
+        and ("mobile_id" not in wanted or bool(answer.mobile_id))
+        and ("phone" not in wanted or bool(answer.phone_number))
+        and ("profile" not in wanted or any(answer.claims.get(n) for n in _PROFILE_CLAIMS))
+    )
