@@ -44,9 +44,9 @@ _EXPRESSIONS = {
     "created_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
     "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
     " + (3 + n % 17 + n::bigint * 7919 % 1000000 / 1e6) * interval '1 second'",
-    "browser": "md5('b' || n)",
+    "session_id": "md5('b' || n)",
     # The same one, but for an attempt that a phone carries.
-    "callback_browser": "md5('b' || n)",
+    "callback_session_id": "md5('b' || n)",
     "key_fingerprint": "md5('k')",
     "exchanging_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
 }

@@ -30,7 +30,7 @@ class PlainAttempt(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)
     browser = models.CharField(max_length=32)
-    callback_browser = models.CharField(max_length=32)
+    callback_session_id = models.CharField(max_length=32)
     redirect_uri = models.TextField()
     nonce = models.CharField(max_length=64)
     key_fingerprint = models.CharField(max_length=32)

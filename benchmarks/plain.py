@@ -68,8 +68,8 @@ def _start(request: HttpRequest, number: str) -> HttpResponse:
     attempt = PlainAttempt._default_manager.create(
         user_id=request.user.pk,
         phone_number=number,
-        browser=browser,
-        callback_browser=browser,
+        session_id=browser,
+        callback_session_id=browser,
         redirect_uri=REDIRECT_URI,
         language="en",
     )

@@ -87,8 +87,8 @@ def with_attempts(browsers: Iterable[Browser]) -> list[Browser]:
             user=browser.user,
             phone_number=browser.number,
             scopes="mobile_id phone_verify",
-            browser=key,
-            callback_browser=key,
+            session_id=key,
+            callback_session_id=key,
             key_fingerprint=keys,
             redirect_uri=f"https://{NAME}/phone/callback/",
             next_url="/members/",
@@ -97,7 +97,7 @@ def with_attempts(browsers: Iterable[Browser]) -> list[Browser]:
         for browser, key in keyed
     ]
     for browser, row in zip(found, PhoneVerification.objects.bulk_create(rows), strict=True):
-        entries = {flow.SESSION_KEY: row.browser, "attempt": str(row.pk)}
+        entries = {flow.SESSION_KEY: row.session_id, "attempt": str(row.pk)}
         browser.session_key = _session(browser.user, **entries)
     return found
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from django_plasgate_ip import flow, phones
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 
 #: The session's note of the one attempt that may log it in: its key.
 LOGIN_KEY = "plasgate_ip_login"
@@ -76,7 +76,7 @@ class VerifiedPhoneBackend(BaseBackend):
         # began: another device may have finished that, of somebody who was talked into it.
         if request.session.get(LOGIN_KEY) != str(verification.pk):
             return None
-        return rows().filter(pk=verification.pk).first()
+        return PhoneVerification.objects.on_primary().filter(pk=verification.pk).first()
 
     def _is_good(self, row: PhoneVerification) -> bool:
         # SECURITY: the `phone` scope alone learns which line is in use; nobody typed that number.
@@ -88,7 +88,12 @@ class VerifiedPhoneBackend(BaseBackend):
 
     def _owner(self, row: PhoneVerification) -> Any:
         """Return the one user who has verified this number, and last of all just like this."""
-        same = rows().verified().filter(phone_number=row.phone_number).exclude(user=None)
+        same = (
+            PhoneVerification.objects.on_primary()
+            .verified()
+            .filter(phone_number=row.phone_number)
+            .exclude(user=None)
+        )
         owners = list(same.order_by().values_list("user_id", flat=True).distinct()[:2])
         # SECURITY: of two accounts with one number, either choice lets the holder of the phone
         # into an account of whoever had the number before.
@@ -111,7 +116,7 @@ def note_for_login(request: HttpRequest, verification: PhoneVerification) -> Non
     Does nothing where no backend of ours is used, or where the attempt is another session's.
     """
     session = getattr(request, "session", None)
-    if session is None or session.get(flow.SESSION_KEY) != verification.browser:
+    if session is None or session.get(flow.SESSION_KEY) != verification.session_id:
         return
     if _is_in_use():
         # SECURITY: session fixation. Whoever has put a session of theirs into this browser must
@@ -126,7 +131,7 @@ def _is_in_use() -> bool:
 
 def _is_unchanged(row: PhoneVerification, user: Any) -> bool:
     """Whether `user` came last with this number, SIM and device."""
-    mine = rows().for_user(user)
+    mine = PhoneVerification.objects.on_primary().for_user(user)
     # SECURITY: a SIM swap. A change that nobody has approved gets no better by coming twice.
     if mine.with_unacknowledged_change().exists():
         return False
@@ -145,4 +150,6 @@ def _is_unchanged(row: PhoneVerification, user: Any) -> bool:
 def _use(request: HttpRequest, row: PhoneVerification, user: Any) -> bool:
     """Give the attempt to its owner; return whether it was still nobody's."""
     del request.session[LOGIN_KEY]
-    return bool(rows().filter(pk=row.pk, user=None).update(user=user))
+    return bool(
+        PhoneVerification.objects.on_primary().filter(pk=row.pk, user=None).update(user=user)
+    )

@@ -91,11 +91,11 @@ class Sealed:
             return cls("")
         return cls(cipher().encrypt(json.dumps(value).encode()).decode("ascii"))
 
-    def open(self) -> Any:
+    def decrypt(self) -> Any:
         """Return the value, its types as they were. Raises `ClaimsUnreadable`, never a token."""
         return json.loads(self._opened_by(cipher())) if self.token else {}
 
-    def again(self) -> "Sealed":
+    def reencrypt(self) -> "Sealed":
         """Return the same value, sealed with the first key. Raises `ClaimsUnreadable`.
 
         Opens also what was sealed while ``PLASGATE_IP_ENCRYPTION_KEYS`` was not set yet.
@@ -143,7 +143,7 @@ class SealedAttribute(DeferredAttribute):
 
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
-        return value.open() if isinstance(value, Sealed) and not _kept_sealed.get() else value
+        return value.decrypt() if isinstance(value, Sealed) and not _kept_sealed.get() else value
 
     # A data descriptor (one with __set__) is asked before the instance's own dict.
     def __set__(self, instance: models.Model, value: Any) -> None:

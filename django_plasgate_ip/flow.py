@@ -22,17 +22,17 @@ from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback, TooManyStarts
 from django_plasgate_ip.fields import cipher
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import browser_session, limits, newest, sim_change, verdict
-from django_plasgate_ip.verification.callback import refusal
+from django_plasgate_ip.verification.callback import validate
 from django_plasgate_ip.verification.transitions import (
-    announce,
-    end_live,
-    end_with,
+    finish,
+    finish_if_live,
+    result_columns,
+    send_signals,
     superseded,
-    values_of,
 )
 from django_plasgate_ip.verification.verdict import Verdict
 
@@ -44,7 +44,7 @@ MOST_EARLIER = 100
 
 
 @dataclass(frozen=True)
-class Attempt:
+class StartedVerification:
     """What `begin` returns: the row, and where to send the visitor's browser."""
 
     verification: PhoneVerification
@@ -57,7 +57,7 @@ def begin(
     phone_number: Any = None,
     scopes: str | Iterable[str] | None = None,
     next_url: str = "",
-) -> Attempt:
+) -> StartedVerification:
     """Start an attempt for this request's user and session.
 
     `phone_number`: in any form that `phones.parse` reads; required, and used at all, only where
@@ -70,15 +70,15 @@ def begin(
     # SECURITY: an error tracker keeps the frames' locals; from here on none of them shows a number,
     # and the decorator that hides them from Django's own reports would hold the argument itself.
     phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(wanted) else ""
-    known = browser_session.known(request)
-    browser = known or browser_session.new(request)
+    known = browser_session.get_session_id(request)
+    browser = known or browser_session.new_session_id(request)
     verification = PhoneVerification(
         # Not the user itself, which is lazy: the row would take a third longer to make.
         user_id=request.user.pk if request.user.is_authenticated else None,
         phone_number=phone_number,
         scopes=" ".join(wanted),
-        browser=browser,
-        callback_browser=browser,
+        session_id=browser,
+        callback_session_id=browser,
         next_url=redirects.safe_next(request, next_url),
     )
     attempt = launch(request, verification, earlier_of(known), told=request)
@@ -89,7 +89,15 @@ def begin(
 def earlier_of(browser: str) -> list[PhoneVerification]:
     """Return what the next start of this session must be later than, and ends; newest first."""
     # Even an empty queryset would be compiled, which a first start need not pay for.
-    return list(rows().for_browser(browser).defer("claims")[:MOST_EARLIER]) if browser else []
+    return (
+        list(
+            PhoneVerification.objects.on_primary()
+            .for_session(browser)
+            .defer("claims")[:MOST_EARLIER]
+        )
+        if browser
+        else []
+    )
 
 
 def launch(
@@ -97,7 +105,7 @@ def launch(
     verification: PhoneVerification,
     earlier: list[PhoneVerification],
     told: HttpRequest | None,
-) -> Attempt:
+) -> StartedVerification:
     """Store `verification`, which knows whose it is and what is asked, and end the `earlier` ones.
 
     `request` is of the browser that goes to PlasGate; `told` is what receivers of the ended ones
@@ -116,8 +124,8 @@ def launch(
     # the other. Both live then, and the newer one is what a callback is for.
     for earlier_one in earlier:
         if earlier_one.is_live:
-            end_live(earlier_one, superseded, told)
-    return Attempt(verification, url)
+            finish_if_live(earlier_one, superseded, told)
+    return StartedVerification(verification, url)
 
 
 def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
@@ -140,29 +148,33 @@ def complete(request: HttpRequest) -> PhoneVerification:
     `InvalidCallback` where this browser has no attempt. Calls the provider, so it raises
     RuntimeError inside a transaction: decorate your view with ``non_atomic_requests``.
     """
-    verification = newest.for_callback(browser_session.known(request))
+    verification = newest.for_callback(browser_session.get_session_id(request))
     if verification is None:
         raise InvalidCallback("There is no attempt of this browser's.")
     if verification.status != Status.PENDING:
         return verification
     client = _client(request)
-    end = refusal(request, verification, client.private_key)
+    end = validate(request, verification, client.private_key)
     if end is None:
         if not verification.commit(status=Status.EXCHANGING.value, exchanging_at=timezone.now()):
             return _stored(verification)
         end = _exchange(client, request, verification)
-    values = values_of(end)
+    values = result_columns(end)
     number = values.get("phone_number", verification.phone_number)
     previous = sim_change.changed(verification, number, end.mobile_id)
     if not verification.commit(**values, mobile_id_changed=previous is not None):
         return _stored(verification)
-    announce(verification, request, previous)
+    send_signals(verification, request, previous)
     return verification
 
 
 def latest(request: HttpRequest) -> PhoneVerification | None:
     """Return this session's newest attempt, whatever became of it, or None."""
-    return rows().for_browser(browser_session.known(request)).first()
+    return (
+        PhoneVerification.objects.on_primary()
+        .for_session(browser_session.get_session_id(request))
+        .first()
+    )
 
 
 def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
@@ -171,14 +183,14 @@ def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
     The phone that it was handed over to may see it, too (`is_carrier`). One that can't go on any
     more is ended first.
     """
-    verification = rows().filter(pk=pk).first()
+    verification = PhoneVerification.objects.on_primary().filter(pk=pk).first()
     if verification is None or not (
         _is_own(request, verification) or is_carrier(request, verification)
     ):
         return None
     if verification.stale_reason is None or end_if_stale(verification, request):
         return verification
-    return rows().filter(pk=pk).first()
+    return PhoneVerification.objects.on_primary().filter(pk=pk).first()
 
 
 def end_if_stale(verification: PhoneVerification, request: HttpRequest | None = None) -> bool:
@@ -187,20 +199,27 @@ def end_if_stale(verification: PhoneVerification, request: HttpRequest | None = 
     As ``expired`` if it came back too late, as ``interrupted`` if its exchange was cut off.
     """
     stale = verification.stale_reason
-    return stale is not None and end_with(verification, Verdict(stale), request)
+    return stale is not None and finish(verification, Verdict(stale), request)
 
 
 def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
     """Whether this request's user, or anonymous session, was verified, `max_age` ago at most."""
     if request.user.is_authenticated:
-        return rows().is_verified(request.user, max_age=max_age)
-    session = rows().for_browser(browser_session.known(request))
+        return PhoneVerification.objects.on_primary().is_verified(request.user, max_age=max_age)
+    session = PhoneVerification.objects.on_primary().for_session(
+        browser_session.get_session_id(request)
+    )
     return session.filter(user=None).proves(max_age=max_age)
 
 
 def has_changed(request: HttpRequest) -> bool:
     """Whether this request's user came with another SIM or device, and nobody has approved it."""
-    return rows().for_user(request.user).with_unacknowledged_change().exists()
+    return (
+        PhoneVerification.objects.on_primary()
+        .for_user(request.user)
+        .with_unacknowledged_change()
+        .exists()
+    )
 
 
 def claim_session(request: HttpRequest, user: Any, since: datetime | None = None) -> None:
@@ -209,9 +228,13 @@ def claim_session(request: HttpRequest, user: Any, since: datetime | None = None
     Attempts that ended `since` then, or None for ever, become the user's. A live one ends as
     ``user_changed``: whoever brings its code back is not who started it.
     """
-    anonymous = rows().for_browser(browser_session.known(request)).filter(user=None)
+    anonymous = (
+        PhoneVerification.objects.on_primary()
+        .for_session(browser_session.get_session_id(request))
+        .filter(user=None)
+    )
     for verification in anonymous.live():
-        end_live(verification, lambda live: Reason.USER_CHANGED, request)
+        finish_if_live(verification, lambda live: Reason.USER_CHANGED, request)
     ended = anonymous.ended() if since is None else anonymous.filter(completed_at__gte=since)
     for verification in ended.verified().exclude(mobile_id="").order_by("completed_at"):
         sim_change.claim(verification, user)
@@ -265,7 +288,7 @@ def _exchange(
 
 def _stored(verification: PhoneVerification) -> PhoneVerification:
     """Return what somebody else made of the row. Raises `InvalidCallback` if it was deleted."""
-    stored = rows().filter(pk=verification.pk).first()
+    stored = PhoneVerification.objects.on_primary().filter(pk=verification.pk).first()
     if stored is None:
         raise InvalidCallback("The attempt has been deleted.")
     return stored
@@ -274,13 +297,15 @@ def _stored(verification: PhoneVerification) -> PhoneVerification:
 def _is_own(request: HttpRequest, verification: PhoneVerification) -> bool:
     if verification.user_id is not None:
         return bool(verification.user_id == request.user.pk)
-    return bool(verification.browser) and verification.browser == browser_session.known(request)
+    return bool(
+        verification.session_id
+    ) and verification.session_id == browser_session.get_session_id(request)
 
 
 def is_carrier(request: HttpRequest, verification: PhoneVerification) -> bool:
     """Whether this browser is the phone that the attempt was handed over to, and no more."""
     return (
         verification.is_handed_over
-        and verification.callback_browser == browser_session.known(request)
+        and verification.callback_session_id == browser_session.get_session_id(request)
         and not _is_own(request, verification)
     )

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, router, transaction
@@ -26,6 +26,10 @@ EXCHANGE_GRACE = timedelta(seconds=30)
 
 class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
     """Questions about attempts; every one can follow any other."""
+
+    def on_primary(self) -> "PhoneVerificationQuerySet":
+        """Read from the database that is written: a replica may lag behind it."""
+        return self.using(router.db_for_write(self.model))
 
     def verified(self) -> "PhoneVerificationQuerySet":
         """The attempts that were verified."""
@@ -54,12 +58,12 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         """The attempts of `user`; none for an anonymous one."""
         return self.none() if user.pk is None else self.filter(user_id=user.pk)
 
-    def for_browser(self, browser: str) -> "PhoneVerificationQuerySet":
+    def for_session(self, session_id: str) -> "PhoneVerificationQuerySet":
         """The attempts of one session, newest first; none for an empty key."""
-        if not browser:
+        if not session_id:
             return self.none()
         # The key settles ties, or two starts at once might each take the other for the newer.
-        return self.filter(browser=browser).order_by("-created_at", "-pk")
+        return self.filter(session_id=session_id).order_by("-created_at", "-pk")
 
     def latest_for(self, user: Any) -> "PhoneVerification | None":
         """The newest attempt of `user` in this queryset, whatever became of it, or None.
@@ -117,7 +121,7 @@ class PhoneVerification(models.Model):
         null=True,
         blank=True,
         db_index=False,
-        related_name="phone_verifications",
+        related_name="plasgate_ip_verifications",
         verbose_name=_("user"),
     )
     phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
@@ -139,12 +143,12 @@ class PhoneVerification(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
 
-    # What the exchange needs. `browser` is the one small id that the session holds.
-    browser = models.CharField(max_length=32, editable=False)
-    # The one that goes to PlasGate and comes back: `browser` itself, or the phone that it handed
+    # What the exchange needs. `session_id` is the one small id that the session holds.
+    session_id = models.CharField(max_length=32, editable=False)
+    # The one that goes to PlasGate and comes back: `session_id` itself, or the phone that it handed
     # the attempt over to. A column that always has a value, so that the callback's look-up is one
     # index: an OR over two columns is not.
-    callback_browser = models.CharField(max_length=32, blank=True, editable=False)
+    callback_session_id = models.CharField(max_length=32, blank=True, editable=False)
     redirect_uri = models.TextField(editable=False)
     nonce = models.CharField(max_length=64, blank=True, editable=False)
     # Of the keys that it was started with, where a site's tenants have their own.
@@ -155,9 +159,7 @@ class PhoneVerification(models.Model):
     address = models.CharField(max_length=32, blank=True, editable=False)
     exchanging_at = models.DateTimeField(null=True, editable=False)
 
-    objects: ClassVar[models.Manager["PhoneVerification"]] = models.Manager.from_queryset(
-        PhoneVerificationQuerySet
-    )()
+    objects = PhoneVerificationQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("phone verification")
@@ -167,8 +169,8 @@ class PhoneVerification(models.Model):
             models.Index(fields=["user", "status", "completed_at"], name="plasgate_ip_verified"),
             models.Index(fields=["user", "created_at"], name="plasgate_ip_user"),
             models.Index(fields=["phone_number", "created_at"], name="plasgate_ip_number"),
-            models.Index(fields=["browser", "created_at"], name="plasgate_ip_browser"),
-            models.Index(fields=["callback_browser", "created_at"], name="plasgate_ip_callback"),
+            models.Index(fields=["session_id", "created_at"], name="plasgate_ip_session"),
+            models.Index(fields=["callback_session_id", "created_at"], name="plasgate_ip_callback"),
             models.Index(fields=["address", "created_at"], name="plasgate_ip_address"),
             models.Index(fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"),
             models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
@@ -230,7 +232,7 @@ class PhoneVerification(models.Model):
     @property
     def is_handed_over(self) -> bool:
         """Whether another browser than the one that it belongs to, a phone, carries it."""
-        return self.callback_browser not in ("", self.browser)
+        return self.callback_session_id not in ("", self.session_id)
 
     @property
     def duration(self) -> timedelta | None:
@@ -238,18 +240,18 @@ class PhoneVerification(models.Model):
         return self.completed_at - self.created_at if self.completed_at else None
 
     @property
-    def message(self) -> "str | _StrPromise":
+    def visitor_message(self) -> "str | _StrPromise":
         """What to tell the visitor, in one sentence."""
         if self.reason:
-            return Reason(self.reason).visitor
+            return Reason(self.reason).visitor_message
         if self.status == Status.VERIFIED:
             return _("Your mobile network has confirmed your number.")
         return _("We are waiting for your mobile network.")
 
     @property
-    def operator_message(self) -> "str | _StrPromise":
+    def staff_message(self) -> "str | _StrPromise":
         """What to tell the site's staff, and where to look; empty unless it failed."""
-        return Reason(self.reason).operator if self.reason else ""
+        return Reason(self.reason).staff_message if self.reason else ""
 
     @property
     def stale_reason(self) -> Reason | None:
@@ -270,7 +272,7 @@ class PhoneVerification(models.Model):
         # Not "status = ...": PostgreSQL, which thinks that few rows are live, would take the index
         # of the status, and go through all that were abandoned since the last purge.
         others = [status for status in Status.values if status != self.status]
-        return rows().filter(~Q(status__in=others), pk=self.pk)
+        return PhoneVerification.objects.on_primary().filter(~Q(status__in=others), pk=self.pk)
 
     def transition(self, **values: Any) -> bool:
         """Change a row that still has this instance's status; return whether it had.
@@ -292,8 +294,3 @@ class PhoneVerification(models.Model):
             return self.transition(**values)
         with transaction.atomic(using=using, durable=True):
             return self.transition(**values)
-
-
-def rows() -> PhoneVerificationQuerySet:
-    """Return all rows, from the database that is written: a replica may lag behind it."""
-    return PhoneVerification.objects.using(router.db_for_write(PhoneVerification))

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django_plasgate_ip import phones
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.handoff.models import handoffs
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet, rows
+from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
 
 BATCH_SIZE = 500
 
@@ -26,12 +26,12 @@ def attempts_of_user(name: str) -> PhoneVerificationQuerySet:
     Raises the user model's DoesNotExist, or MultipleObjectsReturned where names need not be unique.
     """
     manager: Any = get_user_model()._default_manager
-    return rows().for_user(manager.get_by_natural_key(name))
+    return PhoneVerification.objects.on_primary().for_user(manager.get_by_natural_key(name))
 
 
 def attempts_of_number(text: str) -> PhoneVerificationQuerySet:
     """Return the attempts with this number, whoever's they were. Raises `InvalidPhoneNumber`."""
-    return rows().filter(phone_number=phones.parse(text))
+    return PhoneVerification.objects.on_primary().filter(phone_number=phones.parse(text))
 
 
 def export(attempts: PhoneVerificationQuerySet) -> Iterator[dict[str, Any]]:
@@ -55,7 +55,7 @@ def erase(attempts: PhoneVerificationQuerySet) -> int:
 def delete(pks: list[Any]) -> None:
     """Delete the attempts with these keys, and what the admin's log noted about them."""
     _erase_notes(pks)
-    rows().filter(pk__in=pks).delete()
+    PhoneVerification.objects.on_primary().filter(pk__in=pks).delete()
 
 
 def _values(verification: PhoneVerification) -> dict[str, Any]:

@@ -55,14 +55,14 @@ class Reason(models.TextChoices):
         return Status.FAILED if self in _FAILED else Status.ERROR
 
     @property
-    def visitor(self) -> "_StrPromise":
+    def visitor_message(self) -> "_StrPromise":
         """A sentence for the visitor."""
-        return _WORDS[self].visitor
+        return _WORDS[self].visitor_message
 
     @property
-    def operator(self) -> "_StrPromise":
+    def staff_message(self) -> "_StrPromise":
         """A sentence for the site's staff."""
-        return _WORDS[self].operator
+        return _WORDS[self].staff_message
 
 
 _FAILED = frozenset(
@@ -77,8 +77,8 @@ _FAILED = frozenset(
 
 @dataclass(frozen=True)
 class _Words:
-    visitor: "_StrPromise"
-    operator: "_StrPromise"
+    visitor_message: "_StrPromise"
+    staff_message: "_StrPromise"
 
 
 _TRY_LATER = _("We could not check your number just now. Please try again in a few minutes.")

@@ -38,7 +38,7 @@ def outside_transactions(view: View) -> View:
     return view
 
 
-def page(
+def render_page(
     request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
     """Return our template `name`, inside the site's own base.html."""
@@ -58,7 +58,7 @@ def _base_template() -> Any:
     raise TemplateDoesNotExist("django_plasgate_ip/bare.html")
 
 
-def slow_down(request: HttpRequest, error: TooManyStarts, again_url: str) -> HttpResponse:
+def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str) -> HttpResponse:
     """Say, with status 429, when the next start is let through, at `again_url`."""
     minutes = -(-error.seconds // 60)  # rounded up: earlier would be too early
     message = ngettext(
@@ -76,17 +76,17 @@ def slow_down(request: HttpRequest, error: TooManyStarts, again_url: str) -> Htt
             "again_url": again_url,
             "fallback_url": redirects.fallback_url(request),
         }
-        response = page(request, "too_many", context, status=429)
+        response = render_page(request, "too_many", context, status=429)
     response["Retry-After"] = str(error.seconds)
     return response
 
 
-def to_plasgate(request: HttpRequest, authorize_url: str) -> HttpResponse:
+def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpResponse:
     """Send the browser that has posted a form to PlasGate."""
     if conf.PLASGATE_IP_CONTINUE_PAGE:
         # For sites whose CSP has form-action 'self': Chromium applies it to the redirect after a
         # POST, too, but not to a link or a refresh.
-        response = page(request, "continue", {"authorize_url": authorize_url})
+        response = render_page(request, "continue", {"authorize_url": authorize_url})
         response["Refresh"] = f"0; url={authorize_url}"
         return response
     return _ToPlasGate(authorize_url)
@@ -99,7 +99,7 @@ class _ToPlasGate(HttpResponseRedirect):
         return "<HttpResponseRedirect to PlasGate>"
 
 
-def after(request: HttpRequest, verification: PhoneVerification) -> str:
+def result_url(request: HttpRequest, verification: PhoneVerification) -> str:
     """Return where a browser goes with an attempt: ``next`` once verified, else its own page."""
     if verification.status == Status.VERIFIED and not flow.is_carrier(request, verification):
         return next_url(request, verification) or _own_page(verification)

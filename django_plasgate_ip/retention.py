@@ -24,7 +24,6 @@ from django_plasgate_ip.models import (
     EXCHANGE_GRACE,
     PhoneVerification,
     PhoneVerificationQuerySet,
-    rows,
 )
 from django_plasgate_ip.reasons import LIVE, Status
 
@@ -37,7 +36,7 @@ _IN_ONE_STATEMENT = 200
 
 def stale() -> PhoneVerificationQuerySet:
     """Return the live attempts that can't go on: too late to come back, or cut off."""
-    return rows().filter(_is_stale())
+    return PhoneVerification.objects.on_primary().filter(_is_stale())
 
 
 def with_old_claims() -> PhoneVerificationQuerySet:
@@ -68,7 +67,7 @@ def old_handoffs() -> QuerySet[PhoneHandoff]:
 
 def with_claims(after: Any = None) -> PhoneVerificationQuerySet:
     """Return the attempts that have claims to encrypt again, behind the primary key `after`."""
-    found = rows().exclude(claims={})
+    found = PhoneVerification.objects.on_primary().exclude(claims={})
     return found if after is None else found.filter(pk__gt=after)
 
 
@@ -81,7 +80,9 @@ def end_stale(batch_size: int = BATCH_SIZE) -> Iterator[int]:
 def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
     """Empty the old claims; the attempts stay."""
     yield from _in_batches(
-        with_old_claims, batch_size, lambda pks: rows().filter(pk__in=pks).update(claims={})
+        with_old_claims,
+        batch_size,
+        lambda pks: PhoneVerification.objects.on_primary().filter(pk__in=pks).update(claims={}),
     )
 
 
@@ -134,7 +135,7 @@ class _Change:
     @classmethod
     def of(cls, pk: Any, sealed: Sealed) -> "_Change | None":
         try:
-            return cls(pk, sealed, sealed.again())
+            return cls(pk, sealed, sealed.reencrypt())
         except ClaimsUnreadable:
             return None
 
@@ -145,7 +146,7 @@ def _store(changes: list[_Change]) -> None:
     A commit for each row takes most of the time. But a batch that waits for a row, while it holds
     others, could itself be waited for by who holds that row.
     """
-    with transaction.atomic(using=rows().db):
+    with transaction.atomic(using=PhoneVerification.objects.on_primary().db):
         free = _free(changes)
         _update([change for change in changes if change.pk in free])
     for change in changes:
@@ -156,13 +157,17 @@ def _store(changes: list[_Change]) -> None:
 def _free(changes: list[_Change]) -> set[Any]:
     """Lock those of the rows that nobody else holds, and return their primary keys."""
     pks = {change.pk for change in changes}
-    features = connections[rows().db].features
+    features = connections[PhoneVerification.objects.on_primary().db].features
     if not features.has_select_for_update:
         # SQLite has one writer and no row locks.
         return pks
     if not features.has_select_for_update_skip_locked:
         return set()
-    return set(_locked(rows().filter(pk__in=pks)).values_list("pk", flat=True))
+    return set(
+        _locked(PhoneVerification.objects.on_primary().filter(pk__in=pks)).values_list(
+            "pk", flat=True
+        )
+    )
 
 
 def _update(changes: list[_Change]) -> None:
@@ -172,7 +177,10 @@ def _update(changes: list[_Change]) -> None:
 
 
 def _execute(changes: list[_Change]) -> None:
-    connection, meta = connections[rows().db], PhoneVerification._meta
+    connection, meta = (
+        connections[PhoneVerification.objects.on_primary().db],
+        PhoneVerification._meta,
+    )
     key = meta.pk
     names: dict[str, Any] = {"table": meta.db_table, "key": key.column, "claims": "claims"}
     # Claims that were emptied in between must not come back.
@@ -201,7 +209,11 @@ def _is_stale() -> Q:
 
 
 def _older(than: timedelta | None) -> PhoneVerificationQuerySet:
-    return rows().none() if than is None else rows().filter(created_at__lt=timezone.now() - than)
+    return (
+        PhoneVerification.objects.on_primary().none()
+        if than is None
+        else PhoneVerification.objects.on_primary().filter(created_at__lt=timezone.now() - than)
+    )
 
 
 def _in_batches(

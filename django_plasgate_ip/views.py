@@ -50,7 +50,7 @@ def start(request: HttpRequest) -> HttpResponse:
         attempt = flow.begin(request, data.get("phone_number"), next_url=data["next"])
     except TooManyStarts as error:
         return responses.vary(
-            responses.slow_down(
+            responses.too_many_requests(
                 request, error, responses.start_url(redirects.safe_next(request, data["next"]))
             )
         )
@@ -70,7 +70,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     try:
         verification = flow.complete(request)
     except InvalidCallback:
-        response = responses.page(request, "invalid_callback", {}, status=400)
+        response = responses.render_page(request, "invalid_callback", {}, status=400)
         # A page may have forms in the site's base.html, whose POST "no-referrer" would send with
         # "Origin: null", which Django's CSRF check refuses.
         response["Referrer-Policy"] = "same-origin"
@@ -116,7 +116,7 @@ def _owners_page(request: HttpRequest, verification: PhoneVerification) -> HttpR
         context["handoff"] = invite(
             request, verification.next_url, again_url=own_url, repeats=verification.pk
         )
-    return responses.page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
+    return responses.render_page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
 
 
 def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
@@ -125,7 +125,7 @@ def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> Htt
     if verification.status == Status.PENDING:
         # For one whose way to PlasGate was lost, by a second tap or by going back.
         context["authorize_url"] = flow.authorize_url(request, verification)
-    return responses.page(request, "carried", context)
+    return responses.render_page(request, "carried", context)
 
 
 _DETAIL_TEMPLATES = {
@@ -142,7 +142,7 @@ def _start_page(
 ) -> HttpResponse:
     next_url = redirects.safe_next(request, next_url)
     invitation = invite(request, next_url, again_url=responses.start_url(next_url))
-    return responses.page(request, "start", {"form": form, "handoff": invitation}, status)
+    return responses.render_page(request, "start", {"form": form, "handoff": invitation}, status)
 
 
 def _posted(request: HttpRequest) -> Any:
@@ -175,20 +175,20 @@ def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
     return _start_page(request, form, next_url, status=400)
 
 
-def _sent_off(request: HttpRequest, attempt: flow.Attempt) -> HttpResponse:
+def _sent_off(request: HttpRequest, attempt: flow.StartedVerification) -> HttpResponse:
     if responses.wants_json(request):
         pk = attempt.verification.pk
         detail_url = reverse("plasgate_ip:detail", args=[pk])
         urls = {"authorize_url": attempt.authorize_url, "detail_url": detail_url}
         return JsonResponse({"id": str(pk), **urls})
-    return responses.to_plasgate(request, attempt.authorize_url)
+    return responses.redirect_to_plasgate(request, attempt.authorize_url)
 
 
 def _after(request: HttpRequest, verification: PhoneVerification) -> str:
     """Return where the browser goes from the callback."""
     # The callback's path may be the default language's; the visitor's page is not.
     with translation.override(verification.language or translation.get_language()):
-        return responses.after(request, verification)
+        return responses.result_url(request, verification)
 
 
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _as_json(verification: PhoneVerification) -> dict[str, Any]:
         "id": str(verification.pk),
         "status": verification.status,
         "reason": verification.reason,
-        "message": str(verification.message),
+        "message": str(verification.visitor_message),
         "phone_number": verification.masked_number,
         "created_at": verification.created_at,
         "completed_at": verification.completed_at,

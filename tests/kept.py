@@ -18,7 +18,7 @@ def made(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
     defaults = {
         "phone_number": NUMBER,
         "scopes": "profile phone_verify",
-        "browser": "a browser",
+        "session_id": "a browser",
         "status": "verified",
         "sub": SUB,
         "mobile_id": MOBILE_ID,

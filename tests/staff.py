@@ -62,7 +62,7 @@ def attempt(**changes: Any) -> PhoneVerification:
         "sub": SUB,
         "mobile_id": MOBILE_ID,
         "claims": CLAIMS,
-        "browser": BROWSER,
+        "session_id": BROWSER,
         "redirect_uri": f"https://www.example.com/phone/callback/?nonce={NONCE}",
         "nonce": NONCE,
         "created_at": STARTED,
@@ -91,7 +91,7 @@ def many(rows: int) -> None:
             user=person,
             phone_number=f"+85577{696000 + i}",
             scopes="phone_verify",
-            browser=str(i),
+            session_id=str(i),
             created_at=STARTED + timedelta(seconds=i),
         )
         for i, person in enumerate(people)

@@ -29,7 +29,7 @@ PLAIN = ("Omeng", "1234567890", MOBILE_ID[:16], "street_address", "phone_number_
 
 def stored(**values: Any) -> PhoneVerification:
     """Return a row, as the database has it."""
-    values = {"scopes": "profile", "browser": "b", "claims": CLAIMS} | values
+    values = {"scopes": "profile", "session_id": "b", "claims": CLAIMS} | values
     made = PhoneVerification.objects.create(**values)
     return PhoneVerification.objects.get(pk=made.pk)
 
@@ -111,8 +111,8 @@ def test_a_change_to_what_was_read_is_no_change_to_the_row() -> None:
 def test_updates_and_bulk_writes_encrypt_too() -> None:
     row = stored(claims={})
     PhoneVerification.objects.update(claims={"family_name": "Omeng"})
-    PhoneVerification.objects.bulk_create([PhoneVerification(browser="c", claims=CLAIMS)])
-    other = PhoneVerification.objects.get(browser="c")
+    PhoneVerification.objects.bulk_create([PhoneVerification(session_id="c", claims=CLAIMS)])
+    other = PhoneVerification.objects.get(session_id="c")
     other.claims = {"gender": "male"}
     PhoneVerification.objects.bulk_update([other], ["claims"])
 
@@ -130,7 +130,7 @@ def test_what_json_cannot_hold_is_refused_when_it_is_assigned(value: Any) -> Non
 
 
 def test_validation_leaves_the_claims_as_they_are() -> None:
-    row = PhoneVerification(scopes="profile", browser="b", redirect_uri="/", claims=CLAIMS)
+    row = PhoneVerification(scopes="profile", session_id="b", redirect_uri="/", claims=CLAIMS)
     row.clean_fields()
 
     assert row.claims == CLAIMS
@@ -204,7 +204,7 @@ def test_values_are_sealed() -> None:
 
     rows = [*PhoneVerification.objects.values("claims"), *PhoneVerification.objects.values()]
     assert not [plain for plain in PLAIN if plain in repr(rows)]
-    assert rows[0]["claims"].open() == CLAIMS
+    assert rows[0]["claims"].decrypt() == CLAIMS
 
 
 @pytest.mark.parametrize("file_format", ["json", "xml", "jsonl"])
@@ -266,13 +266,13 @@ def test_a_derived_key_is_not_the_secret_key_itself(settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
 
     with pytest.raises(ClaimsUnreadable):
-        derived.open()
+        derived.decrypt()
 
 
 def test_a_secret_key_may_be_bytes(settings: Any) -> None:
     settings.SECRET_KEY = b"\xff bytes"
 
-    assert Sealed.seal(CLAIMS).open() == CLAIMS
+    assert Sealed.seal(CLAIMS).decrypt() == CLAIMS
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_secret_key_may_be_bytes(settings: Any) -> None:
 def test_malformed_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
 
-    for attempt in (cipher, lambda: Sealed.seal(CLAIMS), Sealed("token").open):
+    for attempt in (cipher, lambda: Sealed.seal(CLAIMS), Sealed("token").decrypt):
         with pytest.raises(
             ImproperlyConfigured, match=r"PLASGATE_IP_ENCRYPTION_KEYS .*generate_key"
         ):
@@ -320,7 +320,7 @@ def test_an_error_over_one_key_does_not_show_the_others(settings: Any) -> None:
 @pytest.mark.parametrize("token", ["gAAAAA", "not a token", "ភ្នំពេញ", "{}", "\x00"])
 def test_what_is_no_token_is_unreadable_and_not_shown(token: str) -> None:
     with pytest.raises(ClaimsUnreadable) as caught:
-        Sealed(token).open()
+        Sealed(token).decrypt()
 
     assert token not in str(caught.value)
 
@@ -331,7 +331,7 @@ def test_a_token_that_was_tampered_with_is_unreadable() -> None:
     forged = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
 
     with pytest.raises(ClaimsUnreadable):
-        Sealed(forged).open()
+        Sealed(forged).decrypt()
 
 
 # A lost key breaks one read, and nothing else
@@ -348,7 +348,7 @@ def test_a_row_with_a_lost_key_is_listed_and_its_other_columns_are_read(
     lost_key: PhoneVerification,
 ) -> None:
     assert list(PhoneVerification.objects.filter(scopes="profile")) == [lost_key]
-    assert lost_key.browser == "b"
+    assert lost_key.session_id == "b"
     assert str(lost_key)
     assert "claims" in str(PhoneVerification.objects.values().get())
 
@@ -357,7 +357,7 @@ def test_a_row_with_a_lost_key_is_saved_as_it_was(lost_key: PhoneVerification) -
     before = raw()
     lost_key.scopes = "phone"
     lost_key.save()
-    lost_key.save(update_fields=["claims", "browser"])
+    lost_key.save(update_fields=["claims", "session_id"])
 
     assert PhoneVerification.objects.get().scopes == "phone"
     assert raw() == before
@@ -453,7 +453,7 @@ def test_numbers_rest_as_e164_whatever_the_site_says_of_its_own(
 
 
 def test_nothing_sealed_again_is_still_nothing() -> None:
-    assert Sealed("").again() == Sealed("")
+    assert Sealed("").reencrypt() == Sealed("")
 
 
 def test_what_was_read_can_be_asked_for(db: None) -> None:

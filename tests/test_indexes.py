@@ -85,8 +85,8 @@ def test_what_a_start_and_a_callback_ask_reads_no_whole_table(
     settings.PLASGATE_IP_MAX_STARTS_PER_SITE = 10
     asked: dict[str, Callable[[], Any]] = {
         "limits": lambda: limits.check(row),
-        "callback": lambda: newest.for_callback(row.callback_browser),
-        "session": lambda: PhoneVerification.objects.for_browser(row.browser).first(),
+        "callback": lambda: newest.for_callback(row.callback_session_id),
+        "session": lambda: PhoneVerification.objects.for_session(row.session_id).first(),
         "SIM": lambda: sim_change.changed_from(row.user_id, row.phone_number, row.mobile_id),
     }
     found = {name: scans(ask) for name, ask in asked.items()}
@@ -98,7 +98,7 @@ def test_what_a_start_and_a_callback_ask_reads_no_whole_table(
 def test_the_next_state_is_written_by_the_primary_key(row: PhoneVerification) -> None:
     # While the planner knows of no live row. There are those that were abandoned since the last
     # purge, and by the index of the status each UPDATE would look at all of them.
-    attempt = PhoneVerification.objects.create(browser="b" * 32, user=row.user)
+    attempt = PhoneVerification.objects.create(session_id="b" * 32, user=row.user)
 
     assert scans(lambda: attempt.transition(status="exchanging")) == [
         ("Index Scan", "django_plasgate_ip_phoneverification_pkey")

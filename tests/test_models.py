@@ -41,7 +41,7 @@ def make(user: User | None = None, status: str = "verified", **changes: Any) -> 
         "mobile_id": MOBILE_ID if status == "verified" else "",
         "exchanging_at": None if status == "pending" else timezone.now(),
         "completed_at": timezone.now() if ended else None,
-        "browser": "a browser",
+        "session_id": "a browser",
     }
     return PhoneVerification.objects.create(**(values | changes))
 
@@ -123,12 +123,12 @@ def test_verified_are_the_verified_ones_and_queries_follow_one_another(
 
 def test_an_anonymous_user_has_none_not_even_the_anonymous_ones() -> None:
     make(None)
-    make(None, browser="")
+    make(None, session_id="")
 
     assert not PhoneVerification.objects.for_user(AnonymousUser()).exists()
     assert PhoneVerification.objects.latest_for(AnonymousUser()) is None
     assert not PhoneVerification.objects.is_verified(AnonymousUser())
-    assert not PhoneVerification.objects.for_browser("").exists()
+    assert not PhoneVerification.objects.for_session("").exists()
 
 
 def test_the_latest_is_the_newest_whatever_became_of_it(user: User, other_user: User) -> None:
@@ -147,14 +147,14 @@ def test_of_two_started_in_the_same_moment_every_process_takes_the_same_for_the_
     now = timezone.now()
     low, high = UUID(int=1), UUID(int=2)
     # By the keys, and not by which was stored first or last.
-    make(id=high, browser="one", created_at=now)
-    make(id=low, browser="one", created_at=now)
-    make(id=UUID(int=3), browser="two", created_at=now)
-    make(id=UUID(int=4), browser="two", created_at=now)
+    make(id=high, session_id="one", created_at=now)
+    make(id=low, session_id="one", created_at=now)
+    make(id=UUID(int=3), session_id="two", created_at=now)
+    make(id=UUID(int=4), session_id="two", created_at=now)
 
     objects = PhoneVerification.objects
-    assert [row.pk for row in objects.for_browser("one")] == [high, low]
-    assert [row.pk for row in objects.for_browser("two")] == [UUID(int=4), UUID(int=3)]
+    assert [row.pk for row in objects.for_session("one")] == [high, low]
+    assert [row.pk for row in objects.for_session("two")] == [UUID(int=4), UUID(int=3)]
 
 
 @pytest.mark.parametrize("status", Status.values)
@@ -230,7 +230,7 @@ def test_age_counts_from_the_completion(
 
 def test_what_a_session_proves_says_when_it_is_asked_about_no_number() -> None:
     make(None)
-    session = PhoneVerification.objects.for_browser("a browser")
+    session = PhoneVerification.objects.for_session("a browser")
 
     assert session.proves(NUMBER)
     with pytest.raises(InvalidPhoneNumber):
@@ -298,20 +298,20 @@ def test_each_reason_has_a_sentence_for_the_visitor_that_speaks_of_no_key_and_on
 ) -> None:
     row = make(status=reason.status, reason=reason)
 
-    said = str(row.message)
+    said = str(row.visitor_message)
     assert said.endswith(".")
     for word in ("key", "secret", "PLASGATE", "403", "balance", site.PLASGATE_IP_PRIVATE_KEY):
         assert word.lower() not in said.lower()
-    assert str(row.operator_message) not in ("", said)
+    assert str(row.staff_message) not in ("", said)
 
 
 def test_an_attempt_without_a_reason_has_a_sentence_too() -> None:
     sentences = {status: make(status=status) for status in ("pending", "exchanging", "verified")}
 
-    assert "waiting" in str(sentences["pending"].message)
-    assert "waiting" in str(sentences["exchanging"].message)
-    assert "confirmed" in str(sentences["verified"].message)
-    assert {row.operator_message for row in sentences.values()} == {""}
+    assert "waiting" in str(sentences["pending"].visitor_message)
+    assert "waiting" in str(sentences["exchanging"].visitor_message)
+    assert "confirmed" in str(sentences["verified"].visitor_message)
+    assert {row.staff_message for row in sentences.values()} == {""}
 
 
 def test_how_long_it_took() -> None:

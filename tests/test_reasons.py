@@ -48,19 +48,19 @@ def test_the_statuses_are_those_that_others_compare() -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_both_readers_get_whole_sentences(reason: Reason) -> None:
-    for sentence in (str(reason.visitor), str(reason.operator)):
+    for sentence in (str(reason.visitor_message), str(reason.staff_message)):
         assert re.fullmatch(r"[A-Z].{15,}\.", sentence)
-    assert str(reason.visitor) != str(reason.operator)
+    assert str(reason.visitor_message) != str(reason.staff_message)
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_visitor_hears_nothing_of_what_is_inside(reason: Reason) -> None:
-    assert not INSIDE.search(str(reason.visitor))
+    assert not INSIDE.search(str(reason.visitor_message))
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_operator_is_told_what_to_do(reason: Reason) -> None:
-    assert TO_DO.search(str(reason.operator))
+    assert TO_DO.search(str(reason.staff_message))
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_the_operator_is_told_what_to_do(reason: Reason) -> None:
     ],
 )
 def test_the_operators_sentence_names_what_to_check(reason: Reason, name: str) -> None:
-    assert name in str(reason.operator)
+    assert name in str(reason.staff_message)
 
 
 def test_not_on_mobile_data_tells_the_visitor_what_to_do() -> None:
-    sentence = str(Reason.NOT_ON_MOBILE_DATA.visitor)
+    sentence = str(Reason.NOT_ON_MOBILE_DATA.visitor_message)
 
     assert "Wi-Fi" in sentence
     assert "mobile data" in sentence

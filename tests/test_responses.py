@@ -243,8 +243,8 @@ def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
 
     response = visitor.get(f"/phone/{attempt().pk}/")
 
-    assert str(reason.visitor) in text(response)
-    assert str(reason.operator) not in text(response)
+    assert str(reason.visitor_message) in text(response)
+    assert str(reason.staff_message) not in text(response)
     assert Page(response).links["Try again"] == "/phone/?next=%2Fhere%2F"
     assert [attrs for _, attrs in Page(response).tags if attrs.get("role") == "alert"]
 
@@ -254,7 +254,7 @@ def test_who_was_not_on_mobile_data_is_told_what_to_do(visitor: Visitor, answers
 
     shown = text(visitor.get(visitor.verify()["Location"]))
 
-    assert str(Reason.NOT_ON_MOBILE_DATA.visitor) in shown
+    assert str(Reason.NOT_ON_MOBILE_DATA.visitor_message) in shown
     # And step by step.
     assert "<li>Turn off Wi-Fi, VPN and private relay.</li>" in shown
     assert MASKED in shown

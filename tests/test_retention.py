@@ -570,14 +570,14 @@ def test_a_row_that_changes_between_reading_and_writing_keeps_its_change(
     found: list[Any],
 ) -> None:
     row = made()
-    again = Sealed.again
+    again = Sealed.reencrypt
 
     def interrupted(sealed: Sealed) -> Sealed:
         value = again(sealed)
         meanwhile(row)
         return value
 
-    monkeypatch.setattr(Sealed, "again", interrupted)
+    monkeypatch.setattr(Sealed, "reencrypt", interrupted)
     (batch,) = retention.reencrypt()
     monkeypatch.undo()
 

@@ -143,7 +143,7 @@ def verified_row(user: User | None, **changes: Any) -> PhoneVerification:
         "mobile_id": MOBILE_ID,
         "claims": {"sub": SUB, "given_name": "Teak"},
         "completed_at": timezone.now(),
-        "browser": "somewhere",
+        "session_id": "somewhere",
     }
     return PhoneVerification.objects.create(**(values | changes))
 
@@ -406,7 +406,7 @@ def test_the_json_of_an_attempt_has_these_fields_and_nothing_of_the_operators(
     for name in ("created_at", "completed_at"):
         moment = datetime.fromisoformat(said[name].replace("Z", "+00:00"))
         assert abs(moment - getattr(row, name)) < timedelta(milliseconds=1)
-    for secret in (SUB, MOBILE_ID, "Teak", "Welcome", DIGITS, row.browser):
+    for secret in (SUB, MOBILE_ID, "Teak", "Welcome", DIGITS, row.session_id):
         assert secret not in response.content.decode()
 
 
@@ -588,7 +588,7 @@ def test_anothers_attempt_is_a_404(
     sessions = verified_row(None)
     visitor.start()
     mine = attempt()
-    theirs.browser = mine.browser
+    theirs.session_id = mine.session_id
     theirs.save()
 
     for browser, row in (

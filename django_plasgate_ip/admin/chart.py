@@ -161,7 +161,7 @@ def _causes(summary: Summary) -> Iterator[Cause]:
             reason.label,
             _number(summary.scaled(count)),
             _percent(count / ended_badly),
-            reason.operator,
+            reason.staff_message,
         )
 
 

@@ -216,7 +216,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     @admin.display(description=gettext_lazy("what it means"))
     def advice(self, verification: PhoneVerification) -> str:
         """Return where to look, for the operator."""
-        return str(verification.operator_message)
+        return str(verification.staff_message)
 
     @admin.display(description=gettext_lazy("redirect URI"))
     def callback_url(self, verification: PhoneVerification) -> str:

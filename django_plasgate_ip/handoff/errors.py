@@ -14,7 +14,7 @@ class Refusal(str, Enum):
 
     #: No token of ours: cut short, tampered with, or signed with a key that is gone.
     INVALID = "invalid"
-    LATE = "late"
+    EXPIRED = "expired"
     USED = "used"
     #: Another phone was first: this one has a photograph of the code.
     OTHER_PHONE = "other_phone"
@@ -29,14 +29,14 @@ class Refusal(str, Enum):
     ACCOUNT_GONE = "account_gone"
 
     @property
-    def visitor(self) -> "_StrPromise":
+    def visitor_message(self) -> "_StrPromise":
         """A sentence for the visitor."""
         return _WORDS[self]
 
 
 _WORDS = {
     Refusal.INVALID: _("This link is not complete, or not one of ours."),
-    Refusal.LATE: _("This code is more than five minutes old."),
+    Refusal.EXPIRED: _("This code is more than five minutes old."),
     Refusal.USED: _("This code has been used already, and it works only once."),
     Refusal.OTHER_PHONE: _(
         "Another phone or browser opened this code first. If it is not yours, somebody has "

@@ -32,7 +32,7 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import HandoffRefused
 from django_plasgate_ip.handoff.errors import Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff, handoffs
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
 
 SALT = "django_plasgate_ip.handoff"
@@ -44,13 +44,13 @@ CHOICES = 6
 
 
 @dataclass(frozen=True)
-class Offer:
+class Token:
     """What a link says."""
 
     #: Of the hand-off, and of the attempt that may come of it.
     pk: UUID
     #: The session that showed it, and its account's primary key as text; None for nobody's.
-    browser: str
+    session_id: str
     account: str | None
     #: The failed attempt whose number and scopes are to be tried again.
     repeats: UUID | None
@@ -58,8 +58,8 @@ class Offer:
 
     def is_of(self, request: HttpRequest) -> bool:
         """Whether this request comes from the session and the account that showed the link."""
-        known = browser_session.known(request)
-        return self.browser == known and self.account == _account(request.user)
+        known = browser_session.get_session_id(request)
+        return self.session_id == known and self.account == _account(request.user)
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,10 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Taken:
+class Claim:
     """An offer in the hands of the one phone that may use it."""
 
-    offer: Offer
+    offer: Token
     row: PhoneHandoff
     task: Task
 
@@ -97,14 +97,14 @@ def make_token(request: HttpRequest, repeats: UUID | None = None) -> str:
     `repeats`: a failed attempt of theirs to try again. Nothing is stored but the session's id. What
     the token says can be read in it: ids that open nothing without the session that they are of.
     """
-    browser = browser_session.made_known(request)
+    browser = browser_session.get_or_create_session_id(request)
     account = (_account(request.user) or "").encode()
     parts = (uuid4().bytes, repeats.bytes if repeats else b"", account)
     # Not JSON in base64, which makes a QR code with half as many modules again.
     return _signer().sign(".".join([browser, *map(urlsafe_base64_encode, parts)]))
 
 
-def read(token: str) -> Offer:
+def read(token: str) -> Token:
     """Return the offer; one that is too old says so itself. Raises `HandoffRefused`."""
     try:
         return _signed(token)
@@ -113,35 +113,41 @@ def read(token: str) -> Offer:
         raise HandoffRefused(Refusal.INVALID) from None
 
 
-def task(offer: Offer) -> Task:
+def task(offer: Token) -> Task:
     """Return what is to be done. Raises `HandoffRefused` if its account is gone."""
     user = None if offer.account is None else _active_user(offer.account)
-    again = rows().filter(pk=offer.repeats).defer("claims").first() if offer.repeats else None
+    again = (
+        PhoneVerification.objects.on_primary().filter(pk=offer.repeats).defer("claims").first()
+        if offer.repeats
+        else None
+    )
     if again is None:
         return Task(user, scope_sets.normalise(conf.PLASGATE_IP_SCOPES))
     return Task(user, again.scopes.split(), again.phone_number)
 
 
-def take(request: HttpRequest, offer: Offer) -> Taken:
+def take(request: HttpRequest, offer: Token) -> Claim:
     """Return the offer for this phone; its first look ties it to it. Raises `HandoffRefused`.
 
-    The request's browser has to be known already (see `browser_session.known`).
+    The request's browser has to be known already (see `browser_session.get_session_id`).
     """
-    if browser_session.known(request) == offer.browser:
+    if browser_session.get_session_id(request) == offer.session_id:
         raise HandoffRefused(Refusal.SAME_BROWSER)
     row = _stored(request, offer)
     if row is None:
-        raise HandoffRefused(Refusal.LATE)
-    if row.opened_by != browser_session.known(request):
+        raise HandoffRefused(Refusal.EXPIRED)
+    if row.opened_by != browser_session.get_session_id(request):
         raise HandoffRefused(Refusal.OTHER_PHONE)
     if row.used_at is not None:
         raise HandoffRefused(Refusal.USED)
     if offer.is_late:
-        raise HandoffRefused(Refusal.LATE)
-    return Taken(offer, row, task(offer))
+        raise HandoffRefused(Refusal.EXPIRED)
+    return Claim(offer, row, task(offer))
 
 
-def tap(request: HttpRequest, taken: Taken, code: str, phone_number: Any = "") -> flow.Attempt:
+def confirm(
+    request: HttpRequest, taken: Claim, code: str, phone_number: Any = ""
+) -> flow.StartedVerification:
     """Start the attempt of the account that made the offer, by way of this phone.
 
     `code`: the two characters tapped; wrong ones end the hand-off. `phone_number`: where the task
@@ -161,8 +167,8 @@ def tap(request: HttpRequest, taken: Taken, code: str, phone_number: Any = "") -
         user=taken.task.user,
         phone_number=taken.task.phone_number or phone_number,
         scopes=" ".join(taken.task.scopes),
-        browser=taken.offer.browser,
-        callback_browser=row.opened_by,
+        session_id=taken.offer.session_id,
+        callback_session_id=row.opened_by,
     )
     return _launched(request, verification)
 
@@ -174,7 +180,7 @@ class Stage(str, Enum):
     OPENED = "opened"
     STARTED = "started"
     WRONG = "wrong"
-    LATE = "late"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True)
@@ -186,8 +192,8 @@ class Progress:
     verification: PhoneVerification | None = None
 
 
-def progress(request: HttpRequest, offer: Offer, next_url: str = "") -> Progress:
-    """Return how far the offer of this request's own session is (see `Offer.is_of`).
+def progress(request: HttpRequest, offer: Token, next_url: str = "") -> Progress:
+    """Return how far the offer of this request's own session is (see `Token.is_of`).
 
     `next_url`: where the computer goes once verified. It comes from there and not from the link, so
     that no phone learns it, and the attempt takes it over here.
@@ -201,7 +207,7 @@ def progress(request: HttpRequest, offer: Offer, next_url: str = "") -> Progress
         if handoff.was_wrong:
             return Progress(Stage.WRONG)
     if offer.is_late:
-        return Progress(Stage.LATE)
+        return Progress(Stage.EXPIRED)
     if handoff is None:
         return Progress(Stage.WAITING)
     if handoff.shown_at is None:
@@ -213,18 +219,18 @@ def _signer() -> signing.TimestampSigner:
     return signing.TimestampSigner(salt=SALT)
 
 
-def _signed(token: str) -> Offer:
+def _signed(token: str) -> Token:
     try:
         return _offer(_signer().unsign(token, max_age=LIFETIME), is_late=False)
     except signing.SignatureExpired:
         return _offer(_signer().unsign(token), is_late=True)
 
 
-def _offer(text: str, *, is_late: bool) -> Offer:
+def _offer(text: str, *, is_late: bool) -> Token:
     browser, *parts = text.split(".")
     pk, repeats, account = map(urlsafe_base64_decode, parts)
     again = UUID(bytes=repeats) if repeats else None
-    return Offer(UUID(bytes=pk), browser, account.decode() or None, again, is_late)
+    return Token(UUID(bytes=pk), browser, account.decode() or None, again, is_late)
 
 
 def _account(user: Any) -> str | None:
@@ -239,13 +245,13 @@ def _active_user(account: str) -> Any:
     return user
 
 
-def _stored(request: HttpRequest, offer: Offer) -> PhoneHandoff | None:
+def _stored(request: HttpRequest, offer: Token) -> PhoneHandoff | None:
     """Return the row; the first phone that asks in time makes it, and of two at once one."""
     if offer.is_late:
         return handoffs().filter(pk=offer.pk).first()
     choices = _choices()
     first = {
-        "opened_by": browser_session.known(request),
+        "opened_by": browser_session.get_session_id(request),
         "code": secrets.choice(choices),
         "choices": " ".join(choices),
     }
@@ -259,14 +265,14 @@ def _choices() -> list[str]:
     return secrets.SystemRandom().sample(pairs, CHOICES)
 
 
-def _launched(request: HttpRequest, verification: PhoneVerification) -> flow.Attempt:
+def _launched(request: HttpRequest, verification: PhoneVerification) -> flow.StartedVerification:
     try:
-        # SECURITY: the phone's request reaches no receiver: see `transitions.announce`.
-        earlier = flow.earlier_of(verification.browser)
+        # SECURITY: the phone's request reaches no receiver: see `transitions.send_signals`.
+        earlier = flow.earlier_of(verification.session_id)
         return flow.launch(request, verification, earlier, told=None)
     except Exception as error:
         # Whatever the site's own function for keys raises, too.
-        if not rows().filter(pk=verification.pk).exists():
+        if not PhoneVerification.objects.on_primary().filter(pk=verification.pk).exists():
             # Nothing was stored, so nothing was used.
             handoffs().filter(pk=verification.pk).update(used_at=None)
         if isinstance(error, IntegrityError):
@@ -277,5 +283,7 @@ def _launched(request: HttpRequest, verification: PhoneVerification) -> flow.Att
 
 def _keep_next(verification: PhoneVerification, next_url: str) -> None:
     if next_url and not verification.next_url:
-        rows().filter(pk=verification.pk, next_url="").update(next_url=next_url)
+        PhoneVerification.objects.on_primary().filter(pk=verification.pk, next_url="").update(
+            next_url=next_url
+        )
         verification.next_url = next_url

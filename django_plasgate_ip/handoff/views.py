@@ -18,12 +18,12 @@ from django_plasgate_ip.exceptions import HandoffRefused, TooManyStarts
 from django_plasgate_ip.forms import HandoffForm
 from django_plasgate_ip.handoff import lifecycle
 from django_plasgate_ip.handoff.errors import Refusal
-from django_plasgate_ip.handoff.lifecycle import Offer, Progress, Stage, Task
+from django_plasgate_ip.handoff.lifecycle import Progress, Stage, Task, Token
 from django_plasgate_ip.verification import browser_session
 
 _STATUSES = {
     Refusal.INVALID: HTTPStatus.NOT_FOUND,
-    Refusal.LATE: HTTPStatus.GONE,
+    Refusal.EXPIRED: HTTPStatus.GONE,
     Refusal.USED: HTTPStatus.GONE,
     Refusal.OTHER_PHONE: HTTPStatus.FORBIDDEN,
     Refusal.SAME_BROWSER: HTTPStatus.FORBIDDEN,
@@ -66,7 +66,7 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
     except HandoffRefused as refused:
         response = _refused(request, link, token, Refusal(refused.reason))
     except TooManyStarts as error:
-        response = responses.slow_down(request, error, again_url=link)
+        response = responses.too_many_requests(request, error, again_url=link)
     # The address is a secret for its five minutes. Not "no-referrer": see `views.callback`.
     response["Referrer-Policy"] = "same-origin"
     return response
@@ -101,8 +101,8 @@ def _must_be_on() -> None:
         raise Http404("PLASGATE_IP_HANDOFF is off.")
 
 
-def _phone(request: HttpRequest, link: str, offer: Offer) -> HttpResponse:
-    if not (browser_session.known(request) or offer.is_late):
+def _phone(request: HttpRequest, link: str, offer: Token) -> HttpResponse:
+    if not (browser_session.get_session_id(request) or offer.is_late):
         return _look_again(request, link)
     taken = lifecycle.take(request, offer)
     known: dict[str, Any] = {"choices": taken.choices, "asks_number": taken.task.asks_number}
@@ -112,8 +112,8 @@ def _phone(request: HttpRequest, link: str, offer: Offer) -> HttpResponse:
     if not form.is_valid():
         return _phone_page(request, link, taken.task, form, status=400)
     data = form.cleaned_data
-    attempt = lifecycle.tap(request, taken, data["code"], data.get("phone_number", ""))
-    return responses.to_plasgate(request, attempt.authorize_url)
+    attempt = lifecycle.confirm(request, taken, data["code"], data.get("phone_number", ""))
+    return responses.redirect_to_plasgate(request, attempt.authorize_url)
 
 
 def _look_again(request: HttpRequest, link: str) -> HttpResponse:
@@ -122,7 +122,7 @@ def _look_again(request: HttpRequest, link: str) -> HttpResponse:
     What opens links on its own (a scanner's preview, a chat's) mostly keeps none, and would be the
     first phone otherwise: the person's own would find the code taken, and the next code, too.
     """
-    browser_session.made_known(request)
+    browser_session.get_or_create_session_id(request)
     # Who taps has looked before, and their session is gone.
     if request.method == "POST" or _SECOND_LOOK in request.GET:
         raise HandoffRefused(Refusal.NO_COOKIES)
@@ -140,7 +140,7 @@ def _phone_page(
         "masked_number": phones.mask(task.phone_number),
         "form": form,
     }
-    return responses.page(request, "handoff", context, status)
+    return responses.render_page(request, "handoff", context, status)
 
 
 def _masked_login(name: str) -> str:
@@ -155,13 +155,13 @@ def _masked_login(name: str) -> str:
 
 def _refused(request: HttpRequest, link: str, token: str, refusal: Refusal) -> HttpResponse:
     context = {
-        "message": refusal.visitor,
+        "message": refusal.visitor_message,
         # To look again at a code that is still good.
         "link": link if refusal in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
         "is_warning": refusal in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE),
         "own_attempt_url": _own_attempt_url(request, token) if refusal is Refusal.USED else "",
     }
-    return responses.page(request, "handoff_refused", context, _STATUSES[refusal])
+    return responses.render_page(request, "handoff_refused", context, _STATUSES[refusal])
 
 
 def _own_attempt_url(request: HttpRequest, token: str) -> str:
@@ -180,13 +180,13 @@ def _screen(request: HttpRequest, progress: Progress, next_url: str) -> HttpResp
     verification = progress.verification
     if verification is not None and not verification.is_live:
         # Not `redirect`, which would take a next such as "foo" for the name of a view.
-        return HttpResponseRedirect(responses.after(request, verification))
+        return HttpResponseRedirect(responses.result_url(request, verification))
     context = {
         "stage": progress.stage.value,
         "code": progress.code,
         "start_url": responses.start_url(next_url),
     }
-    response = responses.page(request, "handoff_screen", context)
-    if progress.stage not in (Stage.WRONG, Stage.LATE):
+    response = responses.render_page(request, "handoff_screen", context)
+    if progress.stage not in (Stage.WRONG, Stage.EXPIRED):
         response["Refresh"] = str(responses.REFRESH_SECONDS)
     return response

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_plasgate_ip import flow
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 
 _HINTS = {
     302: "Sign the client in (client.force_login(user)), or set PLASGATE_IP_LOGIN_REQUIRED = False",
@@ -58,7 +58,9 @@ def start(client: Client, phone_number: str, next_url: str) -> str:
 
 def newest(client: Client) -> PhoneVerification:
     """Return the newest attempt of `client`'s session."""
-    found = rows().for_browser(client.session[flow.SESSION_KEY]).first()
+    found = (
+        PhoneVerification.objects.on_primary().for_session(client.session[flow.SESSION_KEY]).first()
+    )
     if found is None:
         raise AssertionError("The attempt that was started is not in the database.")
     return found
@@ -67,7 +69,7 @@ def newest(client: Client) -> PhoneVerification:
 def finish(client: Client, callback_url: str, verification: PhoneVerification) -> Result:
     """Open the callback, and return how that ended. Raises AssertionError where it did not."""
     response = _open(client, callback_url)
-    verification = rows().get(pk=verification.pk)
+    verification = PhoneVerification.objects.on_primary().get(pk=verification.pk)
     if verification.is_live:
         raise _stopped("The callback", response)
     return Result(response, verification)

@@ -9,13 +9,13 @@ from django.utils.crypto import salted_hmac
 SESSION_KEY = "plasgate_ip"
 
 
-def known(request: HttpRequest) -> str:
+def get_session_id(request: HttpRequest) -> str:
     """Return this session's id; an empty text where it has none yet."""
     session = getattr(request, "session", {})
     return str(session.get(SESSION_KEY, ""))
 
 
-def new(request: HttpRequest) -> str:
+def new_session_id(request: HttpRequest) -> str:
     """Return an id for this session: the same one for its two first starts at once."""
     key = request.session.session_key
     if not key:
@@ -25,7 +25,7 @@ def new(request: HttpRequest) -> str:
 
 def remember(request: HttpRequest, browser: str) -> None:
     """Put the id into the session, which is saved only if it was not there."""
-    if known(request) != browser:
+    if get_session_id(request) != browser:
         request.session[SESSION_KEY] = browser
 
 
@@ -38,8 +38,8 @@ def is_phone(request: HttpRequest) -> bool:
     return "Mobi" in request.headers.get("User-Agent", "")
 
 
-def made_known(request: HttpRequest) -> str:
+def get_or_create_session_id(request: HttpRequest) -> str:
     """Return this session's id, and give it one if it has none."""
-    browser = known(request) or new(request)
+    browser = get_session_id(request) or new_session_id(request)
     remember(request, browser)
     return browser

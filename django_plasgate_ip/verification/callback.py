@@ -10,7 +10,7 @@ from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification.verdict import Verdict
 
 
-def refusal(
+def validate(
     request: HttpRequest, verification: PhoneVerification, private_key: str
 ) -> Verdict | None:
     """Return how the attempt ends without a call to the provider, or None.

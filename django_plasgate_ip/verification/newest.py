@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connections, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
 
 _TABLE = PhoneVerification._meta.db_table
@@ -27,7 +27,7 @@ _FOR_CALLBACK = (
     " ORDER BY earlier.completed_at DESC LIMIT 1"
     f") AS last_mobile_id FROM {_TABLE}"
     # The key settles ties, or two starts at once might each take the other for the newer.
-    " WHERE callback_browser = %s ORDER BY created_at DESC, id DESC LIMIT 1"
+    " WHERE callback_session_id = %s ORDER BY created_at DESC, id DESC LIMIT 1"
 )
 
 
@@ -41,7 +41,9 @@ def for_callback(browser: str) -> PhoneVerification | None:
     """
     if not browser:
         return None
-    found = rows().raw(_FOR_CALLBACK, [Status.VERIFIED.value, browser])
+    found = PhoneVerification.objects.on_primary().raw(
+        _FOR_CALLBACK, [Status.VERIFIED.value, browser]
+    )
     return next(iter(found), None)
 
 
@@ -55,7 +57,11 @@ class Limit:
 
     def passed_at(self, since: datetime) -> datetime | None:
         """Return when the newest start was made that does not fit in, from `since` on."""
-        found = rows().filter(created_at__gt=since).order_by("-created_at")
+        found = (
+            PhoneVerification.objects.on_primary()
+            .filter(created_at__gt=since)
+            .order_by("-created_at")
+        )
         if self.column:
             found = found.filter(**{self.column: self.value})
         return found.values_list("created_at", flat=True)[self.most : self.most + 1].first()

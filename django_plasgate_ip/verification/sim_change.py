@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from django_plasgate_ip import signals
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.redaction import Hidden
 
 
@@ -35,7 +35,11 @@ def changed_from(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerifi
     """
     if not (user_id and phone_number and mobile_id):
         return None
-    same = rows().verified().filter(user_id=user_id, phone_number=phone_number)
+    same = (
+        PhoneVerification.objects.on_primary()
+        .verified()
+        .filter(user_id=user_id, phone_number=phone_number)
+    )
     last = same.exclude(mobile_id="").order_by("-completed_at").first()
     return last if last is not None and last.mobile_id != mobile_id else None
 
@@ -49,7 +53,9 @@ def claim(verification: PhoneVerification, user: Any) -> None:
     previous = changed_from(user.pk, verification.phone_number, mobile_id)
     if verification.transition(user=user, mobile_id_changed=previous is not None) and previous:
         transaction.on_commit(
-            partial(announce, verification, previous, None), using=rows().db, robust=True
+            partial(announce, verification, previous, None),
+            using=PhoneVerification.objects.on_primary().db,
+            robust=True,
         )
 
 

@@ -10,25 +10,25 @@ from django.utils import timezone
 
 from django_plasgate_ip import phones, signals
 from django_plasgate_ip.fields import Sealed
-from django_plasgate_ip.models import PhoneVerification, rows
+from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verification import sim_change
 from django_plasgate_ip.verification.verdict import Verdict
 
 
-def end_with(verification: PhoneVerification, end: Verdict, request: HttpRequest | None) -> bool:
+def finish(verification: PhoneVerification, end: Verdict, request: HttpRequest | None) -> bool:
     """End an attempt from inside whatever transaction is open; its signal waits for the commit."""
-    if not verification.transition(**values_of(end)):
+    if not verification.transition(**result_columns(end)):
         return False
     transaction.on_commit(
-        partial(announce, verification, request),
+        partial(send_signals, verification, request),
         using=router.db_for_write(PhoneVerification),
         robust=True,
     )
     return True
 
 
-def end_live(
+def finish_if_live(
     verification: PhoneVerification,
     why: Callable[[PhoneVerification], Reason],
     request: HttpRequest | None,
@@ -36,8 +36,8 @@ def end_live(
     """End an attempt in whichever state it is: its code, if it still comes, counts no more."""
     live: PhoneVerification | None = verification
     # A callback may take the code between the look and the UPDATE; the status only moves forward.
-    while live is not None and not end_with(live, Verdict(why(live)), request):
-        live = rows().live().filter(pk=verification.pk).first()
+    while live is not None and not finish(live, Verdict(why(live)), request):
+        live = PhoneVerification.objects.on_primary().live().filter(pk=verification.pk).first()
 
 
 def superseded(live: PhoneVerification) -> Reason:
@@ -45,7 +45,7 @@ def superseded(live: PhoneVerification) -> Reason:
     return Reason.INTERRUPTED if live.status == Status.EXCHANGING else Reason.SUPERSEDED
 
 
-def values_of(end: Verdict) -> dict[str, Any]:
+def result_columns(end: Verdict) -> dict[str, Any]:
     """Return the columns that say how it ended, as a row that is read has them."""
     values: dict[str, Any] = {
         "status": end.status.value,
@@ -62,7 +62,7 @@ def values_of(end: Verdict) -> dict[str, Any]:
     return values
 
 
-def announce(
+def send_signals(
     verification: PhoneVerification,
     request: HttpRequest | None,
     previous: PhoneVerification | None = None,

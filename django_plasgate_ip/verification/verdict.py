@@ -50,7 +50,11 @@ def judge(answer: "Answer", scopes: Iterable[str], phone_number: str) -> Verdict
     `phone_number` is the number asked for as E.164, empty where the scopes need none.
     """
     wanted = scope_sets.bare(scopes)
-    reason = _no(answer) if not answer.succeeded else _objection(answer, wanted, phone_number)
+    reason = (
+        failure_reason(answer)
+        if not answer.succeeded
+        else rejection_reason(answer, wanted, phone_number)
+    )
     if reason is not None:
         return Verdict(reason, answer.error_description, claims=answer.claims)
     return Verdict(
@@ -62,18 +66,19 @@ def judge(answer: "Answer", scopes: Iterable[str], phone_number: str) -> Verdict
     )
 
 
-def _no(answer: "Answer") -> Reason:
+def failure_reason(answer: "Answer") -> Reason:
+    """Return why an answer that says no does so."""
     text = answer.error_description.lower()
     if any(word in text for word in _NETWORK_WORDS):
         return Reason.NOT_ON_MOBILE_DATA
     return Reason.NOT_VERIFIED
 
 
-def _objection(answer: "Answer", wanted: frozenset[str], phone_number: str) -> Reason | None:
+def rejection_reason(answer: "Answer", wanted: frozenset[str], phone_number: str) -> Reason | None:
     """Return why a success is none, or None. An answer must hold what its scopes promise."""
     if scope_sets.needs_number(wanted):
         if answer.phone_number_verified is False:
-            return _no(answer)
+            return failure_reason(answer)
         if answer.phone_number_verified is None or not answer.login_hint:
             return Reason.INVALID_RESPONSE
         # SECURITY: nothing else ties the answer to what this browser asked; an attacker's own

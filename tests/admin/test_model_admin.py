@@ -350,15 +350,15 @@ def test_list_can_be_asked_for_what_it_shows(viewer: Client, query: dict[str, st
         "mobile_id",
         "mobile_id__startswith",
         "mobile_id__isnull",
-        "browser",
+        "session_id",
         "browser__startswith",
         "nonce",
         "nonce__startswith",
         "redirect_uri__endswith",
         "next_url__contains",
         "user__password__startswith",
-        "user__phone_verifications__mobile_id__startswith",
-        "user__phone_verifications__phone_number__startswith",
+        "user__plasgate_ip_verifications__mobile_id__startswith",
+        "user__plasgate_ip_verifications__phone_number__startswith",
     ],
 )
 def test_hidden_columns_cannot_be_spelt_out_by_lookups(
@@ -623,7 +623,7 @@ def test_detail_says_what_happened_and_where_to_look(viewer: Client) -> None:
     page = text(response)
     assert "Status: error" in page
     assert "Reason: keys or balance refused" in page
-    assert str(Reason.CREDENTIALS_REJECTED.operator) in page
+    assert str(Reason.CREDENTIALS_REJECTED.staff_message) in page
     assert "Error description: Unpaid <b>bill</b>" in page
     assert "<b>bill</b>" not in response.content.decode()
     assert MASKED in page

@@ -101,7 +101,7 @@ def bulk(rows: int, **values: Any) -> None:
         PhoneVerification(
             phone_number="+85577696118",
             scopes="phone_verify",
-            browser=str(i),
+            session_id=str(i),
             created_at=newest - timedelta(days=29) * i / rows,
             **values,
         )
@@ -205,12 +205,12 @@ def test_top_reasons_come_in_words_with_what_to_do(viewer: Client) -> None:
             tried(1, reason=reason)
     page = text(viewer.get(LIST))
     said = [
-        f"Keys or balance refused 4 (40 %) {Reason.CREDENTIALS_REJECTED.operator}",
-        f"Not on mobile data 3 (30 %) {Reason.NOT_ON_MOBILE_DATA.operator}",
-        f"Provider too slow 2 (20 %) {Reason.PROVIDER_TIMEOUT.operator}",
+        f"Keys or balance refused 4 (40 %) {Reason.CREDENTIALS_REJECTED.staff_message}",
+        f"Not on mobile data 3 (30 %) {Reason.NOT_ON_MOBILE_DATA.staff_message}",
+        f"Provider too slow 2 (20 %) {Reason.PROVIDER_TIMEOUT.staff_message}",
     ]
     assert " ".join(said) in page
-    assert str(Reason.EXPIRED.operator) not in page
+    assert str(Reason.EXPIRED.staff_message) not in page
 
 
 def test_each_day_is_one_of_the_site_and_there_are_30(viewer: Client) -> None:

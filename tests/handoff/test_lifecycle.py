@@ -524,7 +524,7 @@ def test_a_tap_that_a_worker_did_not_survive_ends_late(
     assert refused.status_code == 410
     assert "See how it went" not in text(refused)
     at(FIVE_MINUTES + 1)
-    assert followed(visitor, path)["stage"] == "late"
+    assert followed(visitor, path)["stage"] == "expired"
 
 
 def test_a_late_link_is_refused(
@@ -538,7 +538,7 @@ def test_a_late_link_is_refused(
     assert late.status_code == 410
     assert "more than five minutes old" in text(late)
     assert not PhoneHandoff.objects.exists()
-    assert followed(visitor, path)["stage"] == "late"
+    assert followed(visitor, path)["stage"] == "expired"
 
 
 def test_a_late_tap_is_refused(
@@ -555,7 +555,7 @@ def test_a_late_tap_is_refused(
     assert late.status_code == 410
     assert "more than five minutes old" in text(late)
     assert not PhoneVerification.objects.exists()
-    assert followed(visitor, path)["stage"] == "late"
+    assert followed(visitor, path)["stage"] == "expired"
 
 
 def test_what_was_begun_in_time_is_followed_to_its_end(
@@ -805,7 +805,7 @@ def test_a_tap_whose_attempt_is_stored_stays_used_whatever_breaks_then(
     page = phone.get(path)
     code = code_on(visitor, path)
     # What ends the computer's earlier attempt, after the new one is there.
-    monkeypatch.setattr(flow, "end_live", mock.Mock(side_effect=DatabaseError))
+    monkeypatch.setattr(flow, "finish_if_live", mock.Mock(side_effect=DatabaseError))
 
     with pytest.raises(DatabaseError):
         tap(phone, page, code)

@@ -178,7 +178,7 @@ def test_the_script_is_there_and_is_told_all_it_needs(visitor: Visitor) -> None:
     for name in re.findall(r'part\("(\w+)"\)', source):
         assert f"data-plasgate-ip-{name}" in attributes
     stages = {attrs.get("data-plasgate-ip-stage") for _, attrs in page.tags} - {None}
-    assert stages == {"waiting", "opened", "started", "wrong", "late"}
+    assert stages == {"waiting", "opened", "started", "wrong", "expired"}
 
 
 # Off
@@ -457,8 +457,8 @@ def test_the_callbacks_look_up_is_one_index(visitor: Visitor, answers: Answers) 
         visitor.come_back()
 
     wheres = [sql.partition("WHERE")[2] for sql in statements(captured)]
-    (look_up,) = [where for where in wheres if "browser" in where]
-    assert "callback_browser" in look_up
+    (look_up,) = [where for where in wheres if "session_id" in where]
+    assert "callback_session_id" in look_up
     assert " OR " not in look_up
 
 

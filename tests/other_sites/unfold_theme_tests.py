@@ -50,7 +50,7 @@ def test_list_has_its_looks_and_our_summary(
     assert "unfold/css/styles" in html
     assert "django_plasgate_ip/admin.css" in html
     assert html.index("plasgate-ip-summary") < html.index('id="result_list"')
-    assert str(Reason.EXPIRED.operator) in page
+    assert str(Reason.EXPIRED.staff_message) in page
     assert "Median time until the operator's answer 4.0 s" in page
     assert MASKED in page
     assert '<span class="plasgate-ip-badge plasgate-ip-badge-verified">verified</span>' in html
@@ -66,7 +66,7 @@ def test_filters_search_and_pages_work(viewer: Client, verification: PhoneVerifi
 
 def test_count_below_the_list_ends_where_it_looked(viewer: Client) -> None:
     PhoneVerification.objects.bulk_create(
-        PhoneVerification(scopes="mobile_id", browser=str(i)) for i in range(310)
+        PhoneVerification(scopes="mobile_id", session_id=str(i)) for i in range(310)
     )
     assert "200+ phone verifications" in text(viewer.get(LIST))
     assert "310 phone verifications" in text(viewer.get(LIST, {"p": "7"}))

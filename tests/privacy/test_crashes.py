@@ -131,12 +131,12 @@ CALLBACK: dict[str, Break] = {
     "claim on the code": broken(PhoneVerification, "transition"),
     "exchange": broken(PlasGateClient, "exchange"),
     "judge": broken(verdict, "judge"),
-    "judge: no": broken(verdict, "_objection"),
+    "judge: no": broken(verdict, "rejection_reason"),
     "judge: promises": broken(verdict, "_promises_kept"),
     "SIM": broken(sim_change, "changed"),
     "result": broken(PhoneVerification, "transition", times=1),
     "result: rows": broken(QuerySet, "update", times=1),
-    "signal": broken(flow, "announce"),
+    "signal": broken(flow, "send_signals"),
     "response": broken(views, "_after"),
     "database: UPDATE": broken_database("UPDATE"),
     "database: UPDATE of the claims": broken_database("UPDATE", "claims"),
@@ -242,7 +242,7 @@ def test_a_crash_at_the_callback_shows_none(
     [
         broken(phones, "from_wire", times=2),
         broken(sim_change, "changed_from"),
-        broken(flow, "announce"),
+        broken(flow, "send_signals"),
     ],
     ids=["number", "SIM", "signal"],
 )
@@ -342,7 +342,7 @@ def test_a_client_of_its_own_shows_none_of_its_failures(
     provider: Provider, search: Search, monkeypatch: pytest.MonkeyPatch, owner: Any
 ) -> None:
     speaks = PlasGateClient()
-    name = {api: "_answer", verdict: "_objection"}[owner]
+    name = {api: "_answer", verdict: "rejection_reason"}[owner]
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, break_down)
         if owner is api:

@@ -135,7 +135,7 @@ def test_hidden_text_is_stored_and_found_as_text() -> None:
         status="verified",
         mobile_id=Hidden(MOBILE_ID),
         completed_at="2026-03-01T00:00Z",
-        browser="b",
+        session_id="b",
     )
     PhoneVerification.objects.filter(mobile_id=Hidden(MOBILE_ID)).update(sub=Hidden("a sub"))
 
@@ -158,7 +158,7 @@ def test_hidden_text_is_stored_and_found_as_text() -> None:
 def test_a_rows_number_is_masked_whatever_was_assigned_and_from_wherever_it_is_read(
     value: Any,
 ) -> None:
-    row = PhoneVerification(phone_number=value, browser="b")
+    row = PhoneVerification(phone_number=value, session_id="b")
     assert repr(row.phone_number) == f"<Number {MASKED}>"
 
     row.save()
@@ -177,7 +177,7 @@ def test_a_rows_number_is_masked_whatever_was_assigned_and_from_wherever_it_is_r
 
 @pytest.mark.parametrize("value", ["", None])
 def test_a_row_without_a_number_has_none(value: Any) -> None:
-    row = PhoneVerification(phone_number=value, browser="b")
+    row = PhoneVerification(phone_number=value, session_id="b")
 
     assert row.phone_number == value
 

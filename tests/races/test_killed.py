@@ -145,7 +145,7 @@ def test_two_purges_at_once_end_each_stale_attempt_once(
             user=user,
             phone_number=NUMBER,
             scopes="mobile_id phone_verify",
-            browser=f"browser{number}",
+            session_id=f"browser{number}",
             redirect_uri="https://shop.example/phone/callback/",
             created_at=an_hour_ago,
             status="exchanging" if number % 2 else "pending",

@@ -20,8 +20,8 @@ ANOTHER = "+85577696119"
 # What an attempt has of its own, each time another.
 OWN = {
     "id",
-    "browser",
-    "callback_browser",
+    "session_id",
+    "callback_session_id",
     "created_at",
     "completed_at",
     "exchanging_at",
@@ -105,7 +105,7 @@ def test_a_row_has_what_it_is_given(user: User) -> None:
         mobile_id="an id",
         claims={"given_name": "Sok"},
         mobile_id_changed=True,
-        browser="a browser",
+        session_id="a browser",
     )
 
     made.refresh_from_db()
@@ -113,7 +113,7 @@ def test_a_row_has_what_it_is_given(user: User) -> None:
     assert made.scopes == "profile phone_verify"
     assert (made.sub, made.mobile_id) == ("a sub", "an id")
     assert made.claims == {"given_name": "Sok"}
-    assert (made.mobile_id_changed, made.browser) == (True, "a browser")
+    assert (made.mobile_id_changed, made.session_id) == (True, "a browser")
 
 
 def test_ids_that_are_given_are_in_the_claims_too() -> None:

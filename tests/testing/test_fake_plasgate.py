@@ -156,7 +156,7 @@ def test_an_attempt_fails_for_the_reason_that_is_told(
     assert result.verification.reason == reason
     assert result.verification.status == Reason(reason).status
     assert result.response["Location"] == f"/phone/{result.verification.pk}/"
-    assert str(Reason(reason).visitor) in visitor.get(
+    assert str(Reason(reason).visitor_message) in visitor.get(
         result.response["Location"]
     ).content.decode().replace("&#x27;", "'")
     assert receivers.heard == [("failed", result.verification)]

@@ -44,7 +44,7 @@ def number(index: int) -> str:
 def started(minutes_ago: float = 0, **values: Any) -> PhoneVerification:
     """Store a start of that many minutes ago, as another machine would have."""
     began = timezone.now() - timedelta(minutes=minutes_ago)
-    made = {"phone_number": NUMBER, "scopes": "phone_verify", "browser": "elsewhere"}
+    made = {"phone_number": NUMBER, "scopes": "phone_verify", "session_id": "elsewhere"}
     return PhoneVerification.objects.create(created_at=began, **(made | values))
 
 

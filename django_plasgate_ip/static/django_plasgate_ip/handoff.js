@@ -16,13 +16,13 @@
     box.querySelector(".plasgate-ip-code").textContent = code;
     // What has been used, or is too old, must not be scanned any more.
     box.querySelector("svg").classList.toggle("plasgate-ip-qr-done", stage !== "waiting");
-    part("again").hidden = stage !== "wrong" && stage !== "late";
+    part("again").hidden = stage !== "wrong" && stage !== "expired";
   };
 
   const ask = async (url) => {
     const answer = await fetch(url, { headers: { Accept: "application/json" } });
     // The session that showed the code is gone, or the attempt is.
-    if (answer.status === 404) return { stage: "late", code: "" };
+    if (answer.status === 404) return { stage: "expired", code: "" };
     if (!answer.ok) throw new Error(answer.statusText);
     return answer.json();
   };
@@ -44,7 +44,7 @@
     const { stage, code, detail_url: started } = await ask(screenUrl);
     show(stage, code);
     detailUrl = started || "";
-    return stage !== "wrong" && stage !== "late";
+    return stage !== "wrong" && stage !== "expired";
   };
 
   const follow = async () => {

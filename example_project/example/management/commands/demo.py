@@ -93,7 +93,7 @@ class Command(BaseCommand):
             self._say(f"  {name:12}  {value or '-'}")
         if verification.status != Status.VERIFIED:
             reason = verification.reason or "the visitor was not sent back"
-            raise CommandError(f"Not verified: {reason}. {verification.operator_message}".strip())
+            raise CommandError(f"Not verified: {reason}. {verification.staff_message}".strip())
         if page.url != f"{server.origin}{reverse('members')}" or not page.ok:
             raise CommandError("Verified, but the members' page did not open.")
         self._say(self.style.SUCCESS("\nVerified, and the members' page is open."))
