@@ -4,7 +4,6 @@ Needs ``DATABASE_URL`` for PostgreSQL; without it, SQLite is measured where that
 """
 
 import argparse
-import ipaddress
 import json
 import os
 import platform
@@ -15,13 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import certifi
-from cryptography import x509
 from cryptography.fernet import Fernet
 
 from benchmarks.lines import Line, table
 from benchmarks.options import FULL, SMOKE, Options
 from benchmarks.provider import RemoteProvider
-from tests.authority import Authority
+from tests import certificates
 
 # In this order: what the last ones do to the large table, the others would measure.
 GROUPS = ("startup", "web", "capacity", "growth", "weight", "keeping")
@@ -55,10 +53,10 @@ def _arguments() -> argparse.Namespace:
 
 def _prepare(folder: Path) -> Path:
     """Set the environment that the settings read; return the provider's certificate."""
-    authority = Authority(folder, "bench")
+    certificate = certificates.self_signed(folder / "server.pem", "localhost", "127.0.0.1")
     bundle = folder / "bundle.pem"
     # The size of the bundle is what a connection costs, so ours holds what everybody's does.
-    bundle.write_bytes(Path(certifi.where()).read_bytes() + authority.path.read_bytes())
+    bundle.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
         "BENCH_RUN": str(os.getpid()),
@@ -67,8 +65,7 @@ def _prepare(folder: Path) -> Path:
         # One for all processes of the site.
         "BENCH_ENCRYPTION_KEY": Fernet.generate_key().decode(),
     }
-    local = ipaddress.ip_address("127.0.0.1")
-    return authority.certificate(x509.DNSName("localhost"), x509.IPAddress(local))
+    return certificate
 
 
 def _measured(options: Options, groups: Collection[str], certificate: Path) -> Iterator[Line]:
@@ -76,9 +73,8 @@ def _measured(options: Options, groups: Collection[str], certificate: Path) -> I
 
     django.setup()
     from benchmarks import database
-    from tests.visitor import VERIFIED
 
-    with RemoteProvider(certificate, VERIFIED) as provider, database.databases():
+    with RemoteProvider(certificate) as provider, database.databases():
         for group in GROUPS:
             if group in groups:
                 yield from _told(_group(group, options, provider))

@@ -20,7 +20,7 @@ from benchmarks.database import environment
 from benchmarks.lines import Line
 from benchmarks.options import Options
 from benchmarks.provider import DELAY_SECONDS, RemoteProvider
-from benchmarks.site import NAME, Browser, Site, callback_path, new_browsers, with_attempts
+from benchmarks.site import NAME, Browser, Site, callback_path, new_browsers, with_verifications
 from django_plasgate_ip.client import transport
 
 THREADS = 16
@@ -45,8 +45,8 @@ def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
 
 
 def _in_this_process(options: Options, provider: RemoteProvider) -> Line:
-    site, browsers = Site(), with_attempts(new_browsers(options.callbacks))
-    transport._sessions.forget()
+    site, browsers = Site(), with_verifications(new_browsers(options.callbacks))
+    transport.forget_sessions()
     before = provider.connections("kept")
 
     def visit(mine: list[Browser]) -> None:
@@ -64,7 +64,7 @@ def _in_this_process(options: Options, provider: RemoteProvider) -> Line:
 def _connections(
     options: Options, provider: RemoteProvider, where: str, command: tuple[str, ...], parents: int
 ) -> Line:
-    browsers = with_attempts(new_browsers(options.callbacks))
+    browsers = with_verifications(new_browsers(options.callbacks))
     before = provider.connections("kept")
     with _server(provider.base_url("kept"), *command) as port:
         _visit(port, browsers, THREADS)
@@ -75,13 +75,13 @@ def _connections(
 def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
     at_once = WORKERS * THREADS
     # Rounds of all threads: in half a round at the end, half of them would have nothing to do.
-    browsers = with_attempts(new_browsers(options.callbacks // at_once * at_once))
+    browsers = with_verifications(new_browsers(options.callbacks // at_once * at_once))
     ideal = at_once / DELAY_SECONDS
     command = (*GUNICORN, f"--workers={WORKERS}", f"--threads={THREADS}", WSGI)
     with _server(provider.base_url("slow"), *command) as port:
         with _idle_seen() as idle:
             rate = _rate(port, browsers, "/phone/callback/")
-        by_hand = _rate(port, with_attempts(browsers), "/plain/callback/session/")
+        by_hand = _rate(port, with_verifications(browsers), "/plain/callback/session/")
     what = f"{WORKERS} workers of {THREADS} threads, provider takes {DELAY_SECONDS:g} s"
     yield Line(what, rate, "a second", 0.9, "ideal", ideal, at_least=True)
     what = "  floor: by hand, requests.Session"
@@ -91,7 +91,7 @@ def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
 
 def _rate(port: int, browsers: list[Browser], path: str) -> float:
     """Return how many of these callbacks are answered a second, once the server is warm."""
-    _visit(port, with_attempts(new_browsers(WORKERS * THREADS)), CLIENTS, path)
+    _visit(port, with_verifications(new_browsers(WORKERS * THREADS)), CLIENTS, path)
     began = time.monotonic()
     _visit(port, browsers, CLIENTS, path)
     return len(browsers) / (time.monotonic() - began)

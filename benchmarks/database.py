@@ -12,18 +12,18 @@ from django.db import connections, models
 from benchmarks.options import Options
 from benchmarks.sizes import use
 from django_plasgate_ip.client.credentials import fingerprint
-from django_plasgate_ip.fields import Sealed
+from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.models import PhoneVerification
 from tests.visitor import VERIFIED
 
 SIZES = {"large": "default", "small": "small"}
 # Attempts of one user, on average.
-ATTEMPTS = 3
+PER_USER = 3
 BATCH = 100_000
 # Behind those that the requests are made by.
 FIRST_USER = 100_000_000
 
-# Of row n out of {rows}: a year of attempts, the oldest first; seven of ten verified, and reasons
+# Of row n out of {rows}: a year of them, the oldest first; seven of ten verified, and reasons
 # as often as a site has them. The rarest has as many rows in either table.
 _EXPRESSIONS = {
     "id": "md5('id' || n)::uuid",
@@ -45,7 +45,7 @@ _EXPRESSIONS = {
     "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
     " + (3 + n % 17 + n::bigint * 7919 % 1000000 / 1e6) * interval '1 second'",
     "session_id": "md5('b' || n)",
-    # The same one, but for an attempt that a phone carries.
+    # Another one in a hand-off only.
     "callback_session_id": "md5('b' || n)",
     "key_fingerprint": "md5('k')",
     "exchanging_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
@@ -80,7 +80,7 @@ def fill_once(options: Options) -> None:
 
 
 def fill(alias: str, rows: int) -> None:
-    """Put so many attempts of a third as many users into the database. PostgreSQL only."""
+    """Put so many verifications of a third as many users into the database. PostgreSQL only."""
     with use(alias), connections[alias].cursor() as cursor:
         insert(cursor, rows)
         cursor.execute("VACUUM ANALYZE")
@@ -88,7 +88,7 @@ def fill(alias: str, rows: int) -> None:
 
 def insert(cursor: Any, rows: int) -> None:
     """Insert what `fill` promises, in whatever transaction is open."""
-    users = max(rows // ATTEMPTS, 1)
+    users = max(rows // PER_USER, 1)
     name = {
         "id": f"{FIRST_USER - 1} + n",
         "username": "'user' || lpad(n::text, 7, '0')",
@@ -100,7 +100,7 @@ def insert(cursor: Any, rows: int) -> None:
 
 def expressions(rows: int) -> dict[str, str]:
     """Return the SQL of each column, of the row `n` of so many."""
-    users = max(rows // ATTEMPTS, 1)
+    users = max(rows // PER_USER, 1)
     number = _NUMBER.format(users=users)
     return {
         name: sql.format(rows=rows, users=users, number=number)

@@ -12,8 +12,8 @@ from django.utils import timezone
 from django_plasgate_ip.models import PhoneVerification
 
 
-class PlainAttempt(models.Model):
-    """One attempt, as a site would write it for itself."""
+class PlainVerification(models.Model):
+    """One verification, as a site would write it for itself."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True)
@@ -29,7 +29,7 @@ class PlainAttempt(models.Model):
     mobile_id_acknowledged_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField(default=timezone.now)
     completed_at = models.DateTimeField(null=True)
-    browser = models.CharField(max_length=32)
+    session_id = models.CharField(max_length=32)
     callback_session_id = models.CharField(max_length=32)
     redirect_uri = models.TextField()
     nonce = models.CharField(max_length=64)

@@ -6,94 +6,74 @@ each has accepted, as JSON.
 """
 
 import json
+import socket
 import ssl
 import subprocess
 import sys
-import threading
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-PORTS = ("kept", "closing", "slow")
+if TYPE_CHECKING:
+    from tests.provider import Wire
+
 DELAY_SECONDS = 0.5
+# The seconds before each answer, and whether the connection lives on.
+PORTS = {"kept": (0.0, True), "closing": (0.0, False), "slow": (DELAY_SECONDS, True)}
+# No connection is idle for longer in a run.
+LONG = 600.0
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # One write for each answer, and at once: else Nagle and delayed acknowledgements are measured.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    server: "_Server"
+def _serve(wire: "Wire", *, delay: float, keeps: bool) -> None:
+    """Verify the number of each request, which is in its state: the provider makes that up."""
+    from django_plasgate_ip.sandbox.answers import success
+    from tests.provider import answer
 
-    def do_POST(self) -> None:
-        sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.server.kind == "slow":
-            time.sleep(DELAY_SECONDS)
-        # The number that was asked for comes along in the state, which is the provider's to mint.
-        body = json.dumps({**self.server.answer, "login_hint": sent["state"]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        if self.server.kind == "closing":
-            self.close_connection = True
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
+    wire.sock.settimeout(LONG)
+    wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    while request := wire.request():
+        sent = json.loads(request.partition(b"\r\n\r\n")[2])
+        wire.pause(delay)
+        body = json.dumps(success(sent["state"], ["mobile_id", "phone_verify"]))
+        wire.send(answer(body.encode(), "200 OK", "Content-Type: application/json"))
+        if not keeps:
+            return
 
 
-class _Server(ThreadingHTTPServer):
-    request_queue_size = 128
-    daemon_threads = True
+def _main(certificate: str) -> None:
+    import django
 
-    def __init__(self, kind: str, context: ssl.SSLContext, answer: dict[str, Any]) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.kind, self.answer, self.accepted = kind, answer, 0
-        self._context = context
+    django.setup()
+    from tests.provider import Provider
 
-    def get_request(self) -> Any:
-        sock, address = super().get_request()
-        self.accepted += 1
-        # The handshake is made by the connection's own thread, with its first read.
-        secure = self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        return secure, address
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Keep quiet about clients that hang up."""
-
-
-def _main(certificate: str, answer: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    servers = {kind: _Server(kind, context, json.loads(answer)) for kind in PORTS}
-    for server in servers.values():
-        threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
-    _say({kind: server.server_port for kind, server in servers.items()})
+    providers = {
+        kind: Provider(partial(_serve, delay=delay, keeps=keeps), tls=context)
+        for kind, (delay, keeps) in PORTS.items()
+    }
+    _print({kind: provider.port for kind, provider in providers.items()})
     for _line in sys.stdin:
-        _say({kind: server.accepted for kind, server in servers.items()})
+        _print({kind: provider.connections for kind, provider in providers.items()})
+    for provider in providers.values():
+        provider.close()
 
 
-def _say(numbers: dict[str, int]) -> None:
+def _print(numbers: dict[str, int]) -> None:
     sys.stdout.write(json.dumps(numbers) + "\n")
     sys.stdout.flush()
 
 
 class RemoteProvider:
-    """The process, and what it says; as a context manager it ends with the block."""
+    """The process, and what it prints; as a context manager it ends with the block."""
 
-    def __init__(self, certificate: Path, answer: dict[str, Any]) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "benchmarks.provider",
-            str(certificate),
-            json.dumps(answer),
-        ]
-        # It ends when its input does, so also where this process is killed.
+    def __init__(self, certificate: Path) -> None:
+        # It ends when its input does, also if this process is killed.
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "benchmarks.provider", str(certificate)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         self.ports = self._read()
 

@@ -13,9 +13,9 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.models import User
 from django.core.handlers.wsgi import WSGIHandler
 
-from django_plasgate_ip import flow
 from django_plasgate_ip.client.credentials import fingerprint
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import browser_session
 
 NAME = "bench.example"
 REMOTE = "192.0.2.1"
@@ -77,8 +77,8 @@ def _session(user: User, **entries: str) -> str:
     return str(store.session_key)
 
 
-def with_attempts(browsers: Iterable[Browser]) -> list[Browser]:
-    """Give each browser an attempt that waits for its callback, ours and the references' alike."""
+def with_verifications(browsers: Iterable[Browser]) -> list[Browser]:
+    """Give each browser a verification that waits for its callback."""
     found = list(browsers)
     keys = fingerprint(settings.PLASGATE_IP_PRIVATE_KEY)
     keyed = [(browser, secrets.token_hex(16)) for browser in found]
@@ -97,7 +97,7 @@ def with_attempts(browsers: Iterable[Browser]) -> list[Browser]:
         for browser, key in keyed
     ]
     for browser, row in zip(found, PhoneVerification.objects.bulk_create(rows), strict=True):
-        entries = {flow.SESSION_KEY: row.session_id, "attempt": str(row.pk)}
+        entries = {browser_session.SESSION_KEY: row.session_id, "verification": str(row.pk)}
         browser.session_key = _session(browser.user, **entries)
     return found
 

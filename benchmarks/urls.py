@@ -17,9 +17,7 @@ urlpatterns = [
     path("phone/", include("django_plasgate_ip.urls")),
     path("members/", phone_verified_required(page)),
     path("plain/start/", plain.start),
-    path("plain/start/checked/", plain.start_checked),
     path("plain/callback/post/", plain.callback_post),
     path("plain/callback/session/", plain.callback_session),
-    path("plain/callback/context/", plain.callback_context),
     path("admin/", admin.site.urls),
 ]

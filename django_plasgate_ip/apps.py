@@ -1,13 +1,18 @@
-"""The app's configuration."""
+"""The app's configuration, and the one place where the core looks for a plugin."""
 
-from django.apps import AppConfig
+from typing import TYPE_CHECKING
+
+from django.apps import AppConfig, apps
 from django.contrib.auth.signals import user_logged_in
 from django.core import checks as django_checks
 from django.utils.translation import gettext_lazy as _
 
+if TYPE_CHECKING:
+    from django_plasgate_ip.handoff.apps import HandoffConfig
+
 
 class PlasGateIPConfig(AppConfig):
-    """Connects what runs without being called: the checks and the receivers."""
+    """Registers the checks and connects the receivers."""
 
     name = "django_plasgate_ip"
     verbose_name = _("Phone verification")
@@ -15,12 +20,23 @@ class PlasGateIPConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers."""
-        from django_plasgate_ip import checks, receivers, signals
+        from django_plasgate_ip import backends, checks, signals
+        from django_plasgate_ip.verification import claim_at_login
 
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_project)
         django_checks.register(checks.check_deployment, deploy=True)
-        user_logged_in.connect(receivers.claim_session, dispatch_uid="django_plasgate_ip.claim")
-        signals.phone_verified.connect(
-            receivers.note_for_login, dispatch_uid="django_plasgate_ip.note_for_login"
+        user_logged_in.connect(
+            claim_at_login.on_login, dispatch_uid="django_plasgate_ip.claim_at_login"
         )
+        signals.phone_verified.connect(
+            backends.on_phone_verified, dispatch_uid="django_plasgate_ip.login_by_phone"
+        )
+
+
+def handoff_app() -> "HandoffConfig | None":
+    """Return the app config of the hand-off, or None where the site has not installed it."""
+    if not apps.is_installed("django_plasgate_ip.handoff"):
+        return None
+    config: HandoffConfig = apps.get_app_config("plasgate_ip_handoff")  # type: ignore[assignment]
+    return config

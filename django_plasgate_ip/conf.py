@@ -1,14 +1,17 @@
-"""Every setting of the app, once: its name, type, default and unit.
+"""Every setting of the app: its name, type, default and unit.
 
-A property reads ``django.conf.settings`` each time it is asked, so a test's ``override_settings``
-and a site's late changes just work. What a wrong value looks like is said by ``checks``.
+Each property reads ``django.conf.settings`` on every access, so ``override_settings`` works in
+tests. `checks.settings` reports wrong values.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 _T = TypeVar("_T")
 
@@ -104,14 +107,18 @@ class Settings:
         return _setting("PLASGATE_IP_CONTINUE_PAGE", False)
 
     @property
-    def PLASGATE_IP_FALLBACK_URL(self) -> str | Callable[..., str | None] | None:
-        """Where a visitor whose network can't verify goes instead: see `redirects.fallback`."""
+    def PLASGATE_IP_FALLBACK_URL(self) -> str | None:
+        """Where visitors go whose network can't verify them: a path, a URL or a url name."""
         return _setting("PLASGATE_IP_FALLBACK_URL", None)
 
     @property
-    def PLASGATE_IP_HANDOFF(self) -> bool:
-        """Whether a visitor at a computer is offered to go on with a phone."""
-        return _setting("PLASGATE_IP_HANDOFF", True)
+    def PLASGATE_IP_FALLBACK_FUNCTION(self) -> str | None:
+        """The dotted path of a function that returns such a place, or None for nowhere.
+
+        Its arguments are the request and the verification, which is None where a limit refused
+        the start. It wins over ``PLASGATE_IP_FALLBACK_URL``.
+        """
+        return _setting("PLASGATE_IP_FALLBACK_FUNCTION", None)
 
     @property
     def PLASGATE_IP_ENCRYPTION_KEYS(self) -> Sequence[str] | None:
@@ -139,9 +146,9 @@ class Settings:
         return _setting("PLASGATE_IP_MAX_STARTS_PER_SITE", None)
 
     @property
-    def PLASGATE_IP_TRUSTED_PROXIES(self) -> Sequence[str]:
-        """Addresses and networks of the proxies whose ``X-Forwarded-For`` is believed."""
-        return _setting("PLASGATE_IP_TRUSTED_PROXIES", ())
+    def PLASGATE_IP_TRUSTED_PROXY_COUNT(self) -> int:
+        """How many proxies of your own append to ``X-Forwarded-For``; 0 ignores that header."""
+        return _setting("PLASGATE_IP_TRUSTED_PROXY_COUNT", 0)
 
     @property
     def PLASGATE_IP_CLAIMS_RETENTION(self) -> timedelta | None:
@@ -160,3 +167,24 @@ def _setting(name: str, default: _T) -> _T:
 
 
 conf = Settings()
+
+
+def load_function(name: str) -> Callable[..., Any]:
+    """Return the site's function in the setting `name`: itself, or its dotted path.
+
+    Raises ImproperlyConfigured for a value that can't be imported or called, and for an ``async``
+    function: the app's views are not async.
+    """
+    function = getattr(conf, name)
+    if isinstance(function, str):
+        try:
+            function = import_string(function)
+        except Exception as error:
+            # A module of the site may raise anything while Python imports it.
+            raise ImproperlyConfigured(f"{name} can't be imported: {function}") from error
+    if not callable(function):
+        raise ImproperlyConfigured(f"{name} is neither a function nor the dotted path of one.")
+    if iscoroutinefunction(function):
+        raise ImproperlyConfigured(f"{name} is async. It must be a plain function.")
+    loaded: Callable[..., Any] = function
+    return loaded

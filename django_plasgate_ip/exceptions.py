@@ -1,7 +1,7 @@
-"""What can go wrong, as one small tree.
+"""The app's exceptions.
 
-Every error is ours and also the natural Django or builtin type, so a site may catch either. None
-of them carries a key, a code or a number: their text is safe to log.
+Each is also the matching Django or builtin type, so a site may catch either. None of them contains
+a key, a code or a number: their text is safe to log.
 """
 
 from datetime import timedelta
@@ -16,27 +16,19 @@ class PlasGateError(Exception):
 
 
 class InvalidPhoneNumber(PlasGateError, ValueError):
-    """The text is not a phone number that could be verified. It does not repeat the text."""
+    """The text is not a phone number that can be verified. The message does not repeat it."""
 
 
 class InvalidScopes(PlasGateError, ImproperlyConfigured):
-    """A set of scopes that PlasGate would refuse."""
+    """PlasGate would refuse these scopes."""
 
 
 class InvalidCallback(PlasGateError, SuspiciousOperation):
-    """A callback that belongs to no attempt of this browser; uncaught, Django answers 400."""
-
-
-class HandoffRefused(PlasGateError, SuspiciousOperation):
-    """A phone that may not take up what a computer offered; ``reason`` is a `errors.Refusal`."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(f"The hand-off was refused: {reason}.")
+    """A callback in a session without a verification. Uncaught, Django answers 400."""
 
 
 class TooManyStarts(PlasGateError):
-    """One start too many in an hour; `retry_after` is when the next one is let through."""
+    """A limit on starts per hour is reached. The next start is allowed after `retry_after`."""
 
     def __init__(self, retry_after: timedelta) -> None:
         self.retry_after = retry_after
@@ -47,20 +39,23 @@ class TooManyStarts(PlasGateError):
 
     @property
     def seconds(self) -> int:
-        """The wait in whole seconds, at least one, as ``Retry-After`` wants it."""
+        """The wait in whole seconds, at least one, for ``Retry-After``."""
         return max(1, ceil(self.retry_after.total_seconds()))
 
 
 class ClaimsUnreadable(PlasGateError, ImproperlyConfigured):
-    """Stored claims that none of ``PLASGATE_IP_ENCRYPTION_KEYS`` decrypts."""
+    """None of ``PLASGATE_IP_ENCRYPTION_KEYS`` decrypts these claims."""
 
 
 class ExchangeError(PlasGateError):
-    """The exchange gave no answer to judge; ``reason`` is the code that is stored."""
+    """The exchange returned no answer to judge. ``reason`` is the code that is stored."""
 
     reason: ClassVar[str] = "provider_error"
     #: The HTTP status that the exchange was refused with; None where there was none, or a 200.
     http_status: int | None = None
+    #: Type names of the library errors behind this one, outermost first. Not their texts, which may
+    #: hold a key.
+    causes: tuple[str, ...] = ()
 
 
 class CredentialsRejected(ExchangeError, PermissionError):

@@ -1,6 +1,5 @@
 """The form on the start page."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -12,19 +11,19 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 
 
-class _Echoed(forms.Field):
+class _EncodableField(forms.Field):
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what the form shows again.
+        """Return what the page shows again, without text that UTF-8 can't encode.
 
-        A multipart body names its own charset, by which a text may come to hold what no page can.
+        A multipart body names its own charset, and can smuggle in lone surrogates.
         """
         return data.encode(errors="replace").decode() if isinstance(data, str) else data
 
 
-class PhoneNumberField(_Echoed, forms.CharField):
+class PhoneNumberField(_EncodableField, forms.CharField):
     """A typed number; cleans to what `phones.parse` returns."""
 
-    # tel: the phone's number pad, and the browser offers the visitor's own number.
+    # tel: a phone shows its number pad, and the browser offers the visitor's own number.
     widget = forms.TextInput(
         attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel", "autofocus": True}
     )
@@ -48,8 +47,8 @@ class StartForm(forms.Form):
     """Asks for the number, where the site's scopes need one, and keeps ``next``."""
 
     phone_number = PhoneNumberField(label=_("Phone number"))
-    # A plain Field takes any text: what is wrong with a link's next is not the visitor's to mend.
-    next = _Echoed(required=False, widget=forms.HiddenInput)
+    # A plain Field accepts any text: a visitor can't correct the ``next`` of a link.
+    next = _EncodableField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,26 +58,3 @@ class StartForm(forms.Form):
     def clean_next(self) -> str:
         """Return ``next`` as it came: `flow.begin` drops what is not on this site."""
         return str(self.cleaned_data["next"] or "")
-
-
-_TAP = _("Tap the two characters that your computer shows.")
-
-
-class HandoffForm(forms.Form):
-    """What a phone that goes on for a computer sends: the characters tapped, and perhaps a number.
-
-    `choices`: what it may tap. `asks_number`: whether the number is still to be typed.
-    """
-
-    phone_number = PhoneNumberField(label=_("Phone number"))
-    code = forms.ChoiceField(error_messages={"required": _TAP, "invalid_choice": _TAP})
-
-    def __init__(
-        self, *args: Any, choices: Iterable[str], asks_number: bool, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["code"].choices = [(choice, choice) for choice in choices]  # type: ignore[attr-defined]
-        # The keyboard would cover whose number it is about.
-        self.fields["phone_number"].widget.attrs.pop("autofocus")
-        if not asks_number:
-            del self.fields["phone_number"]

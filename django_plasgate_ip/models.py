@@ -1,11 +1,11 @@
-"""`PhoneVerification`: one attempt, from its start to what was learnt, and its named queries."""
+"""`PhoneVerification`: one verification, from its start to its result, and its named queries."""
 
 import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import models, router
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,6 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField, kept_sealed
-from django_plasgate_ip.handoff.models import PhoneHandoff as PhoneHandoff
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -25,68 +24,79 @@ EXCHANGE_GRACE = timedelta(seconds=30)
 
 
 class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
-    """Questions about attempts; every one can follow any other."""
+    """Named queries of verifications. Each can follow any other."""
 
     def on_primary(self) -> "PhoneVerificationQuerySet":
         """Read from the database that is written: a replica may lag behind it."""
         return self.using(router.db_for_write(self.model))
 
     def verified(self) -> "PhoneVerificationQuerySet":
-        """The attempts that were verified."""
+        """Return those that ended as verified."""
         return self.filter(status=Status.VERIFIED)
 
     def live(self) -> "PhoneVerificationQuerySet":
-        """The attempts that have not ended."""
+        """Return those that have not ended."""
         return self.filter(status__in=LIVE)
 
     def ended(self) -> "PhoneVerificationQuerySet":
-        """The attempts that have ended, however."""
+        """Return those that have ended, however."""
         return self.exclude(status__in=LIVE)
 
     def with_unacknowledged_change(self) -> "PhoneVerificationQuerySet":
-        """The attempts that came with another SIM or device, which nobody has approved yet."""
+        """Return those with a changed SIM or device that nobody has acknowledged."""
         return self.filter(mobile_id_changed=True, mobile_id_acknowledged_at=None)
 
     def acknowledge_changes(self) -> int:
-        """Approve the changes of SIM or device among these; return how many there were.
+        """Acknowledge the changes of SIM or device among these; return how many there were.
 
-        For a site that has asked the user again, by a password or a member of its staff.
+        Call it after your site has asked the user for a password, say.
         """
         return self.with_unacknowledged_change().update(mobile_id_acknowledged_at=timezone.now())
 
     def for_user(self, user: Any) -> "PhoneVerificationQuerySet":
-        """The attempts of `user`; none for an anonymous one."""
+        """Return those of `user`; an anonymous user has none."""
         return self.none() if user.pk is None else self.filter(user_id=user.pk)
 
     def for_session(self, session_id: str) -> "PhoneVerificationQuerySet":
-        """The attempts of one session, newest first; none for an empty key."""
+        """Return those of one session, newest first; an empty id has none."""
+        return self._newest_first(session_id=session_id) if session_id else self.none()
+
+    def for_callback(self, session_id: str) -> "PhoneVerification | None":
+        """Return the verification that a callback in this session is for, or None.
+
+        It is the session's newest one, or the newest one that another session handed over to it.
+        """
         if not session_id:
-            return self.none()
-        # The key settles ties, or two starts at once might each take the other for the newer.
-        return self.filter(session_id=session_id).order_by("-created_at", "-pk")
+            return None
+        return self._newest_first(callback_session_id=session_id).first()
+
+    def _newest_first(self, **values: Any) -> "PhoneVerificationQuerySet":
+        # The key settles ties. Without it, each of two starts at once could take the other for
+        # the newer one.
+        return self.filter(**values).order_by("-created_at", "-pk")
 
     def latest_for(self, user: Any) -> "PhoneVerification | None":
-        """The newest attempt of `user` in this queryset, whatever became of it, or None.
+        """Return the newest verification of `user` in this queryset, or None.
 
-        ``objects.verified().latest_for(user)`` is the newest verified one.
+        ``objects.verified().latest_for(user)`` is the newest one that ended as verified.
         """
         return self.for_user(user).order_by("-created_at").first()
 
     def exists_for(self, user: str = "pk") -> Exists:
-        """Whether a row of a list has such an attempt, to annotate the list's own query with.
+        """Return an expression for another query: whether its user has one of these.
 
         ``User.objects.annotate(has_phone=PhoneVerification.objects.verified().exists_for())``.
-        `user`: where the annotated row has its user; ``"author"`` for a list of articles.
+        `user`: the field of the annotated model that holds the user; ``"author"`` for articles.
         """
         return Exists(self.filter(user=OuterRef(user)))
 
     def is_verified(
         self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
     ) -> bool:
-        """Whether `user` has a verified attempt.
+        """Whether one of these verified `user`.
 
-        `phone_number`: for this number, in any form that `phones.parse` reads; text that is no
-        number is nobody's. `max_age`: completed no longer ago than this.
+        `phone_number`: this number, in any form that `phones.parse` reads. Text that is not a
+        phone number matches nothing. `max_age`: completed no longer ago than this.
         """
         try:
             return self.for_user(user).proves(phone_number, max_age)
@@ -94,7 +104,7 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
             return False
 
     def proves(self, phone_number: Any = None, max_age: timedelta | None = None) -> bool:
-        """Whether any of these attempts is verified; arguments as for `is_verified`.
+        """Whether any of these ended as verified; arguments as for `is_verified`.
 
         Raises `InvalidPhoneNumber`.
         """
@@ -107,14 +117,14 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
 
 
 class PhoneVerification(models.Model):
-    """One attempt to verify a phone number (or to learn what the scopes ask for).
+    """One verification of a phone number, or of what the scopes ask for instead.
 
-    It moves ``pending`` -> ``exchanging`` -> ``verified``, ``failed`` or ``error``, may end from
-    either of the first two, and ends once; `flow` is what moves it.
+    Its status moves from ``pending`` to ``exchanging`` to ``verified``, ``failed`` or ``error``.
+    It may end in either of the first two, and it ends once. `flow` moves it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # CASCADE: whoever goes takes the data along.
+    # CASCADE: an account that is deleted takes its personal data along.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -131,7 +141,7 @@ class PhoneVerification(models.Model):
     )
     reason = models.CharField(_("reason"), max_length=32, choices=Reason.choices, blank=True)
     error_description = models.CharField(_("error description"), max_length=500, blank=True)
-    # The operator's ids are empty unless verified: a failed answer carries a mobile_id too, and
+    # The operator's ids are empty unless verified. A failed answer has a mobile_id too, and
     # trusting it would enrol a phone that nobody confirmed.
     sub = models.CharField(_("sub"), max_length=255, blank=True)
     mobile_id = models.CharField(_("mobile ID"), max_length=255, blank=True)
@@ -143,19 +153,17 @@ class PhoneVerification(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
 
-    # What the exchange needs. `session_id` is the one small id that the session holds.
+    # What the exchange needs. Django's session holds the same id (see `browser_session`).
     session_id = models.CharField(max_length=32, editable=False)
-    # The one that goes to PlasGate and comes back: `session_id` itself, or the phone that it handed
-    # the attempt over to. A column that always has a value, so that the callback's look-up is one
-    # index: an OR over two columns is not.
+    # The session that goes to PlasGate and comes back: the same one, or the phone's in a hand-off.
     callback_session_id = models.CharField(max_length=32, blank=True, editable=False)
     redirect_uri = models.TextField(editable=False)
     nonce = models.CharField(max_length=64, blank=True, editable=False)
-    # Of the keys that it was started with, where a site's tenants have their own.
+    # Which keys started it: a site's tenants may each have their own.
     key_fingerprint = models.CharField(max_length=32, blank=True, editable=False)
     next_url = models.TextField(blank=True, editable=False)
     language = models.CharField(max_length=16, blank=True, editable=False)
-    # A keyed hash, and only where starts per address are limited (see `limits`).
+    # A keyed hash, stored only where starts per address are limited (see `limits`).
     address = models.CharField(max_length=32, blank=True, editable=False)
     exchanging_at = models.DateTimeField(null=True, editable=False)
 
@@ -165,31 +173,18 @@ class PhoneVerification(models.Model):
         verbose_name = _("phone verification")
         verbose_name_plural = _("phone verifications")
         permissions = (("view_claims", _("Can view the claims of phone verifications")),)
+        # The documentation lists the query that each index serves.
         indexes = (
             models.Index(fields=["user", "status", "completed_at"], name="plasgate_ip_verified"),
-            models.Index(fields=["user", "created_at"], name="plasgate_ip_user"),
             models.Index(fields=["phone_number", "created_at"], name="plasgate_ip_number"),
             models.Index(fields=["session_id", "created_at"], name="plasgate_ip_session"),
             models.Index(fields=["callback_session_id", "created_at"], name="plasgate_ip_callback"),
-            models.Index(fields=["address", "created_at"], name="plasgate_ip_address"),
             models.Index(fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"),
             models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
             models.Index(fields=["reason", "created_at"], name="plasgate_ip_reason"),
             models.Index(fields=["created_at"], name="plasgate_ip_created"),
             models.Index(fields=["sub"], name="plasgate_ip_sub"),
             models.Index(fields=["mobile_id"], name="plasgate_ip_mobile_id"),
-            # All that `statistics` reads, in the order in which it samples: no row is visited.
-            models.Index(
-                fields=[
-                    "id",
-                    "created_at",
-                    "status",
-                    "reason",
-                    "mobile_id_changed",
-                    "completed_at",
-                ],
-                name="plasgate_ip_summary",
-            ),
         )
         constraints = (
             models.CheckConstraint(
@@ -215,13 +210,13 @@ class PhoneVerification(models.Model):
         return f"<PhoneVerification {self.pk} {self.status} {self.reason}".rstrip() + ">"
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Reload as any model; claims stay sealed, so a wrong key is no obstacle."""
+        """Reload like any model. Claims stay encrypted, so this works with a wrong key, too."""
         with kept_sealed():
             super().refresh_from_db(*args, **kwargs)
 
     @property
     def masked_number(self) -> str:
-        """The number as people and logs may see it, ``+855 77 *** *18``; empty without one."""
+        """The number as people and logs may see it: ``+855 77 *** *18`` or an empty text."""
         return phones.mask(self.phone_number)
 
     @property
@@ -231,17 +226,17 @@ class PhoneVerification(models.Model):
 
     @property
     def is_handed_over(self) -> bool:
-        """Whether another browser than the one that it belongs to, a phone, carries it."""
+        """Whether another session than its own, a phone's, takes it to PlasGate and back."""
         return self.callback_session_id not in ("", self.session_id)
 
     @property
     def duration(self) -> timedelta | None:
-        """From its start to its end; None while it lives."""
+        """The time from its start to its end; None while it is live."""
         return self.completed_at - self.created_at if self.completed_at else None
 
     @property
     def visitor_message(self) -> "str | _StrPromise":
-        """What to tell the visitor, in one sentence."""
+        """One sentence for the visitor."""
         if self.reason:
             return Reason(self.reason).visitor_message
         if self.status == Status.VERIFIED:
@@ -250,12 +245,12 @@ class PhoneVerification(models.Model):
 
     @property
     def staff_message(self) -> "str | _StrPromise":
-        """What to tell the site's staff, and where to look; empty unless it failed."""
+        """What happened and where to look, for staff; empty unless it failed."""
         return Reason(self.reason).staff_message if self.reason else ""
 
     @property
     def stale_reason(self) -> Reason | None:
-        """Why a live attempt can't go on: too late to come back, or its exchange was cut off."""
+        """Why a live verification can't continue: it came back too late or was cut off; or None."""
         now = timezone.now()
         if self.status == Status.PENDING:
             late = self.created_at + conf.PLASGATE_IP_ATTEMPT_LIFETIME < now
@@ -269,28 +264,20 @@ class PhoneVerification(models.Model):
 
     def if_unmoved(self) -> PhoneVerificationQuerySet:
         """Return the row if it still has this instance's status, else nothing."""
-        # Not "status = ...": PostgreSQL, which thinks that few rows are live, would take the index
-        # of the status, and go through all that were abandoned since the last purge.
+        # Not "status = ...". Where PostgreSQL expects few live rows, it would use the index of the
+        # status, and read all verifications that visitors have abandoned since the last purge.
         others = [status for status in Status.values if status != self.status]
-        return PhoneVerification.objects.on_primary().filter(~Q(status__in=others), pk=self.pk)
+        same = PhoneVerification.objects.on_primary().filter(pk=self.pk)
+        return same.exclude(status__in=others)
 
     def transition(self, **values: Any) -> bool:
         """Change a row that still has this instance's status; return whether it had.
 
         One conditional UPDATE: of any number of processes that try, one wins. On success this
-        instance has the values, otherwise it is as it was.
+        instance gets the values; otherwise it stays as it was.
         """
         if not self.if_unmoved().update(**values):
             return False
         for name, value in values.items():
             setattr(self, name, value)
         return True
-
-    def commit(self, **values: Any) -> bool:
-        """Do a `transition` that is committed. Raises RuntimeError inside a transaction."""
-        using = router.db_for_write(type(self))
-        if not transaction.get_connection(using).in_atomic_block:
-            # A statement alone commits itself, with a third of the round trips.
-            return self.transition(**values)
-        with transaction.atomic(using=using, durable=True):
-            return self.transition(**values)

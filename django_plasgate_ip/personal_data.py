@@ -1,4 +1,4 @@
-"""All that is held about one person, to hand over or to erase."""
+"""Everything the app stores about one person: export it, or erase it."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,54 +7,54 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 
 from django_plasgate_ip import phones
+from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.exceptions import ClaimsUnreadable
-from django_plasgate_ip.handoff.models import handoffs
 from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
 
 BATCH_SIZE = 500
 
 
 def login_name(user: Any) -> str:
-    """Return the login name as text: a site's own may be a number, or missing."""
+    """Return the login name as text; a site's own user model may have a number, or None."""
     name = user.get_username()
     return "" if name is None else str(name)
 
 
-def attempts_of_user(name: str) -> PhoneVerificationQuerySet:
-    """Return the attempts of the user with this login name.
+def verifications_of_user(name: str) -> PhoneVerificationQuerySet:
+    """Return the verifications of the user with this login name.
 
-    Raises the user model's DoesNotExist, or MultipleObjectsReturned where names need not be unique.
+    Raises the user model's DoesNotExist, or MultipleObjectsReturned if login names are not unique.
     """
     manager: Any = get_user_model()._default_manager
     return PhoneVerification.objects.on_primary().for_user(manager.get_by_natural_key(name))
 
 
-def attempts_of_number(text: str) -> PhoneVerificationQuerySet:
-    """Return the attempts with this number, whoever's they were. Raises `InvalidPhoneNumber`."""
+def verifications_of_number(text: str) -> PhoneVerificationQuerySet:
+    """Return the verifications with this number, of any user. Raises `InvalidPhoneNumber`."""
     return PhoneVerification.objects.on_primary().filter(phone_number=phones.parse(text))
 
 
-def export(attempts: PhoneVerificationQuerySet) -> Iterator[dict[str, Any]]:
-    """Yield all columns of each attempt, its claims in clear; the oldest first."""
-    oldest_first = attempts.select_related("user").order_by("created_at", "pk")
+def export(verifications: PhoneVerificationQuerySet) -> Iterator[dict[str, Any]]:
+    """Yield all columns of each verification, oldest first, with decrypted claims."""
+    oldest_first = verifications.select_related("user").order_by("created_at", "pk")
     for verification in oldest_first.iterator(BATCH_SIZE):
         yield _values(verification)
 
 
-def erase(attempts: PhoneVerificationQuerySet) -> int:
-    """Delete the attempts, with what the admin noted about them; return how many they were."""
+def erase(verifications: PhoneVerificationQuerySet) -> int:
+    """Delete the verifications as `delete` does, in batches. Return how many they were."""
     erased = 0
-    while pks := list(attempts.values_list("pk", flat=True)[:BATCH_SIZE]):
-        # Of those that were handed over, with which phone.
-        handoffs().filter(pk__in=pks).delete()
+    while pks := list(verifications.values_list("pk", flat=True)[:BATCH_SIZE]):
         delete(pks)
         erased += len(pks)
     return erased
 
 
 def delete(pks: list[Any]) -> None:
-    """Delete the attempts with these keys, and what the admin's log noted about them."""
-    _erase_notes(pks)
+    """Delete the verifications with these keys, and the admin log's entries about them."""
+    _delete_log_entries(pks)
+    if handoff := handoff_app():
+        handoff.forget(pks)
     PhoneVerification.objects.on_primary().filter(pk__in=pks).delete()
 
 
@@ -70,22 +70,21 @@ def _values(verification: PhoneVerification) -> dict[str, Any]:
 
 
 def _claims(verification: PhoneVerification) -> Any:
+    """Return the claims, or why they can't be read: the other columns are exported anyway."""
     try:
         return verification.claims
     except ClaimsUnreadable as error:
-        # The rest is still theirs to have.
         return str(error)
 
 
-def _erase_notes(pks: list[Any]) -> None:
+def _delete_log_entries(pks: list[Any]) -> None:
     if not apps.is_installed("django.contrib.admin"):
         return
-    # Models of apps that a site need not have.
+    # Imported here, because a site need not install these apps.
     from django.contrib.admin.models import LogEntry
     from django.contrib.contenttypes.models import ContentType
 
-    kind = ContentType.objects.get_for_model(PhoneVerification)
-    notes = LogEntry.objects.filter(content_type=kind)
-    # The log has no index for what comes now, and mostly nothing of ours.
-    if notes.exists():
-        notes.filter(object_id__in=map(str, pks)).delete()
+    ours = LogEntry.objects.filter(
+        content_type=ContentType.objects.get_for_model(PhoneVerification)
+    )
+    ours.filter(object_id__in=map(str, pks)).delete()

@@ -1,12 +1,11 @@
-"""The one place that turns typed text into a number, its digits, and its mask.
+"""The one place that turns typed text into a number, its digits and its mask.
 
-Inside the app a number is a `Number` (E.164, ``+855…``); on the wire it is digits without the plus
-sign (``855…``); everywhere that people or logs see it, it is masked.
+Inside the app a number is a `Number` (E.164, ``+855…``). PlasGate gets digits without the plus sign
+(``855…``). People and logs see the mask.
 """
 
 import unicodedata
 from collections.abc import Iterator
-from functools import cached_property
 from typing import Any
 
 from phonenumber_field.phonenumber import PhoneNumber
@@ -16,36 +15,15 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.redaction import Hidden
 
-# More than any number with its separators has; longer text is not worth parsing.
+# No number with its separators is longer.
 MAX_LENGTH = 40
-_WITHOUT_SEPARATORS = str.maketrans("", "", "-./() ")
 
 
 class Number(PhoneNumber):  # type: ignore[misc]
-    """A number that is masked in its ``repr``; to be read, and not changed.
-
-    Whether it is valid is looked up once, as is its text: a start asks six and three times.
-    """
-
-    _is_valid: bool | None = None
-
-    @cached_property
-    def as_e164(self) -> str:
-        """``+85577696118``."""
-        return str(super().as_e164)
-
-    def is_valid(self) -> bool:
-        """Whether there can be such a number."""
-        if self._is_valid is None:
-            self._is_valid = bool(super().is_valid())
-        return self._is_valid
+    """A number that is masked in its ``repr``."""
 
     def __repr__(self) -> str:
         return f"<Number {mask(self) if self.is_valid() else '***'}>"
-
-    def __bool__(self) -> bool:
-        """Return True: empty is what has no number. By its length, each look would format it."""
-        return True
 
 
 def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
@@ -54,13 +32,11 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     `text` may be national (``077 696 118``) or international (``+855 77 696 118``,
     ``85577696118``, ``00855…``), with spaces, dashes, dots, brackets and the digits of any script
     (Khmer, Arabic, full width). `region` is the ISO 3166 region of national numbers, by default
-    ``PLASGATE_IP_DEFAULT_REGION``. Raises `InvalidPhoneNumber` for anything else: letters and
-    extensions, too, which phonenumbers would read as digits or drop in silence. A `PhoneNumber`
-    is read like its E.164 text.
+    ``PLASGATE_IP_DEFAULT_REGION``. A `PhoneNumber` is read like its E.164 text.
+
+    Raises `InvalidPhoneNumber` for anything else, and for letters and extensions, which
+    phonenumbers would read as digits or drop silently.
     """
-    if isinstance(text, Number) and not text.extension and text.is_valid():
-        # As it came out of here: a start asks three times.
-        return text
     plain = _plain(str(text.as_e164) if isinstance(text, PhoneNumber) else text)
     for candidate in _readings(plain):
         number = _valid(candidate, region or conf.PLASGATE_IP_DEFAULT_REGION)
@@ -70,16 +46,16 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
 
 
 def from_wire(text: str) -> Number:
-    """Return the number that PlasGate wrote: digits with the country code, the plus sign optional.
+    """Return the number in an answer: digits with the country code, the plus sign optional.
 
-    A national number (``077…``) is read by `parse`. Raises `InvalidPhoneNumber`.
+    `parse` reads a national number (``077…``). Raises `InvalidPhoneNumber`.
     """
     plain = _plain(text)
     return _valid("+" + plain.removeprefix("+"), None) or parse(plain)
 
 
 def digits(number: PhoneNumber) -> str:
-    """Return the number as the wire wants it: ``85577696118``."""
+    """Return the number as PlasGate wants it: ``85577696118``."""
     return Hidden(e164(number).removeprefix("+"))
 
 
@@ -89,7 +65,7 @@ def e164(number: PhoneNumber) -> str:
 
 
 def hidden(number: Any) -> Any:
-    """Return a `PhoneNumber` as a `Number`, and anything else (no number) as it is."""
+    """Return a `PhoneNumber` as a `Number`, and anything else as it is."""
     if not isinstance(number, PhoneNumber) or isinstance(number, Number):
         return number
     masked = Number()
@@ -100,9 +76,9 @@ def hidden(number: Any) -> Any:
 def mask(number: Any) -> str:
     """Return ``+855 77 *** *18``: enough to recognise one's own number, too little to call it.
 
-    `number` is a `PhoneNumber`, or empty for an attempt without one, whose mask is empty too.
-    The country code, the first group and the last two digits stay. Where that would hide fewer
-    than four digits (short numbers, or ones in two groups), the first group is hidden, too.
+    `number` is a `PhoneNumber`; anything else has an empty mask. The country code, the first group
+    and the last two digits stay. Where that would hide fewer than four digits (short numbers, or
+    numbers in two groups), the first group is hidden, too.
     """
     if not isinstance(number, PhoneNumber) or number.country_code is None:
         return ""
@@ -123,9 +99,7 @@ def _plain(text: str) -> str:
     """Return ASCII digits with at most a leading plus sign."""
     if len(text) > MAX_LENGTH:
         raise InvalidPhoneNumber("This is too long for a phone number.")
-    plain = text.strip().translate(_WITHOUT_SEPARATORS)
-    if not plain.isascii():
-        plain = "".join(_character(character) for character in plain)
+    plain = "".join(_character(character) for character in text.strip())
     if not plain.removeprefix("+").isdecimal():
         raise InvalidPhoneNumber("A phone number has digits only.")
     return plain
@@ -133,12 +107,12 @@ def _plain(text: str) -> str:
 
 def _character(character: str) -> str:
     """Return an ASCII digit, a plus sign, nothing for a separator, or a sign that is refused."""
-    if unicodedata.category(character) == "Nd":
+    category = unicodedata.category(character)
+    if category == "Nd":
         return str(unicodedata.decimal(character))
-    # Zs and Cf: no-break spaces, the zero-width space that Khmer keyboards put between words,
-    # and the direction marks that come along when a number is pasted from a contact card.
-    # Pd: the dashes of other scripts.
-    if unicodedata.category(character) in {"Zs", "Cf", "Pd"}:
+    # Zs and Cf: spaces, the zero-width space that Khmer keyboards put between words, and the
+    # direction marks of a number that is pasted from a contact card. Pd: dashes.
+    if category in {"Zs", "Cf", "Pd"} or character in "./()":
         return ""
     return "+" if character in "+\uff0b" else "?"
 
@@ -146,7 +120,7 @@ def _character(character: str) -> str:
 def _readings(plain: str) -> Iterator[str]:
     yield plain
     if plain.startswith("00"):
-        # The prefix that most of the world dials; the region's own may differ (Cambodia: 001).
+        # The prefix that most countries dial. The region's own may differ (Cambodia: 001).
         yield "+" + plain[2:]
 
 

@@ -1,7 +1,7 @@
 """pytest's fixture ``plasgate_ip``, registered by the entry point ``pytest11``.
 
-Every pytest run of an environment that has this package loads this module, those without Django
-included: nothing of the app, and not Django, is imported before a test asks for the fixture.
+Every pytest run in an environment with this package loads this module, even one without Django. It
+imports neither the app nor Django before a test asks for the fixture.
 """
 
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def plasgate_ip() -> "Iterator[PlasGate]":
-    """Play PlasGate: ``plasgate_ip.verifies("+85577696118")``, ``.fails("not_on_mobile_data")``.
+    """Fake PlasGate: ``plasgate_ip.verifies("+85577696118")``, ``.fails("not_on_mobile_data")``.
 
     No call leaves the process. See `django_plasgate_ip.testing.PlasGate`.
     """
     from django_plasgate_ip.testing import PlasGate
 
-    with PlasGate() as playing:
-        yield playing
+    with PlasGate() as plasgate:
+        yield plasgate

@@ -1,7 +1,7 @@
-"""Why an attempt ended, as stable codes with words for the visitor and for the operator.
+"""Why a verification ended, as stable codes with a sentence for the visitor and one for staff.
 
-The visitor's sentence says what to do next and never speaks of keys; the operator's says where to
-look. Codes are an interface: receivers, JSON clients and reports compare them.
+The visitor's sentence says what to do next and never mentions keys. The staff's sentence says where
+to look. The codes are an interface: receivers, JSON clients and reports compare them.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class Status(models.TextChoices):
-    """Where an attempt stands."""
+    """Where a verification stands."""
 
     PENDING = "pending", pgettext_lazy("status", "pending")
     EXCHANGING = "exchanging", pgettext_lazy("status", "exchanging")
     VERIFIED = "verified", pgettext_lazy("status", "verified")
-    # The operator said no.
+    # The operator did not confirm it.
     FAILED = "failed", pgettext_lazy("status", "failed")
-    # Something broke, and nothing is known about the number.
+    # Something broke; nothing is known about the number.
     ERROR = "error", pgettext_lazy("status", "error")
 
 
@@ -31,7 +31,7 @@ LIVE = (Status.PENDING, Status.EXCHANGING)
 
 
 class Reason(models.TextChoices):
-    """Why an attempt is not verified."""
+    """Why a verification is not verified."""
 
     NOT_ON_MOBILE_DATA = "not_on_mobile_data", _("not on mobile data")
     NOT_VERIFIED = "not_verified", _("not verified")
@@ -51,7 +51,7 @@ class Reason(models.TextChoices):
 
     @property
     def status(self) -> Status:
-        """`Status.FAILED` where the operator said no, `Status.ERROR` where something broke."""
+        """`Status.FAILED` where the operator refused, `Status.ERROR` where something broke."""
         return Status.FAILED if self in _FAILED else Status.ERROR
 
     @property

@@ -2,7 +2,8 @@
 
 Error trackers keep the ``repr`` of each local variable of each frame, and know nothing of Django's
 ``sensitive_variables``. What may lie in a frame of ours when something breaks is therefore of a
-type that hides itself: this one, `phones.Number`, `fields.Sealed`, or a dataclass's ``repr=False``.
+type that hides itself: this one, `phones.Number`, `encryption.Sealed`, or a dataclass's
+``repr=False``.
 """
 
 

@@ -1,37 +1,33 @@
-"""Where an attempt leads: back to us, once from PlasGate, and on to ``next``."""
+"""Where a verification leads: to the callback, to ``next``, or to the fallback."""
 
 import logging
 import re
-from collections.abc import Callable
-from contextlib import suppress
-from functools import lru_cache
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import (
-    NoReverseMatch,
-    URLResolver,
-    get_resolver,
-    get_script_prefix,
-    get_urlconf,
-    reverse,
-)
+from django.urls import NoReverseMatch, reverse
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
-from django.utils.functional import Promise
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from django_plasgate_ip import hooks
-from django_plasgate_ip.conf import conf
+from django_plasgate_ip.conf import conf, load_function
 from django_plasgate_ip.models import PhoneVerification
 
 logger = logging.getLogger("django_plasgate_ip")
 
-# Of a URL as it goes into a header, percent-encoded.
+# Of a percent-encoded URL, as it goes into a header.
 MAX_URL_LENGTH = 2000
+
+
+def callback_path() -> str:
+    """Return the callback's path in the site's default language: one path may be registered.
+
+    Raises NoReverseMatch where the site's URLs do not include ours.
+    """
+    with translation.override(settings.LANGUAGE_CODE):
+        return reverse("plasgate_ip:callback")
 
 
 def redirect_uri(request: HttpRequest, nonce: str) -> str:
@@ -47,17 +43,17 @@ def absolute(request: HttpRequest, path: str) -> str:
 
 
 def safe_next(request: HttpRequest, url: str) -> str:
-    """Return `url` if the visitor may be sent there once verified, else an empty text."""
-    # To the callback, a verified visitor would go round and round.
+    """Return `url` if a verified visitor may be sent there, else an empty text."""
+    # A visitor who is sent to the callback would come back to `next` again and again.
     if not url or not is_safe_url(request, url) or urlsplit(url).path == callback_path():
         return ""
     return url
 
 
 def is_safe_url(request: HttpRequest, url: str) -> bool:
-    """Whether `url` stays on this site, so that it may be redirected to."""
-    # SECURITY: Django's function looks at the first character only; a NUL or a line break further
-    # on breaks a database or a header. "//" and "/\\" name a host, or none at all: a dead link.
+    """Whether `url` is on this site."""
+    # SECURITY: Django's function checks for control characters at the start only; a NUL or a line
+    # break later breaks a database or a header. "//" and "/\\" name another host, or none.
     return (
         url.isprintable()
         and not re.match(r"[/\\]{2}", url)
@@ -69,53 +65,18 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
 
 
 def fallback_url(request: HttpRequest, verification: PhoneVerification | None = None) -> str:
-    """Return where a visitor goes whose network can't verify; empty where there is nowhere.
+    """Return where a visitor goes whose network can't verify; empty where the site set nothing.
 
-    `verification`: the attempt that failed; None where none was let through. A fallback that is
-    none is logged: a check says so, too, and who is stuck already must not meet a 500.
+    `verification`: the one that failed; None where a limit refused the start. An invalid fallback
+    is logged, not raised: the visitor still gets a page. A system check reports it, too.
     """
-    setting = conf.PLASGATE_IP_FALLBACK_URL
-    if not setting:
-        return ""
     try:
-        target = fallback(setting)
-        url = target(request, verification) if callable(target) else target
-        return resolve_url(url) if url else ""
+        target: str | None = conf.PLASGATE_IP_FALLBACK_URL
+        if conf.PLASGATE_IP_FALLBACK_FUNCTION:
+            target = load_function("PLASGATE_IP_FALLBACK_FUNCTION")(request, verification)
+        return resolve_url(target) if target else ""
     except NoReverseMatch as error:
-        logger.error("PLASGATE_IP_FALLBACK_URL names no page: %s", error)
+        logger.error("The fallback is neither a path, a URL nor a url name: %s", error)
     except Exception:
-        logger.exception("PLASGATE_IP_FALLBACK_URL has no answer")
+        logger.exception("PLASGATE_IP_FALLBACK_FUNCTION raised an exception")
     return ""
-
-
-def fallback(setting: Any) -> str | Callable[[HttpRequest, PhoneVerification | None], str | None]:
-    """Return the URL that ``PLASGATE_IP_FALLBACK_URL`` is, or the function that knows it.
-
-    A url name wins; then names with dots between are a function's path, and all other text is a
-    path or a URL. Raises NoReverseMatch, and ImproperlyConfigured for a function that is none.
-    """
-    if isinstance(setting, Promise):
-        setting = str(setting)
-    if isinstance(setting, str):
-        with suppress(NoReverseMatch):
-            return reverse(setting)
-        if not hooks.is_dotted_path(setting):
-            return resolve_url(setting)
-    return hooks.load("PLASGATE_IP_FALLBACK_URL", setting)
-
-
-def callback_path() -> str:
-    """Return the one path, the same in every language: it may have to be registered.
-
-    Raises NoReverseMatch where the site's URLs don't include ours.
-    """
-    resolver = get_resolver(get_urlconf())
-    return _callback_path(resolver, get_script_prefix(), settings.LANGUAGE_CODE)
-
-
-# To ask Django took a hundredth of a start, and a start with a next asks twice. By the resolver,
-# which Django keeps as well: where the URLs change it makes a new one, and that one is asked anew.
-@lru_cache(maxsize=8)
-def _callback_path(resolver: URLResolver, script_prefix: str, language: str) -> str:
-    with translation.override(language):
-        return reverse("plasgate_ip:callback")

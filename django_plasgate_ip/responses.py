@@ -1,10 +1,9 @@
-"""What every view of ours needs: the site's own frame, and how a request likes its answer."""
+"""What the views answer with: pages in the site's own frame, JSON, redirects and status 429."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import product
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -15,23 +14,26 @@ from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import ngettext
 
-from django_plasgate_ip import flow, redirects
+from django_plasgate_ip import redirects
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
+from django_plasgate_ip.verification import browser_session
 
-# Seconds until a page that waits for an attempt looks again.
+# Seconds until a page that waits for a verification reloads.
 REFRESH_SECONDS = 3
+# Some clients name the charset, which Django takes for another type.
+_JSON_TYPES = ("application/json", "application/json; charset=utf-8")
 
 View = Callable[..., HttpResponse]
 
 
 def outside_transactions(view: View) -> View:
-    """Exempt from ``ATOMIC_REQUESTS`` on every database.
+    """Exempt a view from ``ATOMIC_REQUESTS`` on every database.
 
-    The provider is called in `callback`; and what `start` stores must be seen by the next start at
-    once, or a limit is no limit.
+    `callback` calls the provider. What `start` stores has to be visible to the next start at once,
+    or the limits would not hold.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
@@ -39,28 +41,28 @@ def outside_transactions(view: View) -> View:
 
 
 def render_page(
-    request: HttpRequest, name: str, context: dict[str, Any], status: int = 200
+    request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Return our template `name`, inside the site's own base.html."""
+    """Return one of our templates, inside the site's own base.html."""
     context = {"plasgate_ip_base": _base_template(), **context}
-    return render(request, f"django_plasgate_ip/{name}.html", context, status=status)
+    return render(request, template, context, status=status)
 
 
 def _base_template() -> Any:
     """Return the site's own base.html, or a bare one where it has none.
 
-    Asks Django's own engines only: their ``extends`` can't extend another's template.
+    Only Django's own engines count: a template of theirs can't extend one of Jinja's.
     """
-    ours = [engine for engine in engines.all() if isinstance(engine, DjangoTemplates)]
-    for name, engine in product(["base.html", "django_plasgate_ip/bare.html"], ours):
+    engines_of_django = [each for each in engines.all() if isinstance(each, DjangoTemplates)]
+    for name, engine in product(["base.html", "django_plasgate_ip/bare.html"], engines_of_django):
         with suppress(TemplateDoesNotExist):
             return engine.get_template(name)
     raise TemplateDoesNotExist("django_plasgate_ip/bare.html")
 
 
 def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str) -> HttpResponse:
-    """Say, with status 429, when the next start is let through, at `again_url`."""
-    minutes = -(-error.seconds // 60)  # rounded up: earlier would be too early
+    """Return status 429, which says when the next start is allowed, at `again_url`."""
+    minutes = -(-error.seconds // 60)  # rounded up
     message = ngettext(
         "Too many attempts. Please try again in %(minutes)d minute.",
         "Too many attempts. Please try again in %(minutes)d minutes.",
@@ -76,7 +78,7 @@ def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str
             "again_url": again_url,
             "fallback_url": redirects.fallback_url(request),
         }
-        response = render_page(request, "too_many", context, status=429)
+        response = render_page(request, "django_plasgate_ip/too_many.html", context, status=429)
     response["Retry-After"] = str(error.seconds)
     return response
 
@@ -84,65 +86,62 @@ def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str
 def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpResponse:
     """Send the browser that has posted a form to PlasGate."""
     if conf.PLASGATE_IP_CONTINUE_PAGE:
-        # For sites whose CSP has form-action 'self': Chromium applies it to the redirect after a
-        # POST, too, but not to a link or a refresh.
-        response = render_page(request, "continue", {"authorize_url": authorize_url})
+        # For sites whose CSP has form-action 'self'. Chromium applies it to the redirect after a
+        # POST, but not to a link or a refresh.
+        context = {"authorize_url": authorize_url}
+        response = render_page(request, "django_plasgate_ip/continue.html", context)
         response["Refresh"] = f"0; url={authorize_url}"
         return response
-    return _ToPlasGate(authorize_url)
+    return _RedirectToPlasGate(authorize_url)
 
 
-class _ToPlasGate(HttpResponseRedirect):
-    """A redirect that does not show its URL, with the number in it, in an error tracker."""
+class _RedirectToPlasGate(HttpResponseRedirect):
+    """SECURITY: an error tracker stores the repr; this one hides the URL, which has the number."""
 
     def __repr__(self) -> str:
         return "<HttpResponseRedirect to PlasGate>"
 
 
 def result_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where a browser goes with an attempt: ``next`` once verified, else its own page."""
-    if verification.status == Status.VERIFIED and not flow.is_carrier(request, verification):
-        return next_url(request, verification) or _own_page(verification)
-    return _own_page(verification)
+    """Return where a browser goes next: to ``next`` once verified, else to the verification's page.
+
+    The phone of a hand-off always gets the page: ``next`` is for the computer.
+    """
+    if verification.status == Status.VERIFIED and not browser_session.is_carrier(
+        request, verification
+    ):
+        return next_url(request, verification) or detail_url(verification)
+    return detail_url(verification)
 
 
-def _own_page(verification: PhoneVerification) -> str:
+def detail_url(verification: PhoneVerification) -> str:
+    """Return the URL of the verification's own page."""
     return reverse("plasgate_ip:detail", args=[verification.pk])
 
 
 def next_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return the attempt's ``next``, or an empty text."""
-    # SECURITY: checked at the start, and again here: allowed hosts change, rows can be edited.
+    """Return the verification's ``next``, or an empty text."""
+    # SECURITY: checked again. Since the start, allowed hosts may have changed, or the row.
     return redirects.safe_next(request, verification.next_url)
 
 
 def start_url(next_url: str) -> str:
-    """Return the start page's URL, which brings the visitor to `next_url` in the end."""
-    url = reverse("plasgate_ip:start")
-    return f"{url}?{urlencode({'next': next_url})}" if next_url else url
+    """Return the start page's URL with this ``next``."""
+    return reverse("plasgate_ip:start", query={"next": next_url} if next_url else None)
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Whether ``Accept`` names JSON ahead of HTML; a browser's, and ``*/*``, do not."""
-    # Hardly a request gets past this; to parse all its headers took a hundredth of a start.
-    if "json" not in request.META.get("HTTP_ACCEPT", "").lower():
-        return False
-    for accepted in request.accepted_types:
-        # Not `get_preferred_type`: to it, "application/json; charset=utf-8" is something else.
-        if (accepted.main_type, accepted.sub_type) == ("application", "json"):
-            return True
-        if accepted.match("text/html"):
-            return False
-    return False
+    """Whether ``Accept`` prefers JSON to HTML. A browser's does not, and neither does ``*/*``."""
+    return request.get_preferred_type(["text/html", *_JSON_TYPES]) in _JSON_TYPES
 
 
 def vary(response: HttpResponse) -> HttpResponse:
-    """Tell caches that the answer depends on what `wants_json` looks at."""
+    """Tell caches that the response depends on the header that `wants_json` reads."""
     patch_vary_headers(response, ["Accept"])
     return response
 
 
 def is_prefetch(request: HttpRequest) -> bool:
-    """Whether a browser asks in advance, for a page that nobody may come to see."""
+    """Whether the browser requests the page in advance; its user may never open it."""
     purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
     return any("prefetch" in purpose for purpose in purposes)

@@ -1,4 +1,4 @@
-"""Which scopes PlasGate knows, and what a set of them asks for and promises.
+"""The scopes that PlasGate knows, and what they ask for and promise.
 
 From the API page's "Scopes Explained": ``openid`` and the ``ip:`` forms are optional extras, at
 least one of the four custom scopes is required, ``phone_verify`` and ``profile`` need a number.
@@ -16,9 +16,9 @@ _NEED_NUMBER = frozenset({"phone_verify", "profile"})
 def normalise(scopes: str | Iterable[str]) -> tuple[str, ...]:
     """Return the scopes to send, in the order given, each once.
 
-    `scopes` is an iterable of names or one space-separated text. ``profile`` is only given after
-    the number was verified, so it brings ``phone_verify`` along. Raises `InvalidScopes` for an
-    unknown name and for a set with none of the four custom scopes.
+    `scopes` is an iterable of names or one space-separated text. PlasGate gives ``profile`` only
+    after it verified the number, so ``phone_verify`` is added to it. Raises `InvalidScopes` for an
+    unknown name, and for scopes with none of the four custom ones.
     """
     names = scopes.split() if isinstance(scopes, str) else scopes
     wanted = tuple(dict.fromkeys(names))
@@ -32,10 +32,10 @@ def normalise(scopes: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def bare(scopes: Iterable[str]) -> frozenset[str]:
-    """Return the scopes without their ``ip:`` prefix: what is asked for, however it is spelt."""
+    """Return the scopes without their ``ip:`` prefix."""
     return frozenset(name.removeprefix("ip:") for name in scopes)
 
 
 def needs_number(scopes: Iterable[str]) -> bool:
-    """Whether somebody confirms the number; if not, it is neither asked for, sent nor stored."""
+    """Whether PlasGate confirms a number for these scopes. If not, the app does not ask for one."""
     return bool(bare(scopes) & _NEED_NUMBER)

@@ -1,17 +1,17 @@
-"""The pages: start, callback, an attempt's own, and the two ends of a hand-off to a phone."""
+"""The pages: start, callback, and one for each verification; the hand-off's where installed."""
 
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
 from django_plasgate_ip import views
-from django_plasgate_ip.handoff import views as handoff_views
+from django_plasgate_ip.apps import handoff_app
 
 app_name = "plasgate_ip"
 
-urlpatterns = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.start, name="start"),
     path("callback/", views.callback, name="callback"),
     path("<uuid:pk>/", views.detail, name="detail"),
-    # Short, since it is in a QR code.
-    path("on/<str:token>/", handoff_views.phone, name="handoff"),
-    path("on/<str:token>/screen/", handoff_views.screen, name="handoff_screen"),
 ]
+
+if handoff := handoff_app():
+    urlpatterns.append(path("", include(handoff.urls)))

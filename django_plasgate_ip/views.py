@@ -1,4 +1,4 @@
-"""The web: read the request, call `flow`, choose a response."""
+"""The web: each view reads the request, calls `flow` and chooses a response."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.urls import get_script_prefix, reverse
+from django.urls import get_script_prefix
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -16,12 +16,13 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from django_plasgate_ip import flow, redirects, responses
+from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts
 from django_plasgate_ip.forms import StartForm
-from django_plasgate_ip.handoff.invitation import invite
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
+from django_plasgate_ip.verification import browser_session
 
 
 @login_not_required
@@ -32,29 +33,12 @@ from django_plasgate_ip.reasons import Reason, Status
 @sensitive_variables()
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: HttpRequest) -> HttpResponse:
-    """GET shows the form, POST starts an attempt and sends the browser to PlasGate."""
+    """GET shows the form. POST starts a verification and sends the browser to PlasGate."""
     if request.method != "POST":
-        # SECURITY: a Content-Type has Django read the query in any charset, utf-7 and lone
-        # surrogates included; our URLs are UTF-8.
+        # SECURITY: by its Content-Type, a request makes Django read the query in any charset,
+        # utf-7 and lone surrogates included. Our URLs are UTF-8.
         request.encoding = "utf-8"
-    if not request.user.is_authenticated and conf.PLASGATE_IP_LOGIN_REQUIRED:
-        return responses.vary(_login_needed(request))
-    if request.method != "POST":
-        next_url = request.GET.get("next", "")
-        return _start_page(request, StartForm(initial={"next": next_url}), next_url)
-    form = StartForm(_posted(request))
-    if not form.is_valid():
-        return responses.vary(_bad_form(request, form))
-    data = form.cleaned_data
-    try:
-        attempt = flow.begin(request, data.get("phone_number"), next_url=data["next"])
-    except TooManyStarts as error:
-        return responses.vary(
-            responses.too_many_requests(
-                request, error, responses.start_url(redirects.safe_next(request, data["next"]))
-            )
-        )
-    return responses.vary(_sent_off(request, attempt))
+    return responses.vary(_start(request))
 
 
 @login_not_required
@@ -63,23 +47,24 @@ def start(request: HttpRequest) -> HttpResponse:
 @sensitive_variables()
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
-    """Take what PlasGate sends back, and go on at once: the code must not stay in the address."""
+    """Take what PlasGate sends back and redirect: the code must not stay in the address bar."""
     if responses.is_prefetch(request):
-        # Not a 2xx, which the browser might keep and show: the code is spent by a visit only.
+        # Only a visit spends the code. A browser might store a 2xx and show it later.
         return HttpResponse(status=503)
     try:
         verification = flow.complete(request)
     except InvalidCallback:
-        response = responses.render_page(request, "invalid_callback", {}, status=400)
-        # A page may have forms in the site's base.html, whose POST "no-referrer" would send with
-        # "Origin: null", which Django's CSRF check refuses.
+        template = "django_plasgate_ip/invalid_callback.html"
+        response = responses.render_page(request, template, {}, status=400)
+        # The site's base.html may have forms. With "no-referrer", their POST has "Origin: null",
+        # which Django's CSRF check refuses.
         response["Referrer-Policy"] = "same-origin"
-    else:
-        # Not `redirect`, which would take a next such as "foo" for the name of a view.
-        response = HttpResponseRedirect(_after(request, verification))
-        response["Referrer-Policy"] = "no-referrer"
-    # The address holds the code and the private key: no other site shall read it in a Referer, and
-    # no cache keep it (never_cache).
+        return response
+    # Not `redirect`: it would take a next such as "foo" for the name of a view.
+    response = HttpResponseRedirect(_result_url(request, verification))
+    # SECURITY: the address holds the code and the private key. No other site may read them in a
+    # Referer, and no cache may store them (never_cache).
+    response["Referrer-Policy"] = "no-referrer"
     return response
 
 
@@ -87,16 +72,16 @@ def callback(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """An attempt's own page, for who made it: how it stands, and what to do next."""
+    """Show the verification's own page to its owner: its status, and what to do next."""
     verification = flow.find(request, pk)
     if verification is None:
-        raise Http404("No such attempt.")
+        raise Http404("No such verification.")
     if responses.wants_json(request):
         return responses.vary(JsonResponse(_as_json(verification)))
-    if flow.is_carrier(request, verification):
-        response = _carriers_page(request, verification)
+    if browser_session.is_carrier(request, verification):
+        response = _carrier_page(request, verification)
     else:
-        response = _owners_page(request, verification)
+        response = _owner_page(request, verification)
     if verification.status == Status.EXCHANGING or (
         verification.is_live and verification.is_handed_over
     ):
@@ -104,49 +89,26 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     return responses.vary(response)
 
 
-def _owners_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
-    context = {
-        "verification": verification,
-        "next_url": responses.next_url(request, verification) or get_script_prefix(),
-        "start_url": responses.start_url(verification.next_url),
-        "fallback_url": redirects.fallback_url(request, verification),
-    }
-    if verification.reason == Reason.NOT_ON_MOBILE_DATA:
-        own_url = reverse("plasgate_ip:detail", args=[verification.pk])
-        context["handoff"] = invite(
-            request, verification.next_url, again_url=own_url, repeats=verification.pk
-        )
-    return responses.render_page(request, _DETAIL_TEMPLATES[Status(verification.status)], context)
-
-
-def _carriers_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
-    """Tell the phone how the computer's attempt went; where that goes next is not for the phone."""
-    context = {"verification": verification, "authorize_url": ""}
-    if verification.status == Status.PENDING:
-        # For one whose way to PlasGate was lost, by a second tap or by going back.
-        context["authorize_url"] = flow.authorize_url(request, verification)
-    return responses.render_page(request, "carried", context)
-
-
-_DETAIL_TEMPLATES = {
-    Status.PENDING: "waiting",
-    Status.EXCHANGING: "waiting",
-    Status.VERIFIED: "verified",
-    Status.FAILED: "failed",
-    Status.ERROR: "failed",
-}
-
-
-def _start_page(
-    request: HttpRequest, form: StartForm, next_url: str, status: int = 200
-) -> HttpResponse:
-    next_url = redirects.safe_next(request, next_url)
-    invitation = invite(request, next_url, again_url=responses.start_url(next_url))
-    return responses.render_page(request, "start", {"form": form, "handoff": invitation}, status)
+def _start(request: HttpRequest) -> HttpResponse:
+    if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
+        return _login_needed(request)
+    if request.method != "POST":
+        next_url = request.GET.get("next", "")
+        return _start_page(request, StartForm(initial={"next": next_url}), next_url)
+    form = StartForm(_posted(request))
+    if not form.is_valid():
+        return _invalid_form(request, form)
+    data = form.cleaned_data
+    try:
+        started = flow.begin(request, data.get("phone_number"), next_url=data["next"])
+    except TooManyStarts as error:
+        again_url = responses.start_url(redirects.safe_next(request, data["next"]))
+        return responses.too_many_requests(request, error, again_url)
+    return _redirect_or_json(request, started)
 
 
 def _posted(request: HttpRequest) -> Any:
-    """Return the fields of the form, or of the JSON object that a script's client sends."""
+    """Return the fields of the form, or of the JSON object that a script sends."""
     if request.content_type != "application/json":
         return request.POST
     try:
@@ -161,39 +123,88 @@ def _login_needed(request: HttpRequest) -> HttpResponse:
     if responses.wants_json(request):
         error = {"message": _("Sign in first."), "code": "login_required"}
         return JsonResponse({"errors": {"__all__": [error]}}, status=401)
-    # A form that outlived its session brings its next along; a GET has it in its address.
+    # A form whose session has ended brings its next along; a GET has it in its address.
     data = request.POST if request.method == "POST" else request.GET
-    return redirect_to_login(
-        responses.start_url(redirects.safe_next(request, data.get("next", "")))
+    next_url = redirects.safe_next(request, data.get("next", ""))
+    return redirect_to_login(responses.start_url(next_url))
+
+
+def _invalid_form(request: HttpRequest, form: StartForm) -> HttpResponse:
+    if responses.wants_json(request):
+        return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
+    return _start_page(request, form, form.cleaned_data.get("next", ""), status=400)
+
+
+def _start_page(
+    request: HttpRequest, form: StartForm, next_url: str, status: int = 200
+) -> HttpResponse:
+    next_url = redirects.safe_next(request, next_url)
+    context = {
+        "form": form,
+        "handoff": _invitation(request, next_url, again_url=responses.start_url(next_url)),
+    }
+    return responses.render_page(request, "django_plasgate_ip/start.html", context, status)
+
+
+def _redirect_or_json(request: HttpRequest, started: flow.StartedVerification) -> HttpResponse:
+    if not responses.wants_json(request):
+        return responses.redirect_to_plasgate(request, started.authorize_url)
+    verification = started.verification
+    return JsonResponse(
+        {
+            "id": str(verification.pk),
+            "authorize_url": started.authorize_url,
+            "detail_url": responses.detail_url(verification),
+        }
     )
 
 
-def _bad_form(request: HttpRequest, form: StartForm) -> HttpResponse:
-    if responses.wants_json(request):
-        return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
-    next_url = form.cleaned_data.get("next", "")
-    return _start_page(request, form, next_url, status=400)
-
-
-def _sent_off(request: HttpRequest, attempt: flow.StartedVerification) -> HttpResponse:
-    if responses.wants_json(request):
-        pk = attempt.verification.pk
-        detail_url = reverse("plasgate_ip:detail", args=[pk])
-        urls = {"authorize_url": attempt.authorize_url, "detail_url": detail_url}
-        return JsonResponse({"id": str(pk), **urls})
-    return responses.redirect_to_plasgate(request, attempt.authorize_url)
-
-
-def _after(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where the browser goes from the callback."""
-    # The callback's path may be the default language's; the visitor's page is not.
+def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:
+    # The callback's path may be in the default language; the visitor's page is in their own.
     with translation.override(verification.language or translation.get_language()):
         return responses.result_url(request, verification)
 
 
+def _owner_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
+    context = {
+        "verification": verification,
+        "next_url": responses.next_url(request, verification) or get_script_prefix(),
+        "start_url": responses.start_url(verification.next_url),
+        "fallback_url": redirects.fallback_url(request, verification),
+    }
+    if verification.reason == Reason.NOT_ON_MOBILE_DATA:
+        again_url = responses.detail_url(verification)
+        context["handoff"] = _invitation(request, verification.next_url, again_url)
+    return responses.render_page(request, _TEMPLATES[Status(verification.status)], context)
+
+
+_TEMPLATES = {
+    Status.PENDING: "django_plasgate_ip/waiting.html",
+    Status.EXCHANGING: "django_plasgate_ip/waiting.html",
+    Status.VERIFIED: "django_plasgate_ip/verified.html",
+    Status.FAILED: "django_plasgate_ip/failed.html",
+    Status.ERROR: "django_plasgate_ip/failed.html",
+}
+
+
+def _carrier_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
+    """Show the phone of a hand-off the result. What follows is on the computer."""
+    context = {"verification": verification, "authorize_url": ""}
+    if verification.status == Status.PENDING:
+        # A second tap, or going back, may have lost the way to PlasGate.
+        context["authorize_url"] = flow.authorize_url(request, verification)
+    return responses.render_page(request, "django_plasgate_ip/carried.html", context)
+
+
+def _invitation(request: HttpRequest, next_url: str, again_url: str) -> Any:
+    """Return the QR code to continue on a phone, where the site has the hand-off installed."""
+    handoff = handoff_app()
+    return handoff.invite(request, next_url, again_url) if handoff else None
+
+
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:
-    # SECURITY: no claim and no id of the operator's, which outlive this page in a browser's cache
-    # or in a script's hands.
+    # SECURITY: no claim, and no id of the operator's. They would outlive this page in a browser's
+    # cache, or in the hands of a script.
     return {
         "id": str(verification.pk),
         "status": verification.status,

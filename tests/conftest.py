@@ -13,8 +13,9 @@ from django.http import HttpRequest
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.sandbox.answers import Reply, changed, json_reply
 from tests import figures
-from tests.visitor import VERIFIED, Visitor, changed
+from tests.visitor import VERIFIED, Visitor
 
 # Where the distribution is installed, its entry point has registered it already.
 pytest_plugins = ["django_plasgate_ip.pytest_plugin"]
@@ -23,7 +24,7 @@ EXCHANGE_URL = "https://cloudapi.plasgate.com/ip/ip-auth"
 
 
 class Answers:
-    """What PlasGate says to the exchange; faked in the transport, so all of the client runs.
+    """What PlasGate answers to the exchange. It replaces the transport, so all of the client runs.
 
     ``answers()`` is the API page's success, ``answers(sub=None)`` the same without its ``sub``,
     ``answers(FAILED)`` its failure, ``answers(http=500, body="…")`` anything else.
@@ -42,14 +43,28 @@ class Answers:
         **changes: Any,
     ) -> "Answers":
         """Answer every call from now on; `meanwhile` happens while the site waits for it."""
+        if body is None:
+            reply: Reply | Exception = json_reply(changed(answer, changes), http)
+        else:
+            reply = Reply(body.encode(), http) if isinstance(body, str) else body
 
-        def respond(request: Any) -> tuple[int, dict[str, str], Any]:
+        def respond(sent: dict[str, Any]) -> Reply | Exception:
             meanwhile()
-            said = json.dumps(changed(answer, changes)) if body is None else body
-            return http, {}, said
+            return reply
+
+        return self.by(respond)
+
+    def by(self, respond: Callable[[dict[str, Any]], Reply | Exception]) -> "Answers":
+        """Answer every call from now on with what `respond` returns for its JSON body."""
+
+        def callback(request: Any) -> Any:
+            reply = respond(json.loads(request.body))
+            if isinstance(reply, Exception):
+                return reply  # `responses` raises it
+            return reply.status, {"Content-Type": reply.content_type}, reply.content
 
         self._transport.remove(responses.POST, EXCHANGE_URL)
-        self._transport.add_callback(responses.POST, EXCHANGE_URL, callback=respond)
+        self._transport.add_callback(responses.POST, EXCHANGE_URL, callback=callback)
         return self
 
     @property
@@ -60,10 +75,13 @@ class Answers:
             request.sent = json.loads(request.body)
         return requests
 
+    def forget_calls(self) -> None:
+        self._transport.calls.reset()
+
 
 @pytest.fixture
 def answers() -> Iterator[Answers]:
-    """Return PlasGate's exchange; until told otherwise, a call to it is a connection error."""
+    """Return PlasGate's exchange; before a test sets an answer, a call is a connection error."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
         yield Answers(transport)
 

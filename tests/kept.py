@@ -1,4 +1,4 @@
-"""Attempts of an age, for what is kept and for how long."""
+"""Verifications of a given age, and what their claims may hold."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,10 +10,28 @@ from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, VERIFIED
 
 DAY = timedelta(days=1)
 CLAIMS = VERIFIED | PROFILE
+# One of each type, and what could be taken for another.
+JSON_VALUES: list[Any] = [
+    CLAIMS,
+    {"": ""},
+    {"false": False, "zero": 0, "none": None, "empty": "", "float": 0.5, "big": 2**70},
+    {"nested": {"list": [1, "1", True, None, {}, []], "address": {"a": {"b": {}}}}},
+    {"khmer": "ភ្នំពេញ", "emoji": "\U0001f600", "control": "\x00\x1f", "quote": "\"'\\"},
+    {},
+    False,
+    True,
+    0,
+    None,
+    "",
+    "text",
+    [],
+    [{}],
+    1.5,
+]
 
 
-def made(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
-    """Store an attempt that began that long ago, verified and with claims unless told otherwise."""
+def create(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
+    """Store a verification that started `age` ago, verified and with claims unless overridden."""
     began = timezone.now() - age
     defaults = {
         "phone_number": NUMBER,
@@ -29,7 +47,7 @@ def made(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
     return PhoneVerification.objects.create(**(defaults | values))
 
 
-def live(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
-    """Store an attempt that has not ended."""
+def create_live(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
+    """Store a verification that has not ended."""
     nothing: dict[str, Any] = {"sub": "", "mobile_id": "", "claims": {}, "completed_at": None}
-    return made(age, **(nothing | {"status": "pending"} | values))
+    return create(age, **(nothing | {"status": "pending"} | values))

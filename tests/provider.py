@@ -1,6 +1,6 @@
-"""PlasGate over real sockets on loopback: a server in threads that plays scripts.
+"""PlasGate over real sockets on loopback: a server in threads, with a script for each connection.
 
-It plays one for each connection, so that it can do to a client what no well-behaved server does.
+A script writes bytes, so it can do to a client what no well-behaved server does.
 """
 
 import json
@@ -214,11 +214,9 @@ class Dialling:
 @contextmanager
 def own_connections() -> Iterator[None]:
     """Start with no connection, and leave none behind."""
-    transport._sessions.forget()
+    transport.forget_sessions()
     yield
-    for session in transport._sessions.open.values():
-        session.close()
-    transport._sessions.forget()
+    transport.forget_sessions()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Staff in their browsers, what they may see, and attempts for them to look at."""
+"""Staff in their browsers, what they may see, and verifications for them to look at."""
 
 import re
 from datetime import datetime, timedelta, timezone
@@ -9,6 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import localtime
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
@@ -53,8 +54,8 @@ HIDDEN = (
 STARTED = datetime(2026, 3, 1, 3, 15, tzinfo=timezone.utc)
 
 
-def attempt(**changes: Any) -> PhoneVerification:
-    """Store a verified attempt with all that the operator may tell."""
+def verified(**changes: Any) -> PhoneVerification:
+    """Store a verification with every claim, verified unless `changes` say otherwise."""
     values = {
         "phone_number": NUMBER,
         "scopes": "mobile_id phone_verify profile",
@@ -72,19 +73,33 @@ def attempt(**changes: Any) -> PhoneVerification:
 
 
 def failed(reason: Reason = Reason.NOT_VERIFIED, **changes: Any) -> PhoneVerification:
-    """Store an attempt that ended for this reason."""
+    """Store a verification that ended for this reason."""
     values = {"status": reason.status, "reason": reason, "sub": "", "mobile_id": ""}
-    return attempt(**values | changes)
+    return verified(**values | changes)
 
 
 def pending(**changes: Any) -> PhoneVerification:
-    """Store an attempt whose visitor is on the way."""
+    """Store a verification whose visitor has not come back."""
     nothing: dict[str, Any] = {"sub": "", "mobile_id": "", "claims": {}, "completed_at": None}
-    return attempt(**nothing | {"status": "pending"} | changes)
+    return verified(**nothing | {"status": "pending"} | changes)
+
+
+def noon(days_ago: int) -> datetime:
+    """Return noon of a day in the current time zone; today's may be yet to come."""
+    return localtime().replace(hour=12, minute=0) - timedelta(days=days_ago)
+
+
+def ended(
+    days_ago: int, seconds: float = 4, reason: Reason | None = None, **changes: Any
+) -> PhoneVerification:
+    """Store a verification of some days ago that took this long, verified without a reason."""
+    started = noon(days_ago)
+    times = {"created_at": started, "completed_at": started + timedelta(seconds=seconds)}
+    return failed(reason, **times | changes) if reason else verified(**times | changes)
 
 
 def many(rows: int) -> None:
-    """Store so many attempts, each of a user of its own."""
+    """Store this many verifications, each of another user."""
     people = User.objects.bulk_create(User(username=f"person-{i:04}") for i in range(rows))
     PhoneVerification.objects.bulk_create(
         PhoneVerification(
@@ -120,13 +135,13 @@ def detail(verification: PhoneVerification, page: str = "change") -> str:
 
 
 def text(response: Any) -> str:
-    """Return the page as it is read: without tags, entities and runs of space."""
+    """Return the page's text, without tags, entities and runs of spaces."""
     assert response.status_code == 200, response
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", response.content.decode())).split())
 
 
 def cells(response: Any) -> list[dict[str, str]]:
-    """Return the list's rows, each as what its columns say."""
+    """Return the list's rows, each as its columns' text by name."""
     assert response.status_code == 200, response
     html = response.content.decode()
     return [
@@ -139,3 +154,14 @@ def cells(response: Any) -> list[dict[str, str]]:
         for row in re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
         if "field-number" in row
     ]
+
+
+def found(client: Client, **query: Any) -> set[str]:
+    """Return the primary keys of the rows that the list shows for this query."""
+    response = client.get(LIST, query)
+    assert response.status_code == 200, response
+    return set(re.findall(r"phoneverification/([0-9a-f-]{36})/change", response.content.decode()))
+
+
+def pks(*verifications: PhoneVerification) -> set[str]:
+    return {str(verification.pk) for verification in verifications}

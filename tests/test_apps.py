@@ -9,9 +9,9 @@ from django.contrib.auth.signals import user_logged_in
 from django.core.checks.registry import registry
 from django.test import RequestFactory
 
-from django_plasgate_ip import flow
 from django_plasgate_ip.checks import project
 from django_plasgate_ip.checks import settings as settings_checks
+from django_plasgate_ip.verification import browser_session, claim_at_login
 
 
 def test_app_has_its_documented_label() -> None:
@@ -32,8 +32,10 @@ def test_checks_are_registered_with_those_for_live_sites_apart() -> None:
 def test_login_claims_the_session_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     apps.get_app_config("django_plasgate_ip").ready()  # a site's tests may do so again
     claimed: list[User] = []
-    monkeypatch.setattr(flow, "claim_session", lambda request, user, since: claimed.append(user))
+    monkeypatch.setattr(
+        claim_at_login, "claim_session", lambda request, user, since: claimed.append(user)
+    )
     request: Any = RequestFactory().get("/")
-    request.session = {flow.SESSION_KEY: "a browser"}
+    request.session = {browser_session.SESSION_KEY: "a browser"}
     user_logged_in.send(sender=User, request=request, user=user)
     assert claimed == [user]

@@ -95,7 +95,7 @@ def test_the_address_that_is_limited_is_the_visitors(
 
     assert asgi_visitor.start().status_code == 302
     assert asgi_visitor.start().status_code == 429
-    settings.PLASGATE_IP_TRUSTED_PROXIES = ["127.0.0.1"]
+    settings.PLASGATE_IP_TRUSTED_PROXY_COUNT = 1
     token = asgi_visitor.cookies["csrftoken"].value
     behind = asgi_visitor.post(
         "/phone/",

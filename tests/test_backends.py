@@ -19,9 +19,8 @@ from django_plasgate_ip.backends import VerifiedPhoneBackend
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
 from tests.conftest import Answers
-from tests.handoffs import hand_over, offered
 from tests.test_readme import section
-from tests.test_receivers import log_in
+from tests.verification.test_claim_at_login import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, NUMBER, SUB, Visitor, attempt, outcome
 
 pytestmark = pytest.mark.django_db
@@ -321,14 +320,14 @@ def finished_by_another_device(browser: Visitor, owner: User, answers: Answers) 
 
 
 def carried_by_a_phone(browser: Visitor, owner: User, answers: Answers) -> None:
-    """Of who looked over the owner's shoulder, or sat at their computer for a moment."""
+    """Somebody used the owner's computer for a moment, and verified a number by another session."""
     computer = Visitor()
     computer.force_login(owner)
     answers(**OTHER)
-    phone = Visitor()
-    hand_over(computer, phone, offered(computer.get("/phone/")), "012 345 678")
-    phone.come_back()
-    assert attempt().user == owner
+    computer.verify("012 345 678")
+    row = attempt()
+    assert row.user == owner
+    PhoneVerification.objects.filter(pk=row.pk).update(callback_session_id="a phone's")
     browser.verify("012 345 678")
 
 

@@ -1,22 +1,19 @@
-"""The commands as an operator types them: what they take, say, refuse and ask."""
+"""The commands as staff type them: what they take, print, refuse and ask."""
 
 import io
 import json
 from datetime import timedelta
 from typing import Any
 from unittest import mock
-from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command, execute_from_command_line
-from django.utils import timezone
 
-from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
+from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Receivers
-from tests.kept import CLAIMS, DAY, live, made
-from tests.test_progress import Terminal
+from tests.kept import CLAIMS, DAY, create, create_live
 from tests.visitor import TYPED
 
 pytestmark = pytest.mark.django_db
@@ -27,14 +24,14 @@ PERSONAL = ["plasgate_ip_export", "plasgate_ip_erase"]
 
 
 def run(*arguments: str, out: io.StringIO | None = None) -> list[str]:
-    """Return the lines that ``manage.py`` prints for these arguments."""
+    """Return the lines that the command prints."""
     out = io.StringIO() if out is None else out
     call_command(*arguments, stdout=out)
     return out.getvalue().splitlines()
 
 
 def refusal(*arguments: str) -> str:
-    """Return what it says instead of doing anything."""
+    """Return the error of a command that changes nothing."""
     before = list(PhoneVerification.objects.values())
     with pytest.raises(CommandError) as caught:
         run(*arguments)
@@ -48,23 +45,20 @@ def new_key() -> str:
 
 @pytest.fixture
 def old_rows(settings: Any) -> None:
-    """Store a row for each step of the purge, and one for none."""
+    """Store rows for each step of the purge, and one for none of them."""
     settings.PLASGATE_IP_CLAIMS_RETENTION = DAY
     settings.PLASGATE_IP_ATTEMPT_RETENTION = 7 * DAY
     for _ in range(3):
-        made(8 * DAY)
+        create(8 * DAY)
     for _ in range(2):
-        made(2 * DAY)
-    live(2 * DAY)
-    live(8 * DAY)
-    made(timedelta(0))
-    for minutes in (61, 62, 63, 59):
-        began = timezone.now() - timedelta(minutes=minutes)
-        PhoneHandoff.objects.create(pk=uuid4(), created_at=began)
+        create(2 * DAY)
+    create_live(2 * DAY)
+    create_live(8 * DAY)
+    create(timedelta(0))
 
 
 @pytest.mark.parametrize("name", [*BATCHED, *PERSONAL])
-def test_each_command_says_what_it_is_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         execute_from_command_line(["manage.py", name, "--help"])
 
@@ -76,22 +70,31 @@ def test_each_command_says_what_it_is_for(name: str, capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.usefixtures("old_rows")
-def test_purge_does_each_step_and_says_how_much() -> None:
+def test_purge_does_each_step_and_prints_how_much() -> None:
     assert run("plasgate_ip_purge") == [
-        "2 stale attempts ended",
-        "4 attempts deleted",
-        "2 attempts emptied of their claims",
-        "3 hand-offs deleted",
+        "2 stale verifications ended",
+        "5 verifications emptied of their claims",
+        "4 verifications deleted",
     ]
     assert PhoneVerification.objects.count() == 4
-    assert PhoneHandoff.objects.count() == 1
     assert PhoneVerification.objects.exclude(claims={}).count() == 1
 
     assert run("plasgate_ip_purge") == [
-        "0 stale attempts ended",
-        "0 attempts deleted",
-        "0 attempts emptied of their claims",
-        "0 hand-offs deleted",
+        "0 stale verifications ended",
+        "0 verifications emptied of their claims",
+        "0 verifications deleted",
+    ]
+
+
+@pytest.mark.usefixtures("old_rows")
+def test_purge_prints_a_line_for_each_batch_but_the_last() -> None:
+    assert run("plasgate_ip_purge", "--batch-size=2") == [
+        "2 stale verifications ended",
+        "2 of 5 verifications emptied of their claims",
+        "4 of 5 verifications emptied of their claims",
+        "5 verifications emptied of their claims",
+        "2 of 4 verifications deleted",
+        "4 verifications deleted",
     ]
 
 
@@ -108,49 +111,11 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(receivers: Receivers) -> 
     assert all(line.endswith("(not done: --dry-run)") for line in counted)
 
 
-@pytest.mark.usefixtures("old_rows")
-def test_purge_on_a_terminal_draws_a_bar_for_each_step_in_a_line_of_its_own() -> None:
-    out = Terminal()
-
-    run("plasgate_ip_purge", "--batch-size=1", out=out)
-
-    lines = out.getvalue().split("\n")
-    assert [line.rpartition("\r")[2][-8:] for line in lines[::2]] == [
-        " 2 of 2 ",
-        " 4 of 4 ",
-        " 2 of 2 ",
-        " 3 of 3 ",
-        "",
-    ]
-    assert lines[1::2] == [
-        "2 stale attempts ended",
-        "4 attempts deleted",
-        "2 attempts emptied of their claims",
-        "3 hand-offs deleted",
-    ]
-    assert out.getvalue().count("\r[") == 11
-
-
-@pytest.mark.usefixtures("old_rows")
-def test_a_dry_run_on_a_terminal_draws_nothing() -> None:
-    out = Terminal()
-
-    run("plasgate_ip_purge", "--dry-run", out=out)
-
-    assert "\r" not in out.getvalue()
-
-
 @pytest.mark.parametrize("name", BATCHED)
-@pytest.mark.parametrize("size", ["0", "-1", "-1000", "many", "1.5", ""])
+@pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", ""])
 @pytest.mark.usefixtures("old_rows")
-def test_a_batch_size_that_is_none_is_refused(name: str, size: str) -> None:
+def test_an_invalid_batch_size_is_refused(name: str, size: str) -> None:
     assert "--batch-size" in refusal(name, f"--batch-size={size}")
-
-
-@pytest.mark.usefixtures("old_rows")
-def test_a_batch_size_that_code_gives_is_refused_as_well() -> None:
-    with pytest.raises(CommandError, match="--batch-size"):
-        call_command("plasgate_ip_purge", batch_size=0, dry_run=True)
 
 
 # Reencrypt
@@ -162,58 +127,59 @@ def rotated(settings: Any) -> tuple[str, str]:
     keys = (new_key(), new_key())
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1]]
     for _ in range(5):
-        made()
-    made(claims={})
+        create()
+    create(claims={})
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(keys)
     return keys
 
 
-def test_reencrypt_says_how_many_and_the_old_key_can_go(
+def test_reencrypt_prints_how_many_and_the_old_key_can_be_removed(
     rotated: tuple[str, str], settings: Any
 ) -> None:
-    assert run("plasgate_ip_reencrypt", "--batch-size=2") == [
-        "5 attempts encrypted with the first key"
-    ]
+    assert run("plasgate_ip_reencrypt") == ["5 verifications encrypted with the first key"]
 
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [rotated[0]]
     assert [row.claims for row in PhoneVerification.objects.exclude(claims={})] == [CLAIMS] * 5
 
 
-def test_reencrypt_reports_what_it_cannot_open_and_does_the_rest(
+def test_reencrypt_reports_unreadable_rows_and_does_the_others(
     rotated: tuple[str, str], settings: Any
 ) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
-    made()
+    create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(rotated)
     out = io.StringIO()
 
-    with pytest.raises(CommandError, match=r"^1 attempts .*PLASGATE_IP_ENCRYPTION_KEYS"):
+    with pytest.raises(CommandError, match=r"PLASGATE_IP_ENCRYPTION_KEYS can decrypt 1 verif"):
         run("plasgate_ip_reencrypt", out=out)
 
-    assert out.getvalue() == "5 attempts encrypted with the first key\n"
+    assert out.getvalue() == "5 verifications encrypted with the first key\n"
 
 
 @pytest.mark.usefixtures("rotated")
-def test_reencrypt_says_where_to_go_on_and_goes_on_there() -> None:
+def test_reencrypt_goes_on_after_the_last_id_that_it_printed() -> None:
     def tokens() -> dict[str, str]:
-        rows = PhoneVerification.objects.exclude(claims={}).values_list("pk", "claims")
-        return {str(pk): sealed.token for pk, sealed in rows}
+        rows = PhoneVerification.objects.exclude(claims={}).order_by("pk")
+        return {str(pk): sealed.token for pk, sealed in rows.values_list("pk", "claims")}
 
-    said = run("plasgate_ip_reencrypt", "--batch-size=2", "--verbosity=2")
-    before = tokens()
-    after = said[0].removeprefix("done up to --after ")
-    out = Terminal()
+    lines = run("plasgate_ip_reencrypt", "--batch-size=2")
+    assert [line.partition(",")[0] for line in lines] == [
+        "2 of 5 verifications read",
+        "4 of 5 verifications read",
+        "5 verifications encrypted with the first key",
+    ]
+    before, (*_rest, last) = tokens(), lines[0].split()
 
-    run("plasgate_ip_reencrypt", "--after", after, "--verbosity=2", out=out)
+    assert run("plasgate_ip_reencrypt", "--after", last) == [
+        "3 verifications encrypted with the first key"
+    ]
 
-    assert len(said) == 4
-    assert "3 of 3 done up to --after " in out.getvalue()
-    assert out.getvalue().endswith("\n3 attempts encrypted with the first key\n")
-    assert len({pk for pk, token in tokens().items() if token == before[pk]}) == 2
-    assert tokens()[after] == before[after]
+    unchanged = [pk for pk, token in tokens().items() if token == before[pk]]
+    assert len(unchanged) == 2
+    assert unchanged[-1] == last
 
 
-def test_reencrypt_refuses_an_after_that_is_no_id() -> None:
+def test_reencrypt_refuses_an_invalid_id() -> None:
     assert "--after" in refusal("plasgate_ip_reencrypt", "--after=7")
 
 
@@ -221,9 +187,9 @@ def test_reencrypt_refuses_an_after_that_is_no_id() -> None:
 
 
 def test_export_prints_one_json_object_a_line(user: User) -> None:
-    first = made(3 * DAY, user=user)
-    second = made(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
-    made(phone_number=OTHER)
+    first = create(3 * DAY, user=user)
+    second = create(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
+    create(phone_number=OTHER)
 
     lines = run("plasgate_ip_export", "--user", "teak")
 
@@ -255,11 +221,11 @@ class Output(io.StringIO):
 @pytest.mark.parametrize(
     "error", [BrokenPipeError(), UnicodeEncodeError("ascii", "Omeng", 0, 1, "no")], ids=repr
 )
-def test_export_whose_output_breaks_off_fails_and_does_not_repeat_what_it_held(
+def test_an_export_whose_output_fails_does_not_show_claims_in_its_error(
     user: User, error: Exception
 ) -> None:
     for _ in range(3):
-        made(user=user)
+        create(user=user)
 
     with pytest.raises(CommandError) as caught:
         run("plasgate_ip_export", "--user", "teak", out=Output(error))
@@ -271,21 +237,21 @@ def test_export_whose_output_breaks_off_fails_and_does_not_repeat_what_it_held(
 
 
 def test_erase_asks_first_and_a_yes_deletes(user: User, other_user: User) -> None:
-    made(user=user)
-    made(user=user)
-    kept = made(user=other_user)
+    create(user=user)
+    create(user=user)
+    kept = create(user=other_user)
 
     with mock.patch("builtins.input", return_value=" Yes ") as asked:
         said = run("plasgate_ip_erase", "--user", "teak")
 
-    assert "Delete 2 attempts for good?" in asked.call_args.args[0]
-    assert said == ["2 attempts deleted"]
+    assert "Delete 2 verifications permanently?" in asked.call_args.args[0]
+    assert said == ["2 verifications deleted"]
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
 @pytest.mark.parametrize("said", ["n", "", "no", "yes!", "ye", "j", "\n"])
 def test_anything_but_a_yes_deletes_nothing(user: User, said: str) -> None:
-    made(user=user)
+    create(user=user)
 
     with mock.patch("builtins.input", return_value=said):
         assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
@@ -293,10 +259,10 @@ def test_anything_but_a_yes_deletes_nothing(user: User, said: str) -> None:
 
 @pytest.mark.parametrize("flag", ["--no-input", "--noinput"])
 def test_erase_can_be_told_not_to_ask(user: User, flag: str) -> None:
-    made(user=user)
+    create(user=user)
 
     with mock.patch("builtins.input", side_effect=AssertionError):
-        assert run("plasgate_ip_erase", "--number", TYPED, flag) == ["1 attempts deleted"]
+        assert run("plasgate_ip_erase", "--number", TYPED, flag) == ["1 verifications deleted"]
 
     assert not PhoneVerification.objects.exists()
 
@@ -315,17 +281,19 @@ def test_erase_can_be_told_not_to_ask(user: User, flag: str) -> None:
     ],
     ids=str,
 )
-def test_nobody_is_refused_with_why(user: User, name: str, arguments: list[str], said: str) -> None:
-    made(user=user)
+def test_a_person_who_is_not_found_is_an_error(
+    user: User, name: str, arguments: list[str], said: str
+) -> None:
+    create(user=user)
 
     assert said in refusal(name, *arguments)
 
 
 @pytest.mark.parametrize("name", PERSONAL)
-def test_a_login_name_that_is_several_peoples_is_refused(
+def test_a_login_name_of_several_users_is_refused(
     user: User, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made(user=user)
+    create(user=user)
     User.objects.create_user("teak's other account", user.email)
     manager: Any = User._default_manager
     by_email = lambda self, email: self.get(email=email)  # noqa: E731 - one line for one method

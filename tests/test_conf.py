@@ -4,9 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
-from django_plasgate_ip.conf import Settings, conf
+from django_plasgate_ip.conf import Settings, conf, load_function
 
+CREDENTIALS = "PLASGATE_IP_CREDENTIALS"
 DEFAULTS = {
     "PLASGATE_IP_PRIVATE_KEY": "",
     "PLASGATE_IP_SECRET_KEY": "",
@@ -26,13 +28,13 @@ DEFAULTS = {
     "PLASGATE_IP_CALLBACK_NONCE": False,
     "PLASGATE_IP_CONTINUE_PAGE": False,
     "PLASGATE_IP_FALLBACK_URL": None,
-    "PLASGATE_IP_HANDOFF": True,
+    "PLASGATE_IP_FALLBACK_FUNCTION": None,
     "PLASGATE_IP_ENCRYPTION_KEYS": None,
     "PLASGATE_IP_MAX_STARTS_PER_NUMBER": 10,
     "PLASGATE_IP_MAX_STARTS_PER_USER": 20,
     "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": None,
     "PLASGATE_IP_MAX_STARTS_PER_SITE": None,
-    "PLASGATE_IP_TRUSTED_PROXIES": (),
+    "PLASGATE_IP_TRUSTED_PROXY_COUNT": 0,
     "PLASGATE_IP_CLAIMS_RETENTION": None,
     "PLASGATE_IP_ATTEMPT_RETENTION": None,
 }
@@ -57,12 +59,12 @@ OTHERS = {
     "PLASGATE_IP_MAX_STARTS_PER_USER": None,
     "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": 1000,
     "PLASGATE_IP_MAX_STARTS_PER_SITE": 5000,
-    "PLASGATE_IP_TRUSTED_PROXIES": ("10.0.0.0/8",),
+    "PLASGATE_IP_TRUSTED_PROXY_COUNT": 2,
     "PLASGATE_IP_CLAIMS_RETENTION": timedelta(days=30),
     "PLASGATE_IP_ATTEMPT_RETENTION": timedelta(days=365),
     "PLASGATE_IP_CONTINUE_PAGE": True,
     "PLASGATE_IP_FALLBACK_URL": "/sms/",
-    "PLASGATE_IP_HANDOFF": False,
+    "PLASGATE_IP_FALLBACK_FUNCTION": "shop.sms.page_for",
     "PLASGATE_IP_ENCRYPTION_KEYS": ["a key"],
 }
 
@@ -114,3 +116,36 @@ def test_the_public_url_has_no_last_slash(
     public = conf.PLASGATE_IP_PUBLIC_URL
 
     assert public == meant
+
+
+async def an_async_function() -> None:
+    """Views that are not async can't call this."""
+
+
+@pytest.mark.parametrize("value", [len, "builtins.len"])
+def test_a_function_is_loaded_itself_or_by_its_path(value: Any, settings: Any) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = value
+
+    assert load_function(CREDENTIALS) is len
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("no.such.module", "can't be imported: no.such.module"),
+        ("os.no_such_function", "can't be imported: os.no_such_function"),
+        ("tests.other_sites.broken.on_import", "can't be imported"),
+        ("shop", "can't be imported: shop"),
+        ("os.sep", "neither a function"),
+        (7, "neither a function"),
+        (an_async_function, "is async"),
+        ("tests.test_conf.an_async_function", "is async"),
+    ],
+)
+def test_an_unusable_function_is_reported_with_the_settings_name(
+    value: Any, problem: str, settings: Any
+) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = value
+
+    with pytest.raises(ImproperlyConfigured, match=f"{CREDENTIALS}.*{problem}"):
+        load_function(CREDENTIALS)

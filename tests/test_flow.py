@@ -33,7 +33,7 @@ from django_plasgate_ip.exceptions import (
     InvalidScopes,
 )
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import verdict
+from django_plasgate_ip.verification import browser_session, verdict
 from tests.conftest import Answers, Receivers
 from tests.visitor import (
     CODE,
@@ -428,7 +428,9 @@ def test_a_broken_exchange_is_logged_without_a_secret(
 
     visitor.verify()
 
-    assert f"Attempt {attempt().pk}: PlasGate answered 403. (credentials_rejected)" in caplog.text
+    assert (
+        f"Verification {attempt().pk}: PlasGate answered 403. (credentials_rejected)" in caplog.text
+    )
     for secret in (
         site.PLASGATE_IP_PRIVATE_KEY,
         site.PLASGATE_IP_SECRET_KEY,
@@ -1049,8 +1051,8 @@ def test_the_session_holds_one_small_entry_that_does_not_grow(visitor: Visitor) 
         visitor.start()
 
     assert dict(visitor.session) == once
-    assert set(once) - set(before) == {flow.SESSION_KEY}
-    assert len(once[flow.SESSION_KEY]) <= 32
+    assert set(once) - set(before) == {browser_session.SESSION_KEY}
+    assert len(once[browser_session.SESSION_KEY]) <= 32
 
 
 def test_the_session_is_saved_by_the_first_start_and_not_again(visitor: Visitor) -> None:

@@ -15,8 +15,8 @@ from django.forms import modelform_factory
 from django.utils import timezone
 
 from django_plasgate_ip import phones
+from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.exceptions import ClaimsUnreadable, InvalidPhoneNumber
-from django_plasgate_ip.fields import Sealed
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from tests.visitor import DIGITS, MASKED, MOBILE_ID, NUMBER, SUB

@@ -1,4 +1,4 @@
-"""All that is held about one person: nothing is left out, and nothing of others comes along."""
+"""Exporting and erasing one person: everything about them, and nothing about others."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ OTHER = "+85512345678"
 
 
 def made(user: User | None = None, **values: Any) -> PhoneVerification:
-    """Store a verified attempt with something in every column."""
+    """Store a verification with a value in every column."""
     defaults = {
         "phone_number": NUMBER,
         "scopes": "profile phone_verify",
@@ -59,12 +59,12 @@ def failed(user: User | None = None) -> PhoneVerification:
     return made(user, status="failed", reason="not_verified", claims=FAILED, **ids)
 
 
-def exported(attempts: PhoneVerificationQuerySet) -> list[dict[str, Any]]:
-    return list(personal_data.export(attempts))
+def exported(verifications: PhoneVerificationQuerySet) -> list[dict[str, Any]]:
+    return list(personal_data.export(verifications))
 
 
 def note(verification: PhoneVerification, staff: User) -> LogEntry:
-    """Note in the admin's log that somebody looked."""
+    """Make an entry in the admin log."""
     return LogEntry.objects.create(
         user=staff,
         content_type=ContentType.objects.get_for_model(PhoneVerification),
@@ -75,67 +75,67 @@ def note(verification: PhoneVerification, staff: User) -> LogEntry:
     )
 
 
-# Whose it is
+# Which rows
 
 
-def test_a_users_attempts_are_theirs_however_they_ended(user: User, other_user: User) -> None:
+def test_a_users_verifications_are_found_however_they_ended(user: User, other_user: User) -> None:
     theirs = {made(user), failed(user), made(user, phone_number=OTHER)}
     made(other_user)
     made(None)
 
-    assert set(personal_data.attempts_of_user("teak")) == theirs
+    assert set(personal_data.verifications_of_user("teak")) == theirs
 
 
 @pytest.mark.parametrize("typed", [TYPED, NUMBER, "85577696118", "០៧៧ ៦៩៦ ១១៨"])
-def test_a_numbers_attempts_are_everybodys_and_nobodys(
+def test_a_numbers_verifications_are_found_whoever_made_them(
     user: User, other_user: User, typed: str
 ) -> None:
     its = {made(user), failed(other_user), made(None)}
     made(user, phone_number=OTHER)
     made(user, phone_number="")
 
-    assert set(personal_data.attempts_of_number(typed)) == its
+    assert set(personal_data.verifications_of_number(typed)) == its
 
 
 @pytest.mark.parametrize("typed", ["", "077", "hello", "077 696 118 ext 5"])
-def test_what_is_no_number_is_nobodys_and_not_everybodys_without_one(typed: str) -> None:
+def test_text_that_is_not_a_number_does_not_match_rows_without_a_number(typed: str) -> None:
     made(None, phone_number="")
 
     with pytest.raises(InvalidPhoneNumber):
-        personal_data.attempts_of_number(typed)
+        personal_data.verifications_of_number(typed)
 
 
-def test_somebody_unknown_has_no_attempts(user: User) -> None:
+def test_an_unknown_login_name_is_an_error(user: User) -> None:
     with pytest.raises(User.DoesNotExist):
-        personal_data.attempts_of_user("nobody")
+        personal_data.verifications_of_user("nobody")
 
 
-def test_the_login_name_is_the_user_models_to_say(
+def test_the_user_model_says_which_column_the_login_name_is(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = made(user)
     monkeypatch.setattr(User, "USERNAME_FIELD", "email")
 
-    assert list(personal_data.attempts_of_user("teak@example.com")) == [row]
+    assert list(personal_data.verifications_of_user("teak@example.com")) == [row]
     assert (
-        exported(personal_data.attempts_of_user("teak@example.com"))[0]["user"]
+        exported(personal_data.verifications_of_user("teak@example.com"))[0]["user"]
         == "teak@example.com"
     )
     with pytest.raises(User.DoesNotExist):
-        personal_data.attempts_of_user("teak")
+        personal_data.verifications_of_user("teak")
 
 
 # Export
 
 
-def test_a_login_name_that_is_a_number_can_be_handed_over(
+def test_a_login_name_that_is_a_number_can_be_exported(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(user)
-    attempts = personal_data.attempts_of_user("teak")
+    verifications = personal_data.verifications_of_user("teak")
     monkeypatch.setattr(User, "get_username", lambda user: PhoneNumber.from_string(NUMBER))
 
-    (values,) = exported(attempts)
+    (values,) = exported(verifications)
 
     assert json.loads(json.dumps(values["user"])) == NUMBER
 
@@ -143,7 +143,7 @@ def test_a_login_name_that_is_a_number_can_be_handed_over(
 def test_the_export_has_every_column_that_there_is(user: User) -> None:
     row = made(user)
 
-    (values,) = exported(personal_data.attempts_of_user("teak"))
+    (values,) = exported(personal_data.verifications_of_user("teak"))
 
     stored: Any = PhoneVerification.objects.values().get()
     assert set(values) == {field.name for field in PhoneVerification._meta.get_fields()}
@@ -162,7 +162,7 @@ def test_an_export_is_json_with_nothing_encrypted_or_masked(user: User) -> None:
 
     lines = [
         json.loads(json.dumps(values, cls=DjangoJSONEncoder))
-        for values in exported(personal_data.attempts_of_user("teak"))
+        for values in exported(personal_data.verifications_of_user("teak"))
     ]
 
     assert [line["claims"] for line in lines] == [CLAIMS, FAILED]
@@ -170,7 +170,7 @@ def test_an_export_is_json_with_nothing_encrypted_or_masked(user: User) -> None:
     assert "gAAAA" not in str(lines)
 
 
-def test_an_attempt_of_nobody_and_without_a_number_can_be_exported() -> None:
+def test_a_verification_without_user_and_number_can_be_exported() -> None:
     made(None, phone_number="", claims={})
 
     (values,) = exported(PhoneVerification.objects.get_queryset())  # type: ignore[arg-type]
@@ -181,18 +181,18 @@ def test_an_attempt_of_nobody_and_without_a_number_can_be_exported() -> None:
 def test_the_oldest_comes_first(user: User) -> None:
     rows = [made(user, created_at=timezone.now() - timedelta(days=days)) for days in (1, 3, 2)]
 
-    ids = [values["id"] for values in exported(personal_data.attempts_of_user("teak"))]
+    ids = [values["id"] for values in exported(personal_data.verifications_of_user("teak"))]
 
     assert ids == [rows[1].pk, rows[2].pk, rows[0].pk]
 
 
-def test_claims_that_no_key_opens_do_not_keep_back_the_rest(user: User, settings: Any) -> None:
+def test_claims_that_no_key_decrypts_do_not_stop_the_export(user: User, settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     lost = made(user)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     made(user)
 
-    first, second = exported(personal_data.attempts_of_user("teak"))
+    first, second = exported(personal_data.verifications_of_user("teak"))
 
     assert "PLASGATE_IP_ENCRYPTION_KEYS" in first["claims"]
     assert (first["id"], first["mobile_id"]) == (lost.pk, MOBILE_ID)
@@ -202,10 +202,10 @@ def test_claims_that_no_key_opens_do_not_keep_back_the_rest(user: User, settings
 def test_an_export_asks_the_database_once(user: User, django_assert_num_queries: Any) -> None:
     for _ in range(5):
         made(user)
-    attempts = personal_data.attempts_of_user("teak")
+    verifications = personal_data.verifications_of_user("teak")
 
     with django_assert_num_queries(1):
-        assert len(exported(attempts)) == 5
+        assert len(exported(verifications)) == 5
 
 
 # Erase
@@ -215,11 +215,11 @@ By = Callable[[], PhoneVerificationQuerySet]
 
 
 def by_user() -> PhoneVerificationQuerySet:
-    return personal_data.attempts_of_user("teak")
+    return personal_data.verifications_of_user("teak")
 
 
 def by_number() -> PhoneVerificationQuerySet:
-    return personal_data.attempts_of_number(TYPED)
+    return personal_data.verifications_of_number(TYPED)
 
 
 def test_erasing_a_user_leaves_the_account_and_everybody_else(user: User, other_user: User) -> None:
@@ -245,7 +245,7 @@ def test_erasing_a_number_erases_it_with_everybody(user: User, other_user: User)
 
 
 @pytest.mark.parametrize("by", [by_user, by_number])
-def test_the_admins_notes_about_them_go_too_and_no_others(
+def test_the_admin_log_entries_about_them_are_deleted_and_no_others(
     user: User, other_user: User, by: By
 ) -> None:
     row, others = made(user), made(other_user, phone_number=OTHER)
@@ -264,7 +264,7 @@ def test_the_admins_notes_about_them_go_too_and_no_others(
     assert set(LogEntry.objects.all()) == {kept, same_id}
 
 
-def test_the_note_that_the_admin_itself_makes_is_found(user: User, other_user: User) -> None:
+def test_an_entry_that_the_admin_itself_made_is_deleted(user: User, other_user: User) -> None:
     row = made(user)
     other_user.is_staff = True
     other_user.save()
@@ -296,7 +296,7 @@ def test_a_site_without_the_admin_erases_too(
     assert not PhoneVerification.objects.exists()
 
 
-def test_more_attempts_than_a_query_holds_are_all_erased(
+def test_more_verifications_than_a_batch_holds_are_all_erased(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
@@ -310,7 +310,7 @@ def test_more_attempts_than_a_query_holds_are_all_erased(
     assert not LogEntry.objects.exists()
 
 
-def test_a_visitor_whose_attempt_was_erased_on_the_way_starts_again(
+def test_a_visitor_whose_verification_was_erased_can_start_again(
     visitor: Visitor, user: User
 ) -> None:
     visitor.start()
@@ -320,7 +320,7 @@ def test_a_visitor_whose_attempt_was_erased_on_the_way_starts_again(
     assert visitor.start().status_code == 302
 
 
-def test_a_manager_of_the_sites_own_says_whose_login_name_it_is(
+def test_the_sites_own_user_manager_looks_the_login_name_up(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = made(user)
@@ -328,4 +328,4 @@ def test_a_manager_of_the_sites_own_says_whose_login_name_it_is(
     accounts = SimpleNamespace(_default_manager=by_email)
     monkeypatch.setattr(personal_data, "get_user_model", lambda: accounts)
 
-    assert list(personal_data.attempts_of_user("teak@example.com")) == [row]
+    assert list(personal_data.verifications_of_user("teak@example.com")) == [row]

@@ -115,7 +115,7 @@ def test_the_form_on_a_sites_own_page_below_a_path(
 def test_every_link_of_a_failure_stays_below_the_path(
     visitor: Visitor, answers: Answers, settings: Any
 ) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = lambda request, verification: "sms"
+    settings.PLASGATE_IP_FALLBACK_URL = "sms"
     answers(FAILED)
 
     page = Page(visitor.get(behind(visitor.verify(next="/shop/guarded/")["Location"])))
@@ -169,7 +169,6 @@ def test_a_visitor_stays_in_the_language_of_the_page_they_came_from(
     here, there = f"{prefix}/phone/", f"{prefix}/sms/"
     links = set(Page(failed).links.values())
     assert {here, there} <= links
-    # And those of the hand-off to a phone.
     assert all(link.startswith(here) for link in links - {there})
 
     # And then a success, from a page that asks for one.

@@ -15,7 +15,7 @@ from django_plasgate_ip.testing import PlasGate
 from tests import small_site
 from tests.test_packaging import blocks
 from tests.test_readme import read, section
-from tests.testing.test_fake_plasgate import PLAYABLE
+from tests.testing.test_outcomes import PLAYABLE
 
 PLUGIN = "django_plasgate_ip.pytest_plugin"
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN)

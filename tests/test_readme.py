@@ -28,7 +28,7 @@ CHECKS = {
         "django_plasgate_ip/checks/settings.py",
         "django_plasgate_ip/checks/project.py",
     ),
-    "plasgate_ip_sandbox": ("django_plasgate_ip/sandbox/checks.py",),
+    "plasgate_ip_sandbox": ("django_plasgate_ip/sandbox/apps.py",),
 }
 SETTING = r"PLASGATE_IP_[A-Z]+(?:_[A-Z]+)*"
 # What package registries allow; a warning is written to the stream, and ends nothing.

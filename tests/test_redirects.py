@@ -1,7 +1,4 @@
-"""Where an attempt leads: a ``next`` that goes round is none, and its length is the header's.
-
-And where it leads who can't be verified.
-"""
+"""Where a verification leads: ``next``, and the fallback of visitors who can't be verified."""
 
 from typing import Any
 
@@ -17,24 +14,36 @@ from tests.visitor import FAILED, MASKED, Page, Visitor, attempt
 
 
 class Site:
-    """URLs of a site with a page for SMS codes, and one whose name could be a module's."""
+    """URLs of a site with a page for SMS codes."""
 
-    urlpatterns = [
-        path("sms/", lambda request: HttpResponse(), name="sms"),
-        path("dotted/", lambda request: HttpResponse(), name="tests.test_redirects.by_reason"),
-        *urls.urlpatterns,
-    ]
+    urlpatterns = [path("sms/", lambda request: HttpResponse(), name="sms"), *urls.urlpatterns]
 
 
 def by_reason(request: HttpRequest, verification: PhoneVerification | None) -> str:
-    """Be a site's function: who was stopped by a limit has no attempt."""
+    """Be a site's function. A visitor whom a limit stopped has no verification."""
     if verification is None:
         return "sms"
     return f"/help/{verification.reason}/{request.user.get_username()}/"
 
 
-def broken(request: HttpRequest, verification: PhoneVerification | None) -> str:
+def no_way(request: HttpRequest, verification: PhoneVerification | None) -> None:
+    """Know no other way."""
+
+
+def raises(request: HttpRequest, verification: PhoneVerification | None) -> str:
     raise ZeroDivisionError
+
+
+def takes_no_arguments() -> str:
+    return "/sms/"
+
+
+def returns_no_page(request: HttpRequest, verification: PhoneVerification | None) -> str:
+    return "no-such-name"
+
+
+def returns_a_number(request: HttpRequest, verification: PhoneVerification | None) -> int:
+    return 7
 
 
 def other_way(visitor: Visitor, answers: Answers) -> str | None:
@@ -69,20 +78,31 @@ def test_a_next_of_many_khmer_letters_is_as_long_as_it_gets_in_a_header(visitor:
     assert attempt().next_url == ""
 
 
-@pytest.mark.parametrize("setting", [by_reason, "tests.test_redirects.by_reason"])
-def test_a_function_says_where_else_to_go(
-    visitor: Visitor, answers: Answers, settings: Any, setting: Any
+@pytest.mark.parametrize("written", ["/sms/", "https://sms.example.com/", "sms"])
+def test_the_fallback_is_a_path_a_url_or_a_url_name(
+    visitor: Visitor, answers: Answers, settings: Any, written: str
 ) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = setting
+    settings.ROOT_URLCONF = Site
+    settings.PLASGATE_IP_FALLBACK_URL = written
+
+    expected = "/sms/" if written == "sms" else written
+    assert other_way(visitor, answers) == expected
+
+
+def test_the_fallback_function_wins_over_the_url(
+    visitor: Visitor, answers: Answers, settings: Any
+) -> None:
+    settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
+    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
 
     assert other_way(visitor, answers) == "/help/not_on_mobile_data/teak/"
 
 
-def test_a_function_hears_of_no_attempt_where_a_limit_stopped_it(
+def test_the_fallback_function_gets_no_verification_where_a_limit_stopped_the_start(
     visitor: Visitor, settings: Any
 ) -> None:
     settings.ROOT_URLCONF = Site
-    settings.PLASGATE_IP_FALLBACK_URL = by_reason
+    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     visitor.start()
 
@@ -92,51 +112,35 @@ def test_a_function_hears_of_no_attempt_where_a_limit_stopped_it(
     assert Page(response).links["Verify in another way"] == "/sms/"
 
 
-def test_a_url_of_the_same_name_wins_over_a_function(
-    visitor: Visitor, answers: Answers, settings: Any
+def test_the_fallback_function_may_return_none(
+    visitor: Visitor, answers: Answers, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.ROOT_URLCONF = Site
-    settings.PLASGATE_IP_FALLBACK_URL = "tests.test_redirects.by_reason"
-
-    assert other_way(visitor, answers) == "/dotted/"
-
-
-@pytest.mark.parametrize("nowhere", [None, ""])
-def test_a_function_may_know_no_other_way(
-    visitor: Visitor,
-    answers: Answers,
-    settings: Any,
-    caplog: pytest.LogCaptureFixture,
-    nowhere: str | None,
-) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = lambda request, verification: nowhere
+    settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
+    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.no_way"
 
     assert other_way(visitor, answers) is None
     assert "FALLBACK" not in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("setting", "logged"),
+    ("name", "logged"),
     [
-        (broken, "ZeroDivisionError"),
-        ("tests.test_redirects.broken", "ZeroDivisionError"),
-        ("tests.test_redirects.no_such_function", "can't be imported"),
-        (lambda: "/sms/", "TypeError"),
-        (lambda request, verification: "no-such-name", "names no page"),
-        (lambda request, verification: 7, "TypeError"),
+        ("raises", "ZeroDivisionError"),
+        ("no_such_function", "can't be imported"),
+        ("takes_no_arguments", "TypeError"),
+        ("returns_no_page", "neither a path, a URL nor a url name"),
+        ("returns_a_number", "TypeError"),
     ],
-    ids=["raises", "raises, by path", "missing", "no arguments", "no page", "a number"],
 )
-def test_a_function_that_is_broken_is_told_to_the_operator_and_not_to_the_visitor(
+def test_a_broken_fallback_function_is_logged_and_the_visitor_gets_the_page(
     visitor: Visitor,
     answers: Answers,
     settings: Any,
     caplog: pytest.LogCaptureFixture,
-    setting: Any,
+    name: str,
     logged: str,
 ) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = setting
+    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.{name}"
 
     assert other_way(visitor, answers) is None
-    assert "PLASGATE_IP_FALLBACK_URL" in caplog.text
     assert logged in caplog.text

@@ -11,16 +11,24 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 
-from django_plasgate_ip.handoff import lifecycle
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests import urls
 from tests.conftest import Answers
-from tests.handoffs import Phone, followed
-from tests.visitor import FAILED, MASKED, NUMBER, SUB, TYPED, Page, Visitor, attempt
+from tests.visitor import FAILED, MASKED, NUMBER, SUB, Page, Visitor, attempt
 
-PAGES = ["start", "waiting", "verified", "failed", "continue", "invalid_callback"]
-PAGES += ["handoff", "handoff_refused", "handoff_screen", "carried"]
+PAGES = [
+    f"django_plasgate_ip/{name}"
+    for name in (
+        "start",
+        "waiting",
+        "verified",
+        "failed",
+        "continue",
+        "invalid_callback",
+        "carried",
+    )
+]
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -40,8 +48,6 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
         return visitor.get("/phone/")
     if name == "invalid_callback":
         return visitor.get("/phone/callback/")
-    if name.startswith("handoff") or name == "carried":
-        return show_handoff(name, visitor)
     settings.PLASGATE_IP_CONTINUE_PAGE = name == "continue"
     response = visitor.start()
     if name == "continue":
@@ -51,22 +57,10 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
         end(row, status="verified", sub=SUB)
     elif name == "failed":
         end(row, status="failed", reason="not_on_mobile_data")
+    elif name == "carried":
+        # Another session's: this browser only takes it to PlasGate and back.
+        PhoneVerification.objects.filter(pk=row.pk).update(user=None, session_id="a computer's")
     return visitor.get(f"/phone/{row.pk}/")
-
-
-def show_handoff(name: str, visitor: Visitor) -> Any:
-    path = f"/phone/on/{lifecycle.make_token(visitor.get('/phone/').wsgi_request)}/"
-    if name == "handoff_screen":
-        return visitor.get(f"{path}screen/")
-    phone = visitor if name == "handoff_refused" else Phone()
-    page = phone.get(path)
-    if name != "carried":
-        return page
-    code = followed(visitor, path)["code"]
-    # A site's own template may have no form.
-    token = {"X-CSRFToken": phone.cookies["csrftoken"].value}
-    phone.post(path, {"code": code, "phone_number": TYPED}, headers=token)
-    return phone.get(f"/phone/{attempt().pk}/")
 
 
 def end(row: PhoneVerification, **values: Any) -> None:
@@ -81,6 +75,11 @@ def text(response: Any) -> str:
     return str(response.content.decode())
 
 
+def write(path: Path, template: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(template)
+
+
 def with_templates(settings: Any, folder: Path | None) -> None:
     """Let the site have no templates of its own but those in `folder`."""
     (engine,) = settings.TEMPLATES
@@ -90,99 +89,100 @@ def with_templates(settings: Any, folder: Path | None) -> None:
 # What every page has
 
 
+class EveryPage:
+    """Tests of each page that a subclass names, by its template, and shows."""
+
+    def show(self, name: str, visitor: Visitor, settings: Any) -> Any:
+        raise NotImplementedError
+
+    def test_it_reads_well_without_a_script_and_under_a_strict_policy(
+        self, visitor: Visitor, settings: Any, name: str
+    ) -> None:
+        response = self.show(name, visitor, settings)
+
+        assert response.templates[0].name == f"{name}.html"
+        page = Page(response)
+        for script in page.all("script"):
+            assert finders.find(script["src"].removeprefix("/static/"))
+            assert "defer" in script
+        for sheet in page.all("link"):
+            assert finders.find(sheet["href"].removeprefix("/static/"))
+        assert inline_scripts(response) == []
+        assert page.all("style") == []
+        assert len(page.all("h1")) == 1
+        assert len(page.all("main")) <= 1
+        assert not [attrs for _, attrs in page.tags if any(key.startswith("on") for key in attrs)]
+        assert not [attrs for _, attrs in page.tags if "style" in attrs]
+
+    def test_it_has_a_title_of_its_own_and_a_language(
+        self, visitor: Visitor, settings: Any, name: str
+    ) -> None:
+        response = self.show(name, visitor, settings)
+
+        title = text(response).split("<title>")[1].split("</title>")[0].strip()
+        assert title != "A site"
+        assert title.strip()
+        assert Page(response).all("html")[0]["lang"] == "en"
+
+    def test_it_fills_the_block_of_the_sites_own_base(
+        self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
+    ) -> None:
+        write(
+            tmp_path / "base.html",
+            "<html lang=en><title>{% block title %}{% endblock %}</title>"
+            "<p>our own frame<main>{% block content %}{% endblock %}</main>",
+        )
+        with_templates(settings, tmp_path)
+
+        shown = text(self.show(name, visitor, settings))
+
+        assert "our own frame<main>" in shown
+        ours = shown.index('<div class="plasgate-ip">')
+        assert shown.index("<main>") < ours < shown.index("</main>")
+
+    def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(
+        self, visitor: Visitor, settings: Any, name: str
+    ) -> None:
+        with_templates(settings, None)
+
+        response = self.show(name, visitor, settings)
+
+        page = Page(response)
+        assert text(response).lstrip().lower().startswith("<!doctype html>")
+        assert page.all("html")[0] == {"lang": "en", "dir": "ltr"}
+        viewport = {"name": "viewport", "content": "width=device-width, initial-scale=1"}
+        assert viewport in page.all("meta")
+        assert len(page.all("main")) == len(page.all("h1")) == 1
+
+    def test_its_template_can_be_overridden(
+        self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
+    ) -> None:
+        write(tmp_path / f"{name}.html", "our own {{ request.path }}")
+        with_templates(settings, tmp_path)
+
+        assert text(self.show(name, visitor, settings)).startswith("our own /phone/")
+
+    def test_a_site_whose_block_has_another_name_overrides_one_template(
+        self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
+    ) -> None:
+        write(tmp_path / "base.html", "our own frame {% block body %}{% endblock %}")
+        write(
+            tmp_path / "django_plasgate_ip" / "base.html",
+            "{% extends plasgate_ip_base %}"
+            "{% block body %}{% block plasgate_ip %}{% endblock %}{% endblock %}",
+        )
+        with_templates(settings, tmp_path)
+
+        shown = text(self.show(name, visitor, settings))
+
+        assert shown.startswith("our own frame")
+        assert "<h1" in shown
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_page_reads_well_without_a_script_and_under_a_strict_policy(
-    visitor: Visitor, settings: Any, name: str
-) -> None:
-    response = show(name, visitor, settings)
-
-    assert response.templates[0].name == f"django_plasgate_ip/{name}.html"
-    page = Page(response)
-    for script in page.all("script"):
-        assert finders.find(script["src"].removeprefix("/static/"))
-        assert "defer" in script
-    assert inline_scripts(response) == []
-    assert page.all("style") == []
-    assert len(page.all("h1")) == 1
-    assert len(page.all("main")) <= 1
-    assert not [attrs for _, attrs in page.tags if any(key.startswith("on") for key in attrs)]
-    assert not [attrs for _, attrs in page.tags if "style" in attrs]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_has_a_title_of_its_own_and_a_language(
-    visitor: Visitor, settings: Any, name: str
-) -> None:
-    response = show(name, visitor, settings)
-
-    title = text(response).split("<title>")[1].split("</title>")[0].strip()
-    assert title != "A site"
-    assert title.strip()
-    assert Page(response).all("html")[0]["lang"] == "en"
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_page_sits_in_the_block_of_the_sites_own_base(
-    visitor: Visitor, settings: Any, tmp_path: Path, name: str
-) -> None:
-    (tmp_path / "base.html").write_text(
-        "<html lang=en><title>{% block title %}{% endblock %}</title>"
-        "<p>our own frame<main>{% block content %}{% endblock %}</main>"
-    )
-    with_templates(settings, tmp_path)
-
-    shown = text(show(name, visitor, settings))
-
-    assert "our own frame<main>" in shown
-    assert shown.index("<main>") < shown.index('<div class="plasgate-ip">') < shown.index("</main>")
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(
-    visitor: Visitor, settings: Any, name: str
-) -> None:
-    with_templates(settings, None)
-
-    response = show(name, visitor, settings)
-
-    page = Page(response)
-    assert text(response).lstrip().lower().startswith("<!doctype html>")
-    assert page.all("html")[0] == {"lang": "en", "dir": "ltr"}
-    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.all(
-        "meta"
-    )
-    assert len(page.all("main")) == len(page.all("h1")) == 1
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_every_template_can_be_overridden(
-    visitor: Visitor, settings: Any, tmp_path: Path, name: str
-) -> None:
-    folder = tmp_path / "django_plasgate_ip"
-    folder.mkdir()
-    (folder / f"{name}.html").write_text("our own {{ request.path }}")
-    with_templates(settings, tmp_path)
-
-    assert text(show(name, visitor, settings)).startswith("our own /phone/")
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_site_whose_block_has_another_name_overrides_one_template(
-    visitor: Visitor, settings: Any, tmp_path: Path, name: str
-) -> None:
-    (tmp_path / "base.html").write_text("our own frame {% block body %}{% endblock %}")
-    folder = tmp_path / "django_plasgate_ip"
-    folder.mkdir()
-    (folder / "base.html").write_text(
-        "{% extends plasgate_ip_base %}"
-        "{% block body %}{% block plasgate_ip %}{% endblock %}{% endblock %}"
-    )
-    with_templates(settings, tmp_path)
-
-    shown = text(show(name, visitor, settings))
-
-    assert shown.startswith("our own frame")
-    assert "<h1" in shown
+class TestOurPages(EveryPage):
+    def show(self, name: str, visitor: Visitor, settings: Any) -> Any:
+        return show(name.removeprefix("django_plasgate_ip/"), visitor, settings)
 
 
 def test_the_style_sheet_is_there(visitor: Visitor, settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""A visitor's browser, and what PlasGate says to it and to the site: the API page's examples."""
+"""A visitor's browser, and the answers of PlasGate that most tests use."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -8,59 +8,27 @@ from django.conf import settings
 from django.test import Client
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.sandbox import answers
 
 TYPED = "077 696 118"
-DIGITS = "85577696118"
-NUMBER = "+85577696118"
+DIGITS = answers.DIGITS
+NUMBER = f"+{DIGITS}"
 MASKED = "+855 77 *** *18"
 
 CODE = (
     "bb245885-3221-4da7-8b0a-2d352cd906e9.842b5f93-2c70-4df3-930e-d7cd42516c31."
     "e2ac8f37-5d48-468e-b449-aa911c2ce52a"
 )
-SESSION_STATE = "842b5f93-2c70-4df3-930e-d7cd42516c31"
+SESSION_STATE = CODE.split(".")[1]
 STATE = "ea736ff8-dc4d-4ee6-84d4-ebf3948be724"
-SUB = "30f4c8df9b8285bd582943071035eca089b90d2075b540450cf461a89c4bdf98"
-MOBILE_ID = (
-    "15957db0c9ca724a5927d3bd8d3ba04674d74bb719bf5fc6d5747af41d9a1dfe"
-    "0920f52d1d5ba735ffd144b729dbfa2290e5c0bba1f5bc1de87934d57447db12"
-)
-
-VERIFIED = {
-    "error_description": " ",
-    "login_hint": DIGITS,
-    "mobile_id": MOBILE_ID,
-    "phone_number_verified": "true",
-    "sid": "fcf393ab-2555-46e1-8fa8-61b076b60918",
-    "status": "success",
-    "sub": SUB,
-}
-FAILED = {
-    "error_description": "Please turn off Wi-Fi or use Mobile data network",
-    "login_hint": DIGITS,
-    "mobile_id": MOBILE_ID,
-    "phone_number_verified": "false",
-    "sid": "6f5e972e-3381-4f41-a879-8e7afc89fdd2",
-    "status": "failed",
-    "sub": "anonymous",
-}
-PROFILE = {
-    "given_name": "Teak",
-    "family_name": "Omeng",
-    "birthdate": "1985-07-10",
-    "gender": "male",
-    "personal_identification_number": "1234567890",
-    "address": {
-        "street_address": "30 7th 594",
-        "locality": "Phnom Penh City",
-        "postal_code": "12000",
-    },
-}
-
-
-def changed(mapping: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Return `mapping` with `changes`; None leaves a name out."""
-    return {name: value for name, value in (mapping | changes).items() if value is not None}
+SUB = answers.sub(DIGITS)
+MOBILE_ID = answers.mobile_id(DIGITS)
+PROFILE = answers.PROFILE
+# The same in each process of a run.
+SID = {"sid": "fcf393ab-2555-46e1-8fa8-61b076b60918"}
+VERIFIED = answers.success(DIGITS, ["mobile_id", "phone_verify"]) | SID
+FAILED = answers.failure(DIGITS, answers.NOT_ON_MOBILE_DATA) | SID
+changed = answers.changed
 
 
 class Page(HTMLParser):
@@ -131,13 +99,12 @@ class Visitor(Client):
         """
         uri = urlsplit(self.sent["redirect_uri"])
         ours = dict(parse_qsl(uri.query))
-        theirs = {
-            "code": CODE,
-            "private_key": self.sent["private_key"],
-            "redirect_uri": self.sent["redirect_uri"],
-            "session_state": SESSION_STATE,
-            "state": STATE,
-        }
+        theirs = answers.callback(
+            CODE,
+            STATE,
+            private_key=self.sent["private_key"],
+            redirect_uri=self.sent["redirect_uri"],
+        )
         query = urlencode(changed(ours | theirs, changes), doseq=True)
         return f"{self._path(uri.path)}?{query}"
 

@@ -1,4 +1,4 @@
-"""The staff's pages. Django's autodiscovery imports this package, which registers the admin."""
+"""The admin of verifications. Django's autodiscovery imports this package to register it."""
 
 from django_plasgate_ip.admin.model_admin import (
     PhoneVerificationAdmin,

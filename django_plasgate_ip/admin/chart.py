@@ -1,45 +1,26 @@
-"""The summary as the page shows it: every figure in words and digits, every bar in coordinates.
+"""The summary as the template shows it: figures formatted, bars as coordinates.
 
-The drawing is an SVG in the page itself, without script or style, so a Content Security Policy of
-``default-src 'self'`` does it no harm. Its colours are the classes of ``admin.css``.
+The drawing is an SVG in the page itself, without script or style, which a Content Security Policy
+of ``default-src 'self'`` allows. Its colours are the classes of ``admin.css``.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext_lazy
 
+from django_plasgate_ip.admin import statistics
 from django_plasgate_ip.admin.statistics import Outcome, Summary
-from django_plasgate_ip.reasons import Reason, Status
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
+from django_plasgate_ip.reasons import Reason
 
 TOP_REASONS = 3
-# Units of the drawing, which the page stretches to the room there is.
+# The template's drawing is 30 days wide. The page stretches it.
 DAY_WIDTH = 10
-BAR_WIDTH = 8
 HEIGHT = 100
 GAP = 1
-
-LABELS: "dict[Outcome, str | _StrPromise]" = {
-    Outcome.VERIFIED: Status.VERIFIED.label,
-    Outcome.FAILED: Status.FAILED.label,
-    Outcome.ERROR: Status.ERROR.label,
-    Outcome.LIVE: pgettext_lazy("status", "not ended"),
-}
-
-
-@dataclass(frozen=True)
-class Segment:
-    """The part of a day's bar that one outcome has; the origin is the upper left corner."""
-
-    outcome: str
-    y: str
-    height: str
+NO_FIGURE = "–"  # noqa: RUF001 - a dash, where a figure would be
 
 
 @dataclass(frozen=True)
@@ -48,121 +29,82 @@ class Day:
 
     label: str
     x: int
-    segments: tuple[Segment, ...]
-    counts: tuple[str, ...]
+    #: Outcome, y and height of each part. The origin is the upper left corner.
+    bar: list[tuple[Outcome, str, str]]
+    counts: list[str]
     total: str
     title: str
 
 
 @dataclass(frozen=True)
-class Total:
-    """One outcome in the legend."""
-
-    outcome: str
-    label: "str | _StrPromise"
-    count: str
-
-
-@dataclass(frozen=True)
-class Cause:
-    """One reason: how often, and what to do about it."""
-
-    label: "str | _StrPromise"
-    count: str
-    share: str
-    advice: "str | _StrPromise"
-
-
-@dataclass(frozen=True)
 class Chart:
-    """What the template needs, formatted for the reader's language."""
+    """What the template needs, formatted for the active language."""
 
-    attempts: str
+    total: str
     success_rate: str
     median: str
     percentile_95: str
-    days: tuple[Day, ...]
-    totals: tuple[Total, ...]
-    causes: tuple[Cause, ...]
+    newest_answered: str
+    #: Each outcome with its count.
+    legend: list[tuple[Outcome, str]]
+    #: The commonest reasons with their count and share.
+    reasons: list[tuple[Reason, str, str]]
+    days: list[Day]
     busiest: Day
-    is_estimate: bool
-    sampled: str
-    width: int
-    height: int = HEIGHT
-    bar_width: int = BAR_WIDTH
 
 
 def draw(summary: Summary) -> Chart | None:
-    """Return the chart in the active language, or None where there is nothing to draw."""
-    if not summary.sampled:
+    """Return the chart in the active language, or None if there were no verifications."""
+    indexes = range(len(summary.days))
+    counts = [[summary.by_day[index, outcome] for outcome in Outcome] for index in indexes]
+    totals = [sum(day) for day in counts]
+    most = max(totals)
+    if not most:
         return None
-    days = tuple(_days(summary))
-    busiest, _most = _busiest(summary)
+    days = [_day(index, summary.days[index], counts[index], most) for index in indexes]
     return Chart(
-        attempts=_number(summary.scaled(summary.sampled)),
+        total=_number(sum(totals)),
         success_rate=_percent(summary.success_rate),
         median=_seconds(summary.median),
         percentile_95=_seconds(summary.percentile_95),
+        newest_answered=_number(statistics.NEWEST_ANSWERED),
+        legend=[(outcome, _number(summary.total(outcome))) for outcome in Outcome],
+        reasons=list(_reasons(summary)),
         days=days,
-        totals=tuple(
-            Total(outcome.value, LABELS[outcome], _number(summary.scaled(summary.total(outcome))))
-            for outcome in Outcome
-        ),
-        causes=tuple(_causes(summary)),
-        busiest=days[busiest],
-        is_estimate=summary.is_estimate,
-        sampled=_number(summary.sampled),
-        width=DAY_WIDTH * len(days),
+        busiest=days[totals.index(most)],
     )
 
 
-def _busiest(summary: Summary) -> tuple[int, int]:
-    """Return the day with the most attempts, and how many of the sample those are."""
-    totals = [
-        sum(summary.by_day[index, outcome] for outcome in Outcome)
-        for index in range(len(summary.days))
-    ]
-    return totals.index(max(totals)), max(totals)
+def _day(index: int, day: date, counts: list[int], most: int) -> Day:
+    label = date_format(day, "MONTH_DAY_FORMAT")
+    shown = [_number(count) for count in counts]
+    parts = [f"{o.label} {n}" for o, n, count in zip(Outcome, shown, counts, strict=True) if count]
+    return Day(
+        label=label,
+        x=index * DAY_WIDTH,
+        bar=list(_bar(counts, most)),
+        counts=shown,
+        total=_number(sum(counts)),
+        title=f"{label}: {', '.join(parts) or _number(0)}",
+    )
 
 
-def _days(summary: Summary) -> Iterator[Day]:
-    _index, most = _busiest(summary)
-    for index, day in enumerate(summary.days):
-        counts = {outcome: summary.by_day[index, outcome] for outcome in Outcome}
-        shown = {outcome: _number(summary.scaled(count)) for outcome, count in counts.items()}
-        label = date_format(day, "MONTH_DAY_FORMAT")
-        parts = (f"{LABELS[outcome]} {shown[outcome]}" for outcome in Outcome if counts[outcome])
-        yield Day(
-            label=label,
-            x=index * DAY_WIDTH,
-            segments=tuple(_segments(counts, most)),
-            counts=tuple(shown.values()),
-            total=_number(summary.scaled(sum(counts.values()))),
-            title=f"{label}: {', '.join(parts) or shown[Outcome.VERIFIED]}",
-        )
-
-
-def _segments(counts: dict[Outcome, int], most: int) -> Iterator[Segment]:
+def _bar(counts: list[int], most: int) -> Iterator[tuple[Outcome, str, str]]:
     """Yield the parts of one bar, the verified at the foot."""
     below = 0
-    for outcome, count in counts.items():
+    for outcome, count in zip(Outcome, counts, strict=True):
         if count:
             below += count
             y, height = HEIGHT * (1 - below / most), HEIGHT * count / most
-            # Not only their colours part them. And not localised: a comma would end the number.
-            yield Segment(outcome.value, f"{y:.2f}", f"{max(height - GAP, height / 2):.2f}")
+            # The gap shows the parts without colours, too. f-strings: SVG has no decimal comma.
+            yield outcome, f"{y:.2f}", f"{max(height - GAP, height / 2):.2f}"
 
 
-def _causes(summary: Summary) -> Iterator[Cause]:
-    ended_badly = sum(summary.reasons.values())
-    for code, count in summary.reasons.most_common(TOP_REASONS):
-        reason = Reason(code)
-        yield Cause(
-            reason.label,
-            _number(summary.scaled(count)),
-            _percent(count / ended_badly),
-            reason.staff_message,
-        )
+def _reasons(summary: Summary) -> Iterator[tuple[Reason, str, str]]:
+    """Yield the commonest reasons with their count and their share of all that have a reason."""
+    total = summary.reasons.total()
+    for reason, count in summary.reasons.most_common(TOP_REASONS):
+        yield Reason(reason), _number(count), _percent(count / total)
 
 
 def _number(number: int) -> str:
@@ -171,11 +113,14 @@ def _number(number: int) -> str:
 
 def _percent(share: float | None) -> str:
     if share is None:
-        return "–"  # noqa: RUF001 - a dash, where a figure would be
+        return NO_FIGURE
     return _("%(percent)s %%") % {"percent": number_format(share * 100, 0)}
 
 
-def _seconds(seconds: float | None) -> str:
-    if seconds is None:
-        return "–"  # noqa: RUF001
-    return _("%(seconds)s s") % {"seconds": number_format(seconds, 1)}
+def _seconds(value: float | None) -> str:
+    return NO_FIGURE if value is None else seconds(value)
+
+
+def seconds(value: float) -> str:
+    """Return a time as the list and the summary show it."""
+    return _("%(seconds)s s") % {"seconds": number_format(value, 1)}

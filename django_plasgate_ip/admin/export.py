@@ -1,11 +1,10 @@
-"""The admin's list as a CSV file, written while it is sent: memory does not grow with the rows.
+"""The admin's list as a CSV file, which is written while it is sent.
 
-The rows are read a batch at a time, each behind the last row of the one before. A server-side
-cursor would do the same on PostgreSQL alone, and not behind a pooler; MariaDB's driver would fetch
-all rows at once.
+Rows are read in batches, each after the last row of the one before, so memory does not grow with
+the rows. Server-side cursors need PostgreSQL without a pooler; MariaDB's driver fetches all rows.
 
-Columns and codes are the API's, in every language, for programs that read them. The file begins
-with a byte order mark, without which Excel takes Khmer for Latin.
+Columns and codes are the API's in every language, because programs read them. Without the byte
+order mark at the start, Excel reads Khmer as Latin.
 """
 
 import csv
@@ -29,7 +28,7 @@ from django_plasgate_ip.models import PhoneVerification
 
 BATCH_SIZE = 1_000
 BYTE_ORDER_MARK = "\ufeff"
-# What makes a spreadsheet take a cell for a formula; the wide signs, too, where it reads Japanese.
+# Spreadsheets read a cell that begins so as a formula; Japanese ones read the wide signs, too.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 COLUMNS = (
     "id",
@@ -52,15 +51,15 @@ CLAIMS_COLUMNS = ("sub", "mobile_id", "claims")
 def response(
     request: HttpRequest, queryset: QuerySet[PhoneVerification], with_claims: bool
 ) -> StreamingHttpResponse:
-    """Return `queryset` as a file to download, newest first.
+    """Return the verifications in `queryset` as a file to download, newest first.
 
-    `with_claims`: numbers in full and the claims' columns; otherwise numbers are masked.
+    `with_claims` adds the claims' columns and shows numbers in full. Otherwise they are masked.
     """
-    # The zone is the request's; what is streamed runs after it.
+    # The parts are written after the request, whose time zone is then no longer active.
     parts = _parts(queryset, with_claims, timezone.get_current_timezone())
     name = f"phone-verifications-{timezone.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        # Either server would first collect all of the other's kind in its memory.
+        # Django collects an iterator of the wrong kind in memory before it sends it.
         _asynchronous(parts) if isinstance(request, ASGIRequest) else parts,
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": content_disposition_header(True, name) or ""},
@@ -74,7 +73,7 @@ async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
 
 
 def _following(parts: Iterator[str]) -> str:
-    """Return the next part, or nothing at the end: StopIteration can't leave a thread."""
+    """Return the next part, or "" at the end: StopIteration can't leave a thread."""
     return next(parts, "")
 
 
@@ -92,11 +91,12 @@ def _batches(
     batch = list(newest_first[:BATCH_SIZE])
     while batch:
         yield batch
-        batch = list(newest_first.filter(_behind(batch[-1]))[:BATCH_SIZE])
+        batch = list(newest_first.filter(_after(batch[-1]))[:BATCH_SIZE])
 
 
-def _behind(last: PhoneVerification) -> Q:
-    # The first half says nothing new, but is what an index on created_at can find.
+def _after(last: PhoneVerification) -> Q:
+    """Return the condition for the verifications that follow `last` in the file."""
+    # The first half follows from the second, but an index on created_at can find it.
     return Q(created_at__lte=last.created_at) & (
         Q(created_at__lt=last.created_at) | Q(pk__lt=last.pk)
     )
@@ -104,14 +104,14 @@ def _behind(last: PhoneVerification) -> Q:
 
 def _lines(rows: list[Any]) -> str:
     text = io.StringIO(newline="")
-    # All quoted: a separator inside a cell must not begin another one.
+    # Every cell is quoted, so a separator in a cell does not start a new one.
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([map(_harmless, row) for row in rows])
     return text.getvalue()
 
 
 def _harmless(cell: str) -> str:
-    # SECURITY: a login name such as =HYPERLINK(…) would run on the computer of whoever opens the
-    # file. The apostrophe makes it text; numbers, which begin with a plus sign, stay whole with it.
+    # SECURITY: a login name such as =HYPERLINK(…) would run when staff open the file. The
+    # apostrophe makes it text. It also keeps the plus sign of phone numbers.
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
@@ -146,7 +146,7 @@ def _claims_cells(verification: PhoneVerification) -> list[str]:
     try:
         claims = verification.claims
     except ImproperlyConfigured as error:
-        # A key that is missing: the other columns are still worth having.
+        # A key is missing. The other columns are still useful.
         return [verification.sub, verification.mobile_id, str(error)]
     text = json.dumps(claims, ensure_ascii=False, sort_keys=True) if claims else ""
     return [verification.sub, verification.mobile_id, text]

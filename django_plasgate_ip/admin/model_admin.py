@@ -1,4 +1,4 @@
-"""The staff's view: find an attempt, see how it went and why, and never change it."""
+"""The staff's pages: find a verification, see how it ended and why; nobody edits it."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -7,21 +7,20 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ERROR_FLAG, PAGE_VAR, SEARCH_VAR
+from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import path, reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from django_plasgate_ip.admin import search
-from django_plasgate_ip.admin.paginator import LookAheadPaginator
+from django_plasgate_ip.admin import chart, export, search, statistics
+from django_plasgate_ip.admin.paginator import BoundedPaginator
 from django_plasgate_ip.models import PhoneVerification
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = object
 
-# What the query string may ask of; the other columns are masked, hidden, or the claims' own.
+# Columns that the query string may filter by. The others are masked, hidden or claims.
 LOOKUP_FIELDS = (
     "pk",
     "id",
@@ -44,7 +43,7 @@ LOOKUP_FIELDS = (
 
 
 class PhoneVerificationAdminMixin(_ModelAdmin):
-    """All of the admin but its base class, for a site that brings another one than Django's.
+    """The admin without a base class, for sites that have another one than Django's.
 
     Read-only. Numbers are masked, and claims hidden, without the permission ``view_claims``.
     """
@@ -55,17 +54,13 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     list_display = ("number", "login", "badge", "reason", "scopes", "created_at", "took")
     list_filter = ("status", "reason", "mobile_id_changed", "created_at")
     list_per_page = 50
-    list_select_related = ("user",)
     ordering = ("-created_at",)
     # Any other order would sort the whole table.
     sortable_by = ("created_at",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-    paginator = LookAheadPaginator
-    # The look ahead ends at so few rows that Django would offer to show "all" of them, and show
-    # the whole table.
-    list_max_show_all = 0
-    # Makes the box appear; what it searches is in get_search_results.
+    paginator = BoundedPaginator
+    # Shows the search box. get_search_results decides what is searched.
     search_fields = ("phone_number",)
     search_help_text = gettext_lazy(
         "A whole phone number in any form, the beginning of a login name, a sub or a mobile ID."
@@ -87,11 +82,11 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     )
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: attempts are made by visitors."""
+        """Return False: only visitors start verifications."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: what the operator said stays as it was said."""
+        """Return False: nobody edits what the operator answered."""
         return False
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
@@ -100,17 +95,9 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         shown = lookup.partition("__")[0] in LOOKUP_FIELDS
         return shown and super().lookup_allowed(lookup, value, request)
 
-    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Tell the paginator which page it is on."""
-        paginator: Any = super().get_paginator(request, *args, **kwargs)
-        paginator.turn_to(request.GET.get(PAGE_VAR, "1"))
-        return paginator
-
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Let the list say "200+" where it only looked so far ahead."""
-        changelist: Any = super().get_changelist_instance(request)
-        changelist.result_count = changelist.paginator.honest_count
-        return changelist
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PhoneVerification]:
+        """Prefetch users: a database would join them to the rows of all earlier pages, too."""
+        return super().get_queryset(request).prefetch_related("user")
 
     def get_urls(self) -> list[Any]:
         """Add the export."""
@@ -118,31 +105,25 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         return [path("export/", view, name=self._url_name("export")), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Add the summary of what the list shows, and the way to its export."""
-        # What only the admin's pages need would be a quarter of what the app adds to each start of
-        # a process, and most processes never show them.
-        from django_plasgate_ip.admin import chart, statistics
-
+        """Add the summary of all verifications, and the link to the list's export."""
         response = super().changelist_view(request, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
         changelist = context.get("cl")
-        # An action's confirmation is a page without a list; a popup is for choosing a row.
+        # An action's confirmation is a page without a list; a popup is for choosing one.
         if changelist is not None and not changelist.is_popup:
-            context["chart"] = chart.draw(statistics.summarise(changelist.queryset))
+            context["chart"] = chart.draw(statistics.summarise(self.get_queryset(request)))
             context["export_url"] = self._url("export") + changelist.get_query_string()
             context["exports_claims"] = self._sees_claims(request)
         return response
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Send all attempts of the list as CSV: `export`."""
-        from django_plasgate_ip.admin import export
-
+        """Send all verifications of the list as CSV."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
             queryset = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            # As the list does, which then says so.
+            # As Django's list does, which then shows an error.
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
         with_claims = self._sees_claims(request)
         if with_claims:
@@ -161,11 +142,11 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
             *self.fieldsets,
             *([self._claims_fieldset] if self._sees_claims(request) else []),
         ]
-        # What it means is said of a reason, so there is nothing to say of the others.
+        # The advice explains the reason, so without a reason there is none.
         return fieldsets if obj is None or obj.reason else [_without_advice(f) for f in fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return every field shown: a form field for one would let it be sent."""
+        """Return every field that is shown, so that the form accepts none."""
         return [
             name
             for _title, options in self.get_fieldsets(request, obj)
@@ -173,7 +154,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         ]
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Record in the admin log that claims were looked at, and by whom."""
+        """Record in the admin log that this member of staff looked at the claims."""
         verification = kwargs.get("obj")
         if verification and self._sees_claims(request) and _has_claims(verification):
             self.log_change(request, verification, _("Looked at the claims."))
@@ -181,7 +162,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("phone number"))
     def number(self, verification: PhoneVerification) -> str:
-        """Return the masked number, which must not break over two lines."""
+        """Return the masked number, which the stylesheet keeps on one line."""
         mask = verification.masked_number
         return (
             format_html('<span class="plasgate-ip-number">{}</span>', mask)
@@ -191,36 +172,34 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("status"))
     def badge(self, verification: PhoneVerification) -> str:
-        """Return the status in words on its colour."""
-        from django_plasgate_ip.admin.statistics import Outcome
-
+        """Return the status in words, on the colour of its outcome."""
         return format_html(
             '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
-            Outcome.of(verification.status).value,
+            statistics.Outcome.of(verification.status),
             verification.get_status_display(),
         )
 
     @admin.display(description=gettext_lazy("user"))
     def login(self, verification: PhoneVerification) -> str | None:
-        """Return the login name; a user's own ``str`` may ask the database for every row."""
+        """Return the login name. A site's own ``User.__str__`` may query for every row."""
         return verification.user.get_username() if verification.user else None
 
     @admin.display(description=gettext_lazy("took"))
     def took(self, verification: PhoneVerification) -> str:
-        """Return how long the attempt took, in seconds."""
+        """Return the seconds from the start to the end."""
         duration = verification.duration
         if duration is None:
             return self.get_empty_value_display()
-        return _("%(seconds)s s") % {"seconds": number_format(duration.total_seconds(), 1)}
+        return chart.seconds(duration.total_seconds())
 
     @admin.display(description=gettext_lazy("what it means"))
     def advice(self, verification: PhoneVerification) -> str:
-        """Return where to look, for the operator."""
+        """Return what staff can do about the reason."""
         return str(verification.staff_message)
 
     @admin.display(description=gettext_lazy("redirect URI"))
     def callback_url(self, verification: PhoneVerification) -> str:
-        """Return the redirect URI without its nonce, which is for the visitor's browser alone."""
+        """Return the redirect URI without its nonce, which only the visitor's browser may know."""
         return verification.redirect_uri.partition("?")[0]
 
     @admin.display(description=gettext_lazy("claims"))
@@ -229,7 +208,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         try:
             claims = verification.claims
         except ImproperlyConfigured as error:
-            # ClaimsUnreadable, or a list of keys with which nothing could be read.
+            # ClaimsUnreadable, or PLASGATE_IP_ENCRYPTION_KEYS has no usable key.
             return str(error)
         text = json.dumps(claims, ensure_ascii=False, indent=2, sort_keys=True)
         return format_html('<pre class="plasgate-ip-claims" dir="ltr">{}</pre>', text)
@@ -241,7 +220,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         return reverse(f"admin:{self._url_name(page)}", current_app=self.admin_site.name)
 
     def _record_export(self, request: HttpRequest) -> None:
-        """Record who took the claims away, of which list; one entry for all its rows."""
+        """Record who exported the claims, and with which filters, as one entry."""
         LogEntry.objects.create(
             user_id=str(request.user.pk),
             content_type_id=ContentType.objects.get_for_model(self.model).pk,
@@ -255,7 +234,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
 
 def _base() -> "type[admin.ModelAdmin[Any]]":
-    """Return the ModelAdmin of the theme in use: django-unfold can only dress its own."""
+    """Return django-unfold's ModelAdmin if it is installed, as its theme needs, or Django's."""
     if not apps.is_installed("unfold"):
         return admin.ModelAdmin
     from unfold.admin import ModelAdmin
@@ -266,7 +245,7 @@ def _base() -> "type[admin.ModelAdmin[Any]]":
 
 @admin.register(PhoneVerification)
 class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ignore[misc]
-    """The admin as Django registers it; with django-unfold installed, in its looks."""
+    """The admin that this app registers. It has django-unfold's theme if that is installed."""
 
 
 def _without_advice(fieldset: Any) -> Any:
@@ -275,7 +254,7 @@ def _without_advice(fieldset: Any) -> Any:
 
 
 def _asked_for(request: HttpRequest) -> str:
-    """Return the query string without what was searched for, which may be a person's number."""
+    """Return the query string without the search term, which may be a person's number."""
     query = request.GET.copy()
     if query.get(SEARCH_VAR):
         query[SEARCH_VAR] = "***"

@@ -1,4 +1,4 @@
-"""What the admin's search box finds: each kind of term by its index, and nothing by its parts."""
+"""The search box of the admin's list: each kind of term is looked up by an index."""
 
 from typing import Any
 
@@ -9,14 +9,17 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
 
-# Users whose login name begins with what was searched; more than these is no search.
+# Users whose login name begins with the term. Further ones are ignored.
 MAX_USERS = 50
-# Longer than any column that is searched; SQLite fails on a pattern of 50 kB.
+# The longest column that is searched. SQLite raises an error for a pattern of 50 kB.
 MAX_TERM_LENGTH = 255
 
 
 def search(queryset: QuerySet[PhoneVerification], text: str) -> QuerySet[PhoneVerification]:
-    """Return the attempts of this number, login name, sub or mobile ID; all for an empty text."""
+    """Return the verifications of this number, login name, sub or mobile ID.
+
+    An empty text returns all of them.
+    """
     term = text.strip()
     if len(term) > MAX_TERM_LENGTH or "\0" in term:
         return queryset.none()
@@ -24,11 +27,14 @@ def search(queryset: QuerySet[PhoneVerification], text: str) -> QuerySet[PhoneVe
 
 
 def _matches(term: str) -> Q:
-    """Return the condition for one search; the user's part is asked first, to stay indexed."""
+    """Return the condition for one term.
+
+    Users are looked up first: a join in the condition would rule out the indexes.
+    """
     user_model: Any = get_user_model()
     name = user_model.USERNAME_FIELD
     users = user_model._default_manager.filter(**{f"{name}__startswith": term})
-    # In order, so that the one whose whole name it is comes first.
+    # In order, so that the user with exactly this name comes first.
     ids = list(users.order_by(name).values_list("pk", flat=True)[:MAX_USERS])
     found = Q(sub=term) | Q(mobile_id=term) | Q(user_id__in=ids)
     try:

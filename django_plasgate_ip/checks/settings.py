@@ -1,6 +1,5 @@
 """System checks: what a developer should hear before a visitor does. Ids are an interface."""
 
-import ipaddress
 import math
 import os
 import re
@@ -12,14 +11,14 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch
+from django.utils.functional import Promise
 
-from django_plasgate_ip import hooks, redirects
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client.credentials import is_key
-from django_plasgate_ip.conf import conf
+from django_plasgate_ip.conf import conf, load_function
 from django_plasgate_ip.exceptions import InvalidScopes
-from django_plasgate_ip.verification.limits import UNIX
 
 HOUR = timedelta(hours=1)
 
@@ -38,6 +37,7 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]
         *_check_limits(),
         *_check_retention(),
         *_check_exchange(),
+        *_check_fallback(),
     ]
 
 
@@ -77,7 +77,7 @@ def _check_credentials() -> Iterator[CheckMessage]:
     if credentials is None:
         return
     try:
-        hooks.load("PLASGATE_IP_CREDENTIALS", credentials)
+        load_function("PLASGATE_IP_CREDENTIALS")
     except ImproperlyConfigured as malformed:
         hint = "A function of the request that returns Credentials, or its dotted path."
         yield error("E022", str(malformed), hint)
@@ -156,14 +156,12 @@ def _is_duration(seconds: Any) -> bool:
 
 
 def _check_encryption_keys() -> Iterator[CheckMessage]:
-    from django_plasgate_ip.fields import cipher
+    from django_plasgate_ip.encryption import cipher
 
     try:
         cipher()
     except ImproperlyConfigured as malformed:
         problem = str(malformed)
-    except TypeError:
-        problem = "PLASGATE_IP_ENCRYPTION_KEYS is not a list of keys as text."
     else:
         return
     yield error("E014", problem, "Or leave it unset: keys are derived from SECRET_KEY.")
@@ -175,21 +173,10 @@ def _check_limits() -> Iterator[CheckMessage]:
         most = value(name)
         if most is not None and not (type(most) is int and most > 0):
             yield error("E015", f"{name} is no positive whole number.", "None is no limit.")
-    proxies = value("PLASGATE_IP_TRUSTED_PROXIES")
-    if not isinstance(proxies, Collection) or not all(map(_is_proxy, proxies)):
-        hint = (
-            "A list of addresses or networks of your own proxies, such as "
-            '["10.0.0.0/8"]; "unix:" for one that comes through a Unix socket.'
-        )
-        yield error("E016", "PLASGATE_IP_TRUSTED_PROXIES is no list of networks.", hint)
-
-
-def _is_proxy(text: Any) -> bool:
-    try:
-        # ip_network takes numbers, and so the letters that bytes fall apart into.
-        return text == UNIX or bool(ipaddress.ip_network(str(text), strict=False))
-    except ValueError:
-        return False
+    count = value("PLASGATE_IP_TRUSTED_PROXY_COUNT")
+    if not (type(count) is int and count >= 0):
+        hint = "How many proxies of your own append to X-Forwarded-For; 0 ignores that header."
+        yield error("E016", "PLASGATE_IP_TRUSTED_PROXY_COUNT is not a whole number.", hint)
 
 
 def _check_retention() -> Iterator[CheckMessage]:
@@ -213,13 +200,20 @@ def _check_exchange() -> Iterator[CheckMessage]:
     if proxy is not None and not _is_proxy_url(proxy):
         hint = "Such as http://proxy.example.com:3128, with user:password@ where it needs one."
         yield error("E020", "PLASGATE_IP_PROXY is no http or https URL.", hint)
-    fallback = value("PLASGATE_IP_FALLBACK_URL")
-    if fallback is not None and not _leads_somewhere(fallback):
-        hint = (
-            "A path (/sms/), a URL, the name of a url of this site, or a function of request and "
-            "verification (or its dotted path) that returns one of them."
-        )
+
+
+def _check_fallback() -> Iterator[CheckMessage]:
+    url = value("PLASGATE_IP_FALLBACK_URL")
+    if url is not None and not _leads_somewhere(url):
+        hint = "A path (/sms/), a URL, or the name of a url of this site."
         yield error("E021", "PLASGATE_IP_FALLBACK_URL leads nowhere.", hint)
+    if value("PLASGATE_IP_FALLBACK_FUNCTION") is None:
+        return
+    try:
+        load_function("PLASGATE_IP_FALLBACK_FUNCTION")
+    except ImproperlyConfigured as malformed:
+        hint = "The dotted path of a function of request and verification that returns a place."
+        yield error("E023", str(malformed), hint)
 
 
 def _is_file(path: Any) -> bool:
@@ -230,8 +224,10 @@ def _is_proxy_url(url: Any) -> bool:
     return isinstance(url, str) and _is_http_url(re.sub(r"(?<=//)[^@/]*@", "", url, count=1))
 
 
-def _leads_somewhere(fallback: Any) -> bool:
+def _leads_somewhere(url: Any) -> bool:
+    if not isinstance(url, (str, Promise)) or not url:
+        return False
     try:
-        return bool(redirects.fallback(fallback))
-    except (NoReverseMatch, ImproperlyConfigured):
+        return resolve_url(str(url)).startswith(("/", "http://", "https://"))
+    except NoReverseMatch:
         return False

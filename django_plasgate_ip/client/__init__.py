@@ -1,6 +1,7 @@
-"""The provider's two endpoints. Nothing in here knows a model or a view."""
+"""PlasGate's two endpoints. Nothing in this package knows a model or a view."""
 
-from django_plasgate_ip.client.api import Answer, PlasGateClient
+from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
+from django_plasgate_ip.client.parsing import Answer
 
 __all__ = ["Answer", "Credentials", "PlasGateClient"]

@@ -1,7 +1,4 @@
-"""Whose keys a request's attempts are made with: the site's, or one of its tenants'.
-
-Light, so that settings can import `Credentials`.
-"""
+"""The keys that a request's verifications are made with: the site's, or one of its tenants'."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -10,30 +7,29 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
-from django_plasgate_ip import hooks
-from django_plasgate_ip.conf import conf
+from django_plasgate_ip.conf import conf, load_function
 
 _SETTING = "PLASGATE_IP_CREDENTIALS"
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A pair of keys as PlasGate generates them; what ``PLASGATE_IP_CREDENTIALS`` returns."""
+    """A pair of keys from PlasGate's console; ``PLASGATE_IP_CREDENTIALS`` returns one."""
 
     private_key: str = field(repr=False)
     secret_key: str = field(repr=False)
 
 
 def for_request(request: HttpRequest) -> Credentials:
-    """Return the keys for what this request starts or finishes.
+    """Return the keys for the verification that this request starts or finishes.
 
-    Those of the settings may be empty; a site's function must return two that can be sent. Raises
+    The keys of the settings may be empty. The keys of a site's function must be valid. Raises
     ImproperlyConfigured, and whatever that function raises.
     """
     if conf.PLASGATE_IP_CREDENTIALS is None:
         return Credentials(conf.PLASGATE_IP_PRIVATE_KEY, conf.PLASGATE_IP_SECRET_KEY)
-    keys = _if_usable(hooks.load(_SETTING, conf.PLASGATE_IP_CREDENTIALS)(request))
-    # SECURITY: what is not usable may be a secret all the same; by now it is in no frame.
+    keys = _if_valid(load_function(_SETTING)(request))
+    # SECURITY: an invalid value may still be a secret. No frame of this error's traceback holds it.
     if keys is None:
         raise ImproperlyConfigured(
             f"{_SETTING} must return django_plasgate_ip.client.Credentials with both keys, "
@@ -43,7 +39,7 @@ def for_request(request: HttpRequest) -> Credentials:
 
 
 def is_key(value: Any) -> bool:
-    """Whether this could be a key of PlasGate's: it goes into a header and a URL, as it is."""
+    """Whether this can be one of PlasGate's keys: text that fits into a header and a URL."""
     return (
         isinstance(value, str)
         and value != ""
@@ -54,14 +50,14 @@ def is_key(value: Any) -> bool:
 
 
 def fingerprint(private_key: str) -> str:
-    """Return what an attempt remembers of its keys: enough to tell one tenant from another.
+    """Return what a verification stores of its private key, to tell one tenant from another.
 
-    No salt: the key is random, and too long to be guessed.
+    It has no salt, since the key is random and too long to be guessed.
     """
     return sha256(private_key.encode()).hexdigest()[:32]
 
 
-def _if_usable(value: Any) -> Credentials | None:
+def _if_valid(value: Any) -> Credentials | None:
     if not isinstance(value, Credentials):
         return None
     return value if is_key(value.private_key) and is_key(value.secret_key) else None

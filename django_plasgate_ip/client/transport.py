@@ -1,14 +1,14 @@
-"""A `requests` session that can't be held up: one deadline for the whole call.
+"""A `requests` session with one deadline for the whole call.
 
-`requests`' own timeout is per read, so a server that drips a byte at a time holds a worker for as
-long as it likes. Here the connection classes of urllib3 set the socket's timeout to what is left
-before everything they send and before every receive, headers included. Outside of the deadline lie
-the name's resolution, and the connect timeout once for every further address of the host.
+The timeout of `requests` is per read, so a server that sends one byte at a time can hold a worker
+for as long as it likes. Here urllib3's connections set the socket's timeout to the seconds left
+before each send and each receive, headers included. The deadline does not cover the lookup of the
+host's name. Each further address of the host may add one connect timeout.
 
-The pool of connections is the one thing that a process keeps: a new connection costs a round trip,
-a TLS handshake and, in `requests`, 15 ms to parse the CA bundle again.
+Connections are kept for the life of the process, since a new one costs a TLS handshake.
 """
 
+import functools
 import io
 import logging
 import os
@@ -31,10 +31,12 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.ssl_ import create_urllib3_context
 
-# Idle connections kept per process; more threads than this only cost a new connection each.
+from django_plasgate_ip.exceptions import ProviderUnreachable
+
+# Idle connections that a process keeps. A thread that finds none makes a new one.
 POOL_SIZE = 64
-# A connection idle for longer may be gone without a word (firewalls, NAT): it would swallow the
-# request, and the one-time code with it, until the deadline.
+# Firewalls drop idle connections silently. One of those would take the request, with the one-time
+# code, and never answer.
 MAX_IDLE_SECONDS = 20.0
 USER_AGENT = "django-plasgate-ip"
 
@@ -43,7 +45,7 @@ _call_ends_at: ContextVar[float] = ContextVar("django_plasgate_ip_call_ends_at")
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Give everything that this thread sends and receives inside the block `seconds` in all."""
+    """Limit everything that this thread sends and receives inside the block to `seconds`."""
     token = _call_ends_at.set(time.monotonic() + seconds)
     try:
         yield
@@ -52,7 +54,7 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def remaining() -> float:
-    """Return the seconds left. Raises TimeoutError when there are none."""
+    """Return the seconds left. Raises TimeoutError if there are none."""
     left = _call_ends_at.get() - time.monotonic()
     if left <= 0:
         raise TimeoutError("the deadline for the whole call has passed")
@@ -64,54 +66,38 @@ def overdue() -> bool:
     return _call_ends_at.get() <= time.monotonic()
 
 
-def session(ca_bundle: str | None = None, proxy: str | None = None) -> requests.Session:
-    """Return this process's session for these two settings; any thread may use it."""
-    with _sessions.lock:
-        key = (ca_bundle, proxy)
-        if key not in _sessions.open:
-            _sessions.open[key] = _new_session(ca_bundle, proxy)
-        return _sessions.open[key]
+_lock = threading.Lock()
 
 
-def tls_context(ca_bundle: str | None = None) -> ssl.SSLContext:
-    """Return what each connection is verified with: these authorities, or those of requests.
+def session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
+    """Return this process's session for these two settings. All threads use the same one."""
+    with _lock:
+        return _session(ca_bundle, proxy)
 
-    Raises OSError for a bundle that can't be read, or that is none.
+
+def forget_sessions() -> None:
+    """Drop all kept connections.
+
+    A forked child must do so, or it would write into its parent's connections. The lock may have
+    been held by a thread that the child does not have.
     """
-    # check_hostname and CERT_REQUIRED are this context's defaults.
-    context = create_urllib3_context()
-    context.load_verify_locations(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
-    return context
+    global _lock
+    _lock = threading.Lock()
+    _session.cache_clear()
 
 
-class _Sessions:
-    def __init__(self) -> None:
-        self.forget()
-
-    def forget(self) -> None:
-        self.lock = threading.Lock()
-        self.open: dict[tuple[str | None, str | None], requests.Session] = {}
-
-
-_sessions = _Sessions()
-# A forked child must not write into its parent's connections, nor find the lock taken by a thread
-# that was not forked along.
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
-    os.register_at_fork(after_in_child=_sessions.forget)
+    os.register_at_fork(after_in_child=forget_sessions)
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Follow nothing: for a mere look at the target, requests would read the whole body."""
-
-
-def _new_session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
+@functools.cache
+def _session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
     new = _Session()
-    # The environment's proxies and .netrc would be handed the secret, or replace it.
+    # SECURITY: a proxy or .netrc of the environment would receive the secret, or replace it.
     new.trust_env = False
     new.proxies = {"http": proxy, "https": proxy} if proxy else {}
     new.headers.clear()
-    # identity: a compressed body can grow a thousandfold behind the size cap.
+    # identity: a small compressed body can become a huge one.
     new.headers.update(
         {
             "Accept": "application/json",
@@ -119,7 +105,7 @@ def _new_session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
             "User-Agent": USER_AGENT,
         }
     )
-    # The session serves every visitor: a cookie set for one must not go out with another's call.
+    # SECURITY: the session serves all visitors. A cookie of one call must not be sent with another.
     new.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = _Adapter(ca_bundle)
     new.mount("https://", adapter)
@@ -127,13 +113,18 @@ def _new_session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
     return new
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return None, so that requests does not read the body of a redirect."""
+
+
 class _Response(HTTPResponse):
-    """Reads through the deadline."""
+    """Reads within the deadline."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        # http.client made this buffer of the socket; the socket's own file stays below ours, so
-        # that closing one closes the other.
+        # http.client made this buffer over the socket's file. Ours wraps that same file, so that
+        # closing the buffer closes the file.
         buffered: Any = self.fp
         self.fp = io.BufferedReader(_DeadlineReader(sock, buffered.detach()))
 
@@ -156,7 +147,7 @@ class _DeadlineReader(io.RawIOBase):
 
 
 class _DeadlineMixin:
-    """Connects and sends within the deadline, and does not trust a long silence."""
+    """Connects and sends within the deadline, and is not used again after a long idle time."""
 
     response_class = _Response
     sock: Any
@@ -200,11 +191,11 @@ class _Adapter(HTTPAdapter):
     """Uses the pools above, and one TLS context for all connections."""
 
     def __init__(self, ca_bundle: str | None) -> None:
-        self._context = tls_context(ca_bundle)
+        self._context = _tls_context(ca_bundle)
         super().__init__(
             pool_maxsize=POOL_SIZE,
-            # Once more where no connection was made, so that the code can't have been used; never
-            # for anything that happened later.
+            # SECURITY: only a connection that was never made is tried again. After that the code
+            # may have been used.
             max_retries=Retry(total=1, connect=1, read=False, redirect=False, status=0, other=0),
         )
 
@@ -216,7 +207,21 @@ class _Adapter(HTTPAdapter):
         return _use_pools(super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs))
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Leave the pool as it is: requests would name the CA bundle here, to be read each time."""
+        """Do nothing: requests would have each new connection parse the CA bundle again."""
+
+
+def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
+    """Return a context that trusts these authorities, or the ones that requests ships."""
+    # This context checks the certificate and its host name by default.
+    context = create_urllib3_context()
+    try:
+        context.load_verify_locations(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
+    except OSError as error:
+        name = type(error).__name__
+        raise ProviderUnreachable(
+            f"PLASGATE_IP_CA_BUNDLE is not a readable PEM file of certificates ({name})."
+        ) from None
+    return context
 
 
 def _use_pools(manager: Any) -> Any:
@@ -225,14 +230,16 @@ def _use_pools(manager: Any) -> Any:
 
 
 class _HideKey(logging.Filter):
-    """Takes the private key out of the URLs that urllib3 logs, some of them as warnings."""
+    """Takes the private key out of what urllib3 logs about our own calls.
+
+    A call is ours while its thread is inside `deadline`. Other records stay as they are.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            args = tuple(_KEY.sub("***", a) if isinstance(a, str) else a for a in record.args)
-            if args != record.args:
-                # A traceback that is logged along has the URL in its frames.
-                record.args, record.exc_info = args, None
+        if _call_ends_at.get(None) is not None:
+            record.msg = _KEY.sub("***", record.getMessage())
+            # SECURITY: the arguments and the traceback hold the URL, too.
+            record.args, record.exc_info = (), None
         return True
 
 

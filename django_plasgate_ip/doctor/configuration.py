@@ -1,4 +1,4 @@
-"""The settings as the app sees them, masked, and what the system checks say of them."""
+"""The settings as the app reads them, masked, and what the system checks say about them."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -14,80 +14,85 @@ from django_plasgate_ip.conf import Settings
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 NAMES = tuple(name for name in vars(Settings) if name.startswith("PLASGATE_IP_"))
-# Characters of a private key from which on its two ends are shown.
+# The two ends of a private key are shown only if it is at least this long.
 MIN_SHORTENED = 32
-# The API page's is "$5$rounds=535000$", a salt, "$" and a hash: the form of crypt's SHA-256.
+# The API page's secret has the form of crypt's SHA-256: "$5$rounds=535000$", a salt, "$", a hash.
 _SECRET_FORM = re.compile(r"\$5\$rounds=\d+\$[\w./-]+\$[\w./-]+")
-_OURS = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
+_OUR_CHECKS = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
 
 
 def examine() -> Iterator[Finding]:
-    """Yield a finding for each setting, and one for each complaint of our system checks."""
-    complaints, failure = _complaints()
+    """Yield a finding for each setting, and one for each message of our system checks."""
+    messages, failure = _run_checks()
     for name in NAMES:
-        yield _setting(name, complaints)
-    yield from _strangers()
+        yield _setting(name, messages)
+    yield from _unknown_settings()
     yield from failure
-    for message in complaints:
-        yield Finding(
-            _level(message), "Checks", f"{message.msg} ({message.id})", message.hint or ""
-        )
-    if not complaints and not failure:
-        yield Finding(Level.FINE, "Checks", "Neither check nor check --deploy complains of ours.")
+    for message in messages:
+        what = f"{message.msg} ({message.id})"
+        yield Finding(_level(message), "Checks", what, message.hint or "")
+    if not messages and not failure:
+        yield Finding(Level.OK, "Checks", "Our checks pass, those of check --deploy included.")
 
 
-def _complaints() -> tuple[list[CheckMessage], list[Finding]]:
-    """Return what our checks say, those for production too, and why they could not be run."""
+def wrong_settings() -> set[str]:
+    """Return the names of the settings that a system check calls an error."""
+    errors = [message for message in settings_checks.check_settings() if message.level >= ERROR]
+    return {word for message in errors for word in message.msg.split() if word in NAMES}
+
+
+def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
+    """Return the messages of our checks, and a finding if the checks could not be run."""
     try:
-        said = run_checks(include_deployment_checks=True)
+        messages = run_checks(include_deployment_checks=True)
     except Exception as error:  # another app's check, or the site's URLs that it imports
-        do = "Run python manage.py check: it shows where that comes from."
-        what = f"The system checks broke off: {type(error).__name__}."
-        return settings_checks.check_settings(), [Finding(Level.BROKEN, "Checks", what, do)]
-    ours = [m for m in said if str(m.id).startswith(_OURS) and not m.is_silenced()]
+        what = f"The system checks stopped with {type(error).__name__}."
+        do = "Run python manage.py check: it shows the whole error."
+        return settings_checks.check_settings(), [Finding(Level.ERROR, "Checks", what, do)]
+    ours = [m for m in messages if str(m.id).startswith(_OUR_CHECKS) and not m.is_silenced()]
     return ours, []
 
 
 def _level(message: CheckMessage) -> Level:
-    return Level.BROKEN if message.level >= ERROR else Level.LOOK
+    return Level.ERROR if message.level >= ERROR else Level.WARNING
 
 
-def _setting(name: str, complaints: Iterable[CheckMessage]) -> Finding:
-    """Return a setting's line; what is wrong with a bad value is said by the check itself."""
+def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
+    """Return the line of a setting. The check's own message explains what is wrong with it."""
     value = settings_checks.value(name)
     default = "" if hasattr(settings, name) else " (default)"
     what = f"{name}: {_shown(name, value)}{default}"
-    levels = [_level(message) for message in complaints if name in message.msg.split()]
+    levels = [_level(message) for message in messages if name in message.msg.split()]
     if levels:
-        level = Level.BROKEN if Level.BROKEN in levels else Level.LOOK
-        return Finding(level, "Settings", what, "See what the checks below say of it.")
-    # An empty one that no check complains of: tenants have their own.
+        level = Level.ERROR if Level.ERROR in levels else Level.WARNING
+        return Finding(level, "Settings", what, "The checks below explain this.")
+    # A site with tenants may leave it empty.
     if name == "PLASGATE_IP_SECRET_KEY" and value and not _SECRET_FORM.fullmatch(str(value)):
         do = (
-            "If it is PlasGate's, a shell, Compose or django-environ has read its dollar signs as "
-            "variables, or kept quotes or backslashes: see README, Five-minute integration."
+            "A shell, Compose or django-environ may have read its dollar signs as variables, or "
+            "kept quotes or backslashes: see README, Five-minute integration."
         )
-        return Finding(Level.LOOK, "Settings", what, do)
-    return Finding(Level.FINE, "Settings", what)
+        return Finding(Level.WARNING, "Settings", what, do)
+    return Finding(Level.OK, "Settings", what)
 
 
 def _shown(name: str, value: Any) -> str:
-    """Return the value for a person to read. SECURITY: nothing that opens anything."""
+    """Return the value for a person to read. SECURITY: it must hold no secret."""
     if name in _SHOWN and value:
         return _SHOWN[name](value)
     if isinstance(value, timedelta):
         return f"{value} (h:mm:ss)"
-    # A later setting whose name says that it is secret is hidden as on Django's own error page.
+    # Django's own error page hides by name, too: a later setting may hold a secret.
     hidden = SafeExceptionReporterFilter().cleanse_setting(name, value) if value else value
-    # And of a URL, however it is written, whatever may be a password: all before the last "@".
+    # A URL may hold a password before its last "@", even if the URL is malformed.
     return re.sub(r"^(.*?//|\W*).*@", r"\1***@", repr(hidden))
 
 
 def _private_key(value: Any) -> str:
     text = str(value)
-    # Of a short one, the ends would be most of it.
+    # The two ends of a short key would be most of it.
     ends = f"{text[:4]}...{text[-4:]}" if len(text) >= MIN_SHORTENED else "set"
-    # SECURITY: printable, since a terminal obeys what is not.
+    # SECURITY: control characters could command the terminal.
     return f"{ascii(ends)[1:-1]}, {len(text)} characters"
 
 
@@ -98,7 +103,9 @@ def _secret_key(value: Any) -> str:
 
 
 def _encryption_keys(value: Any) -> str:
-    return f"set, {len(value)} of them" if isinstance(value, (list, tuple)) else "set"
+    if not isinstance(value, (list, tuple)):
+        return "set"
+    return f"set, {len(value)} key{'' if len(value) == 1 else 's'}"
 
 
 _SHOWN: dict[str, Callable[[Any], str]] = {
@@ -108,9 +115,10 @@ _SHOWN: dict[str, Callable[[Any], str]] = {
 }
 
 
-def _strangers() -> Iterator[Finding]:
-    """Yield a finding for each setting that looks like ours and is none: a slip of the pen."""
+def _unknown_settings() -> Iterator[Finding]:
+    """Yield a finding for each setting that has our prefix and that the app does not read."""
     for name in sorted(dir(settings)):
         if re.match(r"PLASGATE_IP_(?!SANDBOX_)", name) and name not in NAMES:
-            do = "Check its spelling (README, Settings); nothing of ours reads it."
-            yield Finding(Level.LOOK, "Settings", f"{name}: no such setting", do)
+            what = f"{name}: the app has no such setting"
+            do = "Check its spelling (README, Settings)."
+            yield Finding(Level.WARNING, "Settings", what, do)

@@ -1,22 +1,22 @@
-"""What the doctor says: one frozen finding for each thing that was looked at."""
+"""What the doctor reports: one `Finding` for each thing that it looked at."""
 
 from dataclasses import dataclass
 from enum import Enum
 
 
 class Level(Enum):
-    """How a thing stands. Values are an interface: ``--json`` prints them."""
+    """How bad a finding is. ``--json`` prints the values, so they are an interface."""
 
-    FINE = "fine"
-    #: It may be right, and only a person can tell.
-    LOOK = "look here"
-    #: No visitor can be verified like this.
-    BROKEN = "broken"
+    OK = "ok"
+    #: It may be right. Only a person can decide that.
+    WARNING = "warning"
+    #: No visitor can be verified until this is fixed.
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at. It holds no secret: it may be printed and passed on."""
+    """One thing that the doctor looked at. It holds no secret, so it may be printed and shared."""
 
     level: Level
     #: The section: ``Settings``, ``Checks``, ``Site`` or ``Network``.

@@ -1,6 +1,6 @@
-"""The site around the app: its table, its sessions, and where PlasGate sends visitors back to."""
+"""The site around the app: its table, its sessions, and the redirect URI."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from importlib import import_module
 from urllib.parse import urlsplit
 
@@ -14,23 +14,21 @@ from django.utils.crypto import get_random_string
 
 from django_plasgate_ip import redirects
 from django_plasgate_ip.conf import conf
+from django_plasgate_ip.doctor.configuration import wrong_settings
 from django_plasgate_ip.doctor.findings import Finding, Level
 from django_plasgate_ip.models import PhoneVerification
 
-# Of the session that is made and deleted again, should the deleting fail.
+# The trial session expires after this time, should its deletion fail.
 SESSION_SECONDS = 60
 
 
-def examine(wrong: Container[str]) -> Iterator[Finding]:
-    """Yield the findings of what an attempt needs of the site.
-
-    `wrong` has the ids of `checks.check_settings`: what is malformed is not read.
-    """
+def examine() -> Iterator[Finding]:
+    """Yield the findings about what a verification needs from the site."""
     yield _table()
     yield _sessions()
-    if "django_plasgate_ip.E004" in wrong:
-        what = "The redirect URI can't be told: PLASGATE_IP_PUBLIC_URL is malformed."
-        yield Finding(Level.BROKEN, "Site", what, "See the check above.")
+    if "PLASGATE_IP_PUBLIC_URL" in wrong_settings():
+        what = "The redirect URI is unknown, because PLASGATE_IP_PUBLIC_URL is malformed."
+        yield Finding(Level.ERROR, "Site", what, "The checks above explain this.")
     else:
         yield from _redirect_uri()
 
@@ -42,14 +40,14 @@ def _table() -> Finding:
         if not missing:
             PhoneVerification.objects.using(alias).exists()
     except (Error, ImproperlyConfigured) as error:
-        # The error's own text may have the database's address and user.
-        what = f"The table of database {alias!r} can't be read: {type(error).__name__}."
+        # SECURITY: the error's own text may hold the database's address and user.
+        what = f"The table in database {alias!r} can't be read: {type(error).__name__}."
         do = "Check DATABASES, then run python manage.py migrate: it shows the whole error."
-        return Finding(Level.BROKEN, "Site", what, do)
+        return Finding(Level.ERROR, "Site", what, do)
     if missing:
-        what = f"Database {alias!r} lacks {missing} of the migrations that the table needs."
-        return Finding(Level.BROKEN, "Site", what, "Run python manage.py migrate.")
-    return Finding(Level.FINE, "Site", f"The table is there, in database {alias!r}.")
+        what = f"Migrations that database {alias!r} needs and has not applied: {missing}."
+        return Finding(Level.ERROR, "Site", what, "Run python manage.py migrate.")
+    return Finding(Level.OK, "Site", f"The table exists in database {alias!r}.")
 
 
 def _unapplied(alias: str) -> int:
@@ -61,62 +59,62 @@ def _unapplied(alias: str) -> int:
 def _sessions() -> Finding:
     engine = settings.SESSION_ENGINE
     try:
-        kept = _keeps_a_session(engine)
-    except Exception as error:  # a database's, a cache's or a missing module's: of any type
+        is_kept = _keeps_a_session(engine)
+    except Exception as error:  # of a database, a cache or a missing module: any type
         what = f"Sessions can't be stored ({engine}): {type(error).__name__}."
-        do = "Check SESSION_ENGINE, and the cache or table that it stores in."
-        return Finding(Level.BROKEN, "Site", what, do)
-    if not kept:
-        what = f"A session that was just stored is not there any more ({engine})."
-        do = "Use a cache that keeps what it is given, or database sessions."
-        return Finding(Level.BROKEN, "Site", what, do)
-    return Finding(Level.FINE, "Site", f"Sessions are stored and found again ({engine}).")
+        do = "Check SESSION_ENGINE, and the cache or table that it uses."
+        return Finding(Level.ERROR, "Site", what, do)
+    if not is_kept:
+        what = f"A session was stored, but could not be read again ({engine})."
+        do = "Use database sessions, or a cache that all processes share."
+        return Finding(Level.ERROR, "Site", what, do)
+    return Finding(Level.OK, "Site", f"Sessions can be stored and read ({engine}).")
 
 
 def _keeps_a_session(engine: str) -> bool:
-    """Whether a session comes back; it is deleted again."""
+    """Store a session, read it again and delete it. Return whether it could be read."""
     store = import_module(engine).SessionStore
     mark = get_random_string(12)
     session = store()
     session["plasgate_ip_doctor"] = mark
     session.set_expiry(SESSION_SECONDS)
     session.save()
-    kept: bool = store(session_key=session.session_key).get("plasgate_ip_doctor") == mark
+    is_kept: bool = store(session_key=session.session_key).get("plasgate_ip_doctor") == mark
     session.delete()
-    return kept
+    return is_kept
 
 
 def _redirect_uri() -> Iterator[Finding]:
     try:
         path = redirects.callback_path()
     except NoReverseMatch:
-        what = "The callback has no URL: PlasGate has nowhere to send visitors back to."
+        what = "The callback has no URL, so PlasGate can't send visitors back."
         do = 'Add path("phone/", include("django_plasgate_ip.urls")) to the site\'s urlpatterns.'
-        yield Finding(Level.BROKEN, "Site", what, do)
+        yield Finding(Level.ERROR, "Site", what, do)
         return
     yield _to_register(path)
     if conf.PLASGATE_IP_CALLBACK_NONCE:
-        what = "PLASGATE_IP_CALLBACK_NONCE puts another ?nonce=... behind it each time."
-        do = "Ask PlasGate whether your account takes a redirect URI with a query of its own."
-        yield Finding(Level.LOOK, "Site", what, do)
+        what = "PLASGATE_IP_CALLBACK_NONCE adds a different ?nonce=... to each redirect URI."
+        do = "Ask PlasGate whether your account accepts a redirect URI with a query."
+        yield Finding(Level.WARNING, "Site", what, do)
 
 
 def _to_register(path: str) -> Finding:
     public = conf.PLASGATE_IP_PUBLIC_URL
     if public is None:
-        what = f"The redirect URI's path is {path}; its host is that of each request."
+        what = f"The redirect URI has the path {path} and the host of each request."
         do = (
-            "Set PLASGATE_IP_PUBLIC_URL: what is registered at PlasGate has one host."
+            "Set PLASGATE_IP_PUBLIC_URL: PlasGate registers a redirect URI with one host."
             if conf.PLASGATE_IP_CREDENTIALS is None
             else "Register it for each tenant, with the tenant's own host."
         )
-        return Finding(Level.LOOK, "Site", what, do)
+        return Finding(Level.WARNING, "Site", what, do)
     what = f"The redirect URI to register at PlasGate is {public}{path}"
     host = urlsplit(public).hostname or ""
     if not validate_host(host, settings.ALLOWED_HOSTS):
-        do = f"Add {host!r} to ALLOWED_HOSTS, or Django may answer 400 to whoever comes back."
-        return Finding(Level.LOOK, "Site", what, do)
+        do = f"Add {host!r} to ALLOWED_HOSTS, or Django may answer 400 to the callback."
+        return Finding(Level.WARNING, "Site", what, do)
     if urlsplit(public).scheme != "https":
-        do = "Use https in production: one-time codes come back in this URL."
-        return Finding(Level.LOOK, "Site", what, do)
-    return Finding(Level.FINE, "Site", what)
+        do = "Use https in production: this URL receives one-time codes."
+        return Finding(Level.WARNING, "Site", what, do)
+    return Finding(Level.OK, "Site", what)

@@ -1,31 +1,34 @@
-"""Why a phone may not take up what a computer offered, with a sentence for who holds the phone."""
+"""Why a phone may not use a link, with a sentence for the person who holds the phone."""
 
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from django.core.exceptions import SuspiciousOperation
 from django.utils.translation import gettext_lazy as _
+
+from django_plasgate_ip.exceptions import PlasGateError
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 
 class Refusal(str, Enum):
-    """What stands in the way."""
+    """Why the link can't be used."""
 
-    #: No token of ours: cut short, tampered with, or signed with a key that is gone.
+    #: The token was cut short or changed, or was signed with a key that is gone.
     INVALID = "invalid"
     EXPIRED = "expired"
     USED = "used"
-    #: Another phone was first: this one has a photograph of the code.
+    #: Another phone opened the link first. This one may have a photograph of the code.
     OTHER_PHONE = "other_phone"
-    #: The browser that offered it has opened it itself.
+    #: The computer's own browser opened the link.
     SAME_BROWSER = "same_browser"
-    #: It came without the cookie that it was given, so it can't be told from another phone.
+    #: The browser did not send our cookie back, so it can't be told from another phone.
     NO_COOKIES = "no_cookies"
-    #: The computer has not looked yet, so nobody can know its characters.
+    #: The computer has not shown the characters yet, so nobody can know them.
     NOT_SHOWN = "not_shown"
     WRONG_CODE = "wrong_code"
-    #: The account has been deleted or closed.
+    #: The computer's account was deleted or closed.
     ACCOUNT_GONE = "account_gone"
 
     @property
@@ -58,3 +61,11 @@ _WORDS = {
     ),
     Refusal.ACCOUNT_GONE: _("The account on the computer is not there any more."),
 }
+
+
+class HandoffRefused(PlasGateError, SuspiciousOperation):
+    """A phone may not use this link; ``reason`` says why."""
+
+    def __init__(self, reason: Refusal) -> None:
+        self.reason = reason
+        super().__init__(f"The hand-off was refused: {reason.value}.")

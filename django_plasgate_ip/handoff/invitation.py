@@ -1,8 +1,6 @@
-"""What a page shows a visitor at a computer, so that they can go on with their phone."""
+"""The QR code that a page shows to a visitor at a computer."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -11,13 +9,12 @@ from django.utils.translation import gettext as _
 
 from django_plasgate_ip import redirects
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.handoff import lifecycle, qr
-from django_plasgate_ip.verification import browser_session
+from django_plasgate_ip.handoff import qr, tokens
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """The context of ``_handoff.html``."""
+    """The context of ``plasgate_ip_handoff/invitation.html``, as ``handoff``."""
 
     #: The QR code.
     svg: SafeString
@@ -25,25 +22,34 @@ class Invitation:
     screen_url: str
     #: The page that shows a new code.
     again_url: str
+    #: What a page includes to show all this.
+    template: str = "plasgate_ip_handoff/invitation.html"
 
 
-def invite(
-    request: HttpRequest, next_url: str, again_url: str, repeats: UUID | None = None
-) -> Invitation | None:
-    """Return a new invitation; None where this visitor may not start, or not like this.
+def invite(request: HttpRequest, next_url: str, again_url: str) -> Invitation | None:
+    """Return a new invitation, or None where this visitor may not start or is on a phone.
 
-    That is for a phone, where ``PLASGATE_IP_HANDOFF`` is off, and for an anonymous visitor where
-    ``PLASGATE_IP_LOGIN_REQUIRED`` is on, since the phone is asked for no login. `repeats`: as for
-    `lifecycle.make_token`. It costs no query, but for the first one of a session, which must
-    be saved.
+    An anonymous visitor gets none where ``PLASGATE_IP_LOGIN_REQUIRED`` is on, because the phone is
+    not asked to log in. `next_url`: where the computer goes once verified; the caller has checked
+    it. The only query is to save a session that has no id yet.
     """
-    is_allowed = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
-    # A phone would not show it, but would load it, over mobile data: a quarter of the page.
-    if not (conf.PLASGATE_IP_HANDOFF and is_allowed) or browser_session.is_phone(request):
+    may_start = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
+    if not may_start or _is_phone(request):
         return None
-    token = lifecycle.make_token(request, repeats)
+    token = tokens.issue(request)
     url = redirects.absolute(request, reverse("plasgate_ip:handoff", args=[token]))
-    screen_url = reverse("plasgate_ip:handoff_screen", args=[token])
-    if next_url:
-        screen_url += f"?{urlencode({'next': next_url})}"
+    screen_url = reverse(
+        "plasgate_ip:handoff_screen",
+        args=[token],
+        query={"next": next_url} if next_url else None,
+    )
     return Invitation(qr.svg(url, _("A QR code for your phone's camera")), screen_url, again_url)
+
+
+def _is_phone(request: HttpRequest) -> bool:
+    """Whether the browser says that it is a phone's: all of those have "Mobi" in their name.
+
+    A phone would load the QR code over mobile data, and its page would not show it. Tablets, and
+    phones that ask for desktop pages, get the code.
+    """
+    return "Mobi" in request.headers.get("User-Agent", "")

@@ -1,21 +1,20 @@
-"""A QR code as SVG, to stand in a page: no image to fetch, no script, no inline style."""
+"""A QR code as SVG inside the page: no image to fetch, no script, no inline style."""
 
 import segno
 from django.utils.safestring import SafeString, mark_safe
 
-# In modules; ISO/IEC 18004 asks for four, and a dark page needs them to be white.
+# In modules. ISO/IEC 18004 asks for four; on a dark page they have to be white.
 QUIET_ZONE = 4
-# All eight masks can be read. To find the one that looks best takes four times as long as all the
-# rest: 12 ms instead of 3, for each page.
+# Phones read all eight masks. Looking for the best one takes most of the time of drawing.
 MASK = 4
 
 
 def svg(text: str, title: str) -> SafeString:
-    """Return `text` as a QR code, black on white in any theme; `title` is for who can't see it.
+    """Return `text` as a QR code, black on white in any theme. Screen readers read `title`.
 
-    The page's style sheet gives it its size.
+    The style sheet of the page sets its size.
     """
-    # Level L: a screen is not torn or dirty, and fewer modules are larger ones.
+    # Level L: a screen has no torn or dirty spots, and fewer modules are larger ones.
     code = segno.make_qr(text, error="l", boost_error=False, mask=MASK)
     inline = code.svg_inline(
         border=QUIET_ZONE,
@@ -26,5 +25,5 @@ def svg(text: str, title: str) -> SafeString:
         title=title,
         omitsize=True,
     )
-    # segno escapes the title, and the rest is numbers.
+    # segno escapes the title; everything else is numbers.
     return mark_safe(inline.replace("<svg", '<svg role="img"', 1))  # noqa: S308 # nosec

@@ -1,25 +1,27 @@
-"""What ``ip-auth`` answers: the API page's shapes and, on request, everything else."""
+"""What PlasGate answers, in the shapes of its API page: plain data for every fake of PlasGate.
 
-import secrets
-import time
+The sandbox, `django_plasgate_ip.testing` and this project's own tests build their answers here. The
+module needs neither the sandbox in INSTALLED_APPS nor the extra ``testing``. It imports nothing of
+the app that reads the answers, except the names of the scopes.
+"""
+
+import json
 import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256, sha512
 from typing import Any
 
-from django.http import HttpResponse, JsonResponse
+from django_plasgate_ip.scopes import bare
 
-from django_plasgate_ip.sandbox.conf import conf
-from django_plasgate_ip.sandbox.exceptions import Refused
-from django_plasgate_ip.sandbox.magic_numbers import Outcome
-from django_plasgate_ip.sandbox.models import AuthorizationCode
+#: The API page's example number, as digits. The network finds it where no number was sent.
+DIGITS = "85577696118"
+#: The API page's sentence. The app tells this failure from others by it.
+NOT_ON_MOBILE_DATA = "Please turn off Wi-Fi or use Mobile data network"
+NOT_VERIFIED = "Phone number is not verified"
 
-Claims = dict[str, Any]
-
-# Whom the network finds where no number was sent: the API page's example.
-SUBSCRIBER = Outcome.VERIFIED.phone_number
-
-# The API page's example of a person.
-PROFILE: Claims = {
+#: The API page's example of a person.
+PROFILE: dict[str, Any] = {
     "given_name": "Teak",
     "family_name": "Omeng",
     "birthdate": "1985-07-10",
@@ -32,54 +34,77 @@ PROFILE: Claims = {
     },
 }
 
-FAILURES = {
-    Outcome.NOT_ON_MOBILE_DATA: "Please turn off Wi-Fi or use Mobile data network",
-    Outcome.ANOTHER_SIM: "Phone number is not verified",
-}
+#: The query of a callback without a code.
+DENIED = {"error": "access_denied", "error_description": "The user denied the request"}
 
 
-def respond(code: AuthorizationCode) -> HttpResponse:
-    """Return the response to the exchange of `code`; raises `Refused` where it is a 403."""
-    outcome = Outcome.of(code.phone_number)
-    if outcome is Outcome.KEYS_REFUSED:
-        raise Refused("Please check your private key and secret key.")
-    if outcome is Outcome.SERVER_ERROR:
-        return page("Internal Server Error", "The operator failed.", status=500)
-    if outcome is Outcome.GARBAGE:
-        return page("Welcome", "This is not the answer that the API page describes.")
-    if outcome is Outcome.NO_ANSWER_IN_TIME:
-        time.sleep(conf.PLASGATE_IP_SANDBOX_DELAY)
-    if outcome in FAILURES:
-        return JsonResponse(failure(code.phone_number, FAILURES[outcome]))
-    return JsonResponse(success(code, outcome))
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP response of the exchange."""
+
+    content: bytes = field(repr=False)
+    status: int = 200
+    content_type: str = "text/html; charset=utf-8"
 
 
-def success(code: AuthorizationCode, outcome: Outcome) -> Claims:
-    """Return the API page's successful answer, with the claims that the scopes ask for."""
-    another = outcome is Outcome.ANOTHER_NUMBER
-    number = SUBSCRIBER if another else code.phone_number or SUBSCRIBER
-    claims: dict[str, Claims] = {
-        "phone_verify": {"login_hint": number, "phone_number_verified": "true"},
-        "mobile_id": {"mobile_id": _mobile_id(number, outcome)},
-        "phone": {"phone_number": number},
+def json_reply(value: Any, status: int = 200) -> Reply:
+    """Return the reply with `value` as JSON. Raises TypeError for a value that JSON can't hold."""
+    return Reply(json.dumps(value).encode(), status, "application/json")
+
+
+def _page(title: str, status: int = 200) -> Reply:
+    html = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n</body>\n</html>\n"
+    )
+    return Reply(html.encode(), status)
+
+
+#: The API page: "please check your private key and secret key".
+KEYS_REFUSED = json_reply(
+    {"error_description": "Please check your private key and secret key."}, 403
+)
+TOO_MANY_REQUESTS = _page("Too Many Requests", 429)
+SERVER_ERROR = _page("Internal Server Error", 500)
+#: A success by its status, but not the JSON that the API page describes.
+NOT_JSON = _page("Welcome")
+
+
+def mobile_id(digits: str) -> str:
+    """Return 128 hex digits, the same each time for one number, as for one SIM in one phone."""
+    return sha512(digits.encode()).hexdigest()
+
+
+def sub(digits: str) -> str:
+    """Return 64 hex digits, the same each time for one number."""
+    return sha256(digits.encode()).hexdigest()
+
+
+def success(digits: str, scopes: Iterable[str]) -> dict[str, Any]:
+    """Return a success about the number `digits`, with the claims that the scopes ask for."""
+    claims: dict[str, dict[str, Any]] = {
+        "phone_verify": {"login_hint": digits, "phone_number_verified": "true"},
+        "mobile_id": {"mobile_id": mobile_id(digits)},
+        "phone": {"phone_number": digits},
         "profile": PROFILE,
     }
-    answer: Claims = {"error_description": " ", "sid": _sid(), "status": "success"}
-    for scope in sorted(code.granted):
-        answer |= claims[scope]
-    return answer | {"sub": _sub(number)}
+    answer = {"error_description": " ", "sid": _sid(), "status": "success", "sub": sub(digits)}
+    wanted = bare(scopes)
+    for scope, its_claims in claims.items():
+        answer |= its_claims if scope in wanted else {}
+    return answer
 
 
-def failure(phone_number: str, description: str) -> Claims:
-    """Return the API page's failed answer, whole whatever the scopes.
+def failure(digits: str, error_description: str) -> dict[str, Any]:
+    """Return a failure about the number `digits`; it is the same for all scopes.
 
-    The ``mobile_id`` is on that page too. It proves nothing, and an app that takes it for a
-    success has a hole: this is the answer to try that with.
+    The API page's failure has a ``mobile_id`` too. It proves nothing.
     """
     return {
-        "error_description": description,
-        "login_hint": phone_number,
-        "mobile_id": _mobile_id(phone_number),
+        "error_description": error_description,
+        "login_hint": digits,
+        "mobile_id": mobile_id(digits),
         "phone_number_verified": "false",
         "sid": _sid(),
         "status": "failed",
@@ -87,27 +112,25 @@ def failure(phone_number: str, description: str) -> Claims:
     }
 
 
-def page(title: str, text: str, status: int = 200) -> HttpResponse:
-    """Return a small HTML page of the operator; `title` and `text` are this package's own."""
-    return HttpResponse(
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n</head>\n"
-        f"<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</body>\n</html>\n",
-        status=status,
-    )
+def changed(answer: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `answer` with `changes`; a change to None leaves the name out."""
+    return {name: value for name, value in {**answer, **changes}.items() if value is not None}
 
 
-def _mobile_id(number: str, outcome: Outcome = Outcome.VERIFIED) -> str:
-    """Return 128 hex digits that stay the same for a number, as they do for a SIM in a phone."""
-    if outcome is Outcome.NEW_MOBILE_ID:
-        return secrets.token_hex(64)
-    return sha512(number.encode()).hexdigest()
+def callback(code: str, state: str, *, private_key: str, redirect_uri: str) -> dict[str, str]:
+    """Return the query of a callback with a code: the API page's first "Example Response"."""
+    return {
+        "code": code,
+        "private_key": private_key,
+        "redirect_uri": redirect_uri,
+        "session_state": code.split(".")[1],
+        "state": state,
+    }
 
 
-def _sub(number: str) -> str:
-    """Return 64 hex digits that stay the same for a number and one account at PlasGate."""
-    return sha256(f"{conf.PLASGATE_IP_SANDBOX_PRIVATE_KEY}{number}".encode()).hexdigest()
+def new_code() -> str:
+    """Return a code as on the API page: three UUIDs with dots between them."""
+    return ".".join(str(uuid.uuid4()) for _ in range(3))
 
 
 def _sid() -> str:

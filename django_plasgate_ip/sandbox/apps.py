@@ -1,10 +1,10 @@
-"""The sandbox's Django app."""
+"""The sandbox's Django app, and the system check that keeps it off live sites."""
+
+from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core import checks
-
-from django_plasgate_ip.sandbox.checks import check_debug
 
 
 class SandboxConfig(AppConfig):
@@ -15,8 +15,27 @@ class SandboxConfig(AppConfig):
     verbose_name = "PlasGate IP sandbox"
 
     def ready(self) -> None:
-        """Register the check that keeps the sandbox off live sites."""
-        # Django's test runner turns DEBUG off and only then runs the checks. What counts is how
-        # the site was started, or the tests of every site with the sandbox would not begin.
+        """Register the check, unless the site was started with ``DEBUG``.
+
+        Django's test runner turns ``DEBUG`` off and runs the checks after that. Registered in
+        every case, the check would stop the tests of every site that has the sandbox.
+        """
         if not settings.DEBUG:
             checks.register(check_debug, checks.Tags.security)
+
+
+def check_debug(**kwargs: Any) -> list[checks.CheckMessage]:
+    """``plasgate_ip_sandbox.E001``: the sandbox is installed where ``DEBUG`` is off."""
+    if settings.DEBUG:
+        return []
+    return [
+        checks.Error(
+            "The PlasGate sandbox is installed, and DEBUG is False.",
+            hint=(
+                "The sandbox verifies any number for anybody. Add"
+                " 'django_plasgate_ip.sandbox' to INSTALLED_APPS and to the URLs only where"
+                " DEBUG is True."
+            ),
+            id="plasgate_ip_sandbox.E001",
+        )
+    ]

@@ -1,4 +1,4 @@
-"""The sandbox's own settings; it shares none with the app that it answers."""
+"""The sandbox's own settings. It reads none of the app's: the two meet over HTTP alone."""
 
 # ruff: noqa: N802  (a property bears its setting's name)
 
@@ -19,7 +19,7 @@ class Settings:
 
     @property
     def PLASGATE_IP_SANDBOX_SECRET_KEY(self) -> str:
-        """The only ``X-Secret`` that it accepts; it has the dollar signs of a real one."""
+        """The only ``X-Secret`` that the sandbox accepts, with dollar signs as in a real one."""
         return _setting("PLASGATE_IP_SANDBOX_SECRET_KEY", "$5$rounds=535000$sandbox$secret-key")
 
     @property

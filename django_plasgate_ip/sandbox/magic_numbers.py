@@ -1,21 +1,25 @@
-"""What a number's last two digits make the sandbox do: the one table of its magic numbers."""
+"""What a number's last two digits make the sandbox do: the table of its magic numbers."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterable
 from enum import Enum
+
+from django_plasgate_ip.sandbox import answers
 
 
 class Outcome(Enum):
     """One way that a verification can go.
 
     `ending` is the last two digits that ask for it, `label` names it in a few words, `happens`
-    says in a sentence what the sandbox does. Iterating gives the rows of a table.
+    says in a sentence what the sandbox does.
     """
 
     VERIFIED = (
         "18",
         "verified",
-        "The number is verified. So is every ending that has no row of its own.",
+        "The number is verified. So is every ending that is not in this table.",
     )
     NOT_ON_MOBILE_DATA = (
         "19",
@@ -69,7 +73,7 @@ class Outcome(Enum):
     )
 
     def __init__(self, ending: str, label: str, happens: str) -> None:
-        """Take a row of the table above apart."""
+        """Store the parts of a row of the table above."""
         self.ending = ending
         self.label = label
         self.happens = happens
@@ -84,3 +88,29 @@ class Outcome(Enum):
         """Return what `phone_number` asks for; a start without a number (``""``) is verified."""
         by_ending = {outcome.ending: outcome for outcome in cls}
         return by_ending.get(phone_number[-2:], cls.VERIFIED)
+
+
+_FIXED = {
+    Outcome.KEYS_REFUSED: answers.KEYS_REFUSED,
+    Outcome.SERVER_ERROR: answers.SERVER_ERROR,
+    Outcome.GARBAGE: answers.NOT_JSON,
+}
+_FAILURES = {
+    Outcome.NOT_ON_MOBILE_DATA: answers.NOT_ON_MOBILE_DATA,
+    Outcome.ANOTHER_SIM: answers.NOT_VERIFIED,
+}
+
+
+def reply(phone_number: str, scopes: Iterable[str]) -> answers.Reply:
+    """Return the exchange's reply to a code that was issued for this number and these scopes."""
+    outcome = Outcome.of(phone_number)
+    if outcome in _FIXED:
+        return _FIXED[outcome]
+    if outcome in _FAILURES:
+        return answers.json_reply(answers.failure(phone_number, _FAILURES[outcome]))
+    another = outcome is Outcome.ANOTHER_NUMBER
+    found = answers.DIGITS if another else phone_number or answers.DIGITS
+    answer = answers.success(found, scopes)
+    if outcome is Outcome.NEW_MOBILE_ID and "mobile_id" in answer:
+        answer["mobile_id"] = secrets.token_hex(64)
+    return answers.json_reply(answer)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import models
 from django.utils import timezone
+
+from django_plasgate_ip.sandbox.answers import new_code
 
 LIFETIME = timedelta(minutes=5)
 
@@ -16,63 +17,46 @@ _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _CODE = re.compile(rf"{_UUID}\.{_UUID}\.{_UUID}")
 
 
-def new_code() -> str:
-    """Return three dotted UUIDs, a code as on the API page."""
-    return ".".join(str(uuid.uuid4()) for _ in range(3))
-
-
 class AuthorizationCodeQuerySet(models.QuerySet["AuthorizationCode"]):
-    """The named queries of `AuthorizationCode`."""
-
-    def live(self) -> AuthorizationCodeQuerySet:
-        """Return the codes that can still be spent."""
-        return self.filter(spent_at=None, created_at__gt=timezone.now() - LIFETIME)
+    """The two things that happen to a code."""
 
     def issue(
-        self, *, phone_number: str, redirect_uri: str, granted: Iterable[str]
+        self, *, phone_number: str, redirect_uri: str, scopes: list[str]
     ) -> AuthorizationCode:
-        """Return a new code, and delete the expired ones: the table holds five minutes of them."""
+        """Return a new code, and delete the expired ones."""
         self.filter(created_at__lte=timezone.now() - LIFETIME).delete()
         return self.create(
-            phone_number=phone_number, redirect_uri=redirect_uri, scope=" ".join(sorted(granted))
+            phone_number=phone_number, redirect_uri=redirect_uri, scope=" ".join(scopes)
         )
 
     def spend(self, code: str) -> AuthorizationCode:
-        """Return the row of a live code that from now on is spent.
+        """Delete the row of a code, and return it.
 
-        One conditional UPDATE decides, so of two requests at once one gets the row. Raises
-        `AuthorizationCode.DoesNotExist` for a code that is unknown, spent or expired.
+        Raises `AuthorizationCode.DoesNotExist` for a code that is unknown, spent or expired.
         """
-        # No query for text that is no code: databases raise for NUL, and MariaDB ignores case.
+        # Other text gets no query: databases raise for NUL, and MariaDB ignores case.
         if not _CODE.fullmatch(code):
             raise self.model.DoesNotExist
-        if not self.live().filter(code=code).update(spent_at=timezone.now()):
+        row = self.get(code=code, created_at__gt=timezone.now() - LIFETIME)
+        # Of two requests at once, one deletes the row.
+        deleted, _by_model = self.filter(code=code).delete()
+        if not deleted:
             raise self.model.DoesNotExist
-        return self.get(code=code)
+        return row
 
 
 class AuthorizationCode(models.Model):
-    """One visitor who was sent back with a code. `phone_number` is empty where none was sent."""
+    """A code that a browser was sent back with, and what it was asked for."""
 
     code = models.CharField(primary_key=True, max_length=110, default=new_code, editable=False)
     state = models.UUIDField(default=uuid.uuid4, editable=False)
+    #: In digits; empty if none was sent.
     phone_number = models.CharField(max_length=15, blank=True)
     redirect_uri = models.TextField()
     scope = models.TextField()
-    created_at = models.DateTimeField(default=timezone.now, db_index=True)
-    spent_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
 
     objects = AuthorizationCodeQuerySet.as_manager()
 
     def __str__(self) -> str:
         return str(self.state)
-
-    @property
-    def session_state(self) -> str:
-        """The code's middle part, which the callback also carries on its own."""
-        return self.code.split(".")[1]
-
-    @property
-    def granted(self) -> frozenset[str]:
-        """The custom scopes that the visitor was sent here with."""
-        return frozenset(self.scope.split())

@@ -1,22 +1,42 @@
-"""Reads the two requests: each function returns one checked value or raises."""
+"""Reads the two requests: each function returns one checked value or raises.
+
+The errors' texts repeat nothing that the request said.
+"""
 
 import json
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from django_plasgate_ip.sandbox import scopes
+from django_plasgate_ip import scopes
+from django_plasgate_ip.exceptions import InvalidScopes
 from django_plasgate_ip.sandbox.conf import conf
-from django_plasgate_ip.sandbox.exceptions import Malformed, Refused, UnusableNumber
 
-# What RFC 3986 leaves of a URL: printable ASCII without a space. Also keeps control characters
-# out of the Location header and NUL out of the database.
+# The characters that RFC 3986 allows in a URL: printable ASCII without a space. This also keeps
+# control characters out of the Location header and NUL out of the database.
 _URL_TEXT = re.compile(r"[!-~]+")
 # E.164 without the plus sign. [0-9] and not \d, which takes the digits of every script.
 _DIGITS = re.compile(r"[1-9][0-9]{7,14}")
+
+
+class Refused(Exception):
+    """The request gets an error response, and the browser is not sent back."""
+
+    status_code: ClassVar[int] = 403
+
+
+class Malformed(Refused):
+    """The request can't be read, or names no safe URL to send the browser back to."""
+
+    status_code = 400
+
+
+class UnusableNumber(Exception):
+    """The number is missing, malformed or ambiguous. The browser is sent back with this error."""
 
 
 def check_private_key(given: str) -> None:
@@ -32,9 +52,9 @@ def check_secret(request: HttpRequest) -> None:
 
 
 def redirect_uri(query: Mapping[str, str]) -> str:
-    """Return the absolute http(s) URL to send the visitor back to, byte for byte as it came.
+    """Return the absolute http(s) URL to send the browser back to, byte for byte as it came.
 
-    Raises `Malformed`, which never redirects: there is nobody safe to redirect to.
+    Raises `Malformed`.
     """
     uri = query.get("redirect_uri", "")
     # RFC 6749, 3.1.2: absolute, and without a fragment.
@@ -43,8 +63,21 @@ def redirect_uri(query: Mapping[str, str]) -> str:
     return uri
 
 
-def phone_number(query: Mapping[str, str], granted: Set[str]) -> str:
-    """Return the number in digits, or ``""`` where none was sent and no scope needs one.
+def requested_scopes(query: Mapping[str, str]) -> list[str]:
+    """Return the scopes that were asked for. Raises `Malformed` for a set that is not legal."""
+    scope = query.get("scope", "")
+    try:
+        scopes.normalise(scope)
+    except InvalidScopes:
+        raise Malformed(
+            f"scope must have at least one of {' '.join(scopes.CUSTOM)}, and may have no others"
+            f" than {' '.join(scopes.KNOWN)}."
+        ) from None
+    return scope.split()
+
+
+def phone_number(query: Mapping[str, str], requested: Iterable[str]) -> str:
+    """Return the number in digits, or ``""`` if none was sent and no scope needs one.
 
     It may come as ``phone_number`` (the API page's table, the SDKs), as ``login_hint`` (the
     page's prose), or as both. Raises `UnusableNumber`.
@@ -53,7 +86,7 @@ def phone_number(query: Mapping[str, str], granted: Set[str]) -> str:
     if len(given) > 1:
         raise UnusableNumber("phone_number and login_hint differ")
     number = "".join(given)
-    if not number and scopes.need_number(granted):
+    if not number and scopes.needs_number(requested):
         raise UnusableNumber("login_hint is required for the scopes phone_verify and profile")
     if number and not _DIGITS.fullmatch(number):
         raise UnusableNumber("login_hint must be digits with the country code, without a plus")
@@ -75,13 +108,13 @@ def json_body(request: HttpRequest) -> dict[str, str]:
 
 
 def _same_secret(given: str, expected: str) -> bool:
-    # JSON can spell a lone surrogate, which the comparison's own encoding would raise for.
+    # JSON can spell a lone surrogate, for which the comparison's own encoding would raise.
     return constant_time_compare(given.encode(errors="surrogatepass"), expected)
 
 
 def _is_absolute(uri: str) -> bool:
     try:
         parts = urlsplit(uri)
-    except ValueError:  # brackets that hold no IPv6 address
+    except ValueError:  # brackets around something that is not an IPv6 address
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname)

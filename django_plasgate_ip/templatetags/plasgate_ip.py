@@ -1,7 +1,6 @@
 """``{% load plasgate_ip %}``: a badge and a form for a site's own pages.
 
-How they look is in ``django_plasgate_ip/badge.html`` and ``start_form.html``, which a site may
-override as any template.
+A site may override their templates, ``django_plasgate_ip/badge.html`` and ``start_form.html``.
 """
 
 from typing import Any
@@ -21,21 +20,21 @@ register = template.Library()
 
 @register.inclusion_tag("django_plasgate_ip/badge.html")
 def plasgate_ip_badge(who: Any, show_unverified: bool = False) -> dict[str, bool]:
-    """Say that somebody's phone is verified; otherwise nothing, or with `show_unverified` so.
+    """Show that somebody's phone is verified; otherwise nothing, unless `show_unverified` is True.
 
-    `who`: a user, which takes a query; a `PhoneVerification`; or, for lists, what the query of the
-    list knows already, True or False (see ``PhoneVerificationQuerySet.exists_for``).
+    `who`: a user, which takes a query; a `PhoneVerification`; or, for lists, True or False from an
+    annotation of the list's own query (see ``PhoneVerificationQuerySet.exists_for``).
     """
     return {"verified": _is_verified(who), "show_unverified": show_unverified}
 
 
 @register.inclusion_tag("django_plasgate_ip/start_form.html", takes_context=True)
 def plasgate_ip_start_form(context: template.Context, next: str = "") -> dict[str, Any]:
-    """Show the form that starts an attempt, or to who must sign in first a link to do so.
+    """Show the form that starts a verification, or a link to log in where a login is required.
 
-    `next`: a path on this site to go to once verified. The link comes back to this page. What is
-    wrong with a number is told on the app's own start page. Raises ImproperlyConfigured where the
-    page is rendered without its request.
+    `next`: a path on this site to go to once verified. The login link comes back to this page.
+    Invalid numbers are reported on the app's own page. Raises ImproperlyConfigured where the page
+    is rendered without its request.
     """
     request = context.get("request")
     if not isinstance(request, HttpRequest):
@@ -45,10 +44,10 @@ def plasgate_ip_start_form(context: template.Context, next: str = "") -> dict[st
         )
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return {"login_url": redirect_to_login(request.get_full_path()).url}
-    # The page may have another form that asks for a number.
+    # The page may have another form with a field of this name.
     form = StartForm(initial={"next": next}, auto_id="plasgate-ip-%s")
     if "phone_number" in form.fields:
-        # It is not what the page is for, as it is on ours.
+        # The form is not the purpose of the site's page.
         del form.fields["phone_number"].widget.attrs["autofocus"]
     return {"form": form}
 
@@ -58,7 +57,7 @@ def _is_verified(who: Any) -> bool:
         return who
     if isinstance(who, PhoneVerification):
         return who.status == Status.VERIFIED
-    # Text is what Django makes of a variable that is not there.
+    # Django passes an empty text for a variable that does not exist.
     if who is None or isinstance(who, str):
         return False
     return PhoneVerification.objects.is_verified(who)

@@ -1,4 +1,4 @@
-"""For the tests of a site: plays PlasGate, and makes rows as they lie in the database.
+"""For the tests of a site: a fake PlasGate, and verifications in any state.
 
 Needs the extra ``testing``. With pytest, the fixture ``plasgate_ip`` is there by itself; everything
 else is imported from here. README, "Testing your own site", has whole examples.
@@ -13,8 +13,7 @@ except ModuleNotFoundError:
     ) from None
 
 from django_plasgate_ip.testing.factory import make_verification
-from django_plasgate_ip.testing.fake_plasgate import PlasGate
-from django_plasgate_ip.testing.mixins import PlasGateMixin
+from django_plasgate_ip.testing.fake_plasgate import PlasGate, PlasGateMixin
 from django_plasgate_ip.testing.recorded_calls import Call
 from django_plasgate_ip.testing.walkthrough import Result
 

@@ -1,9 +1,10 @@
-"""`PlasGate`: the provider, played inside the process."""
+"""`PlasGate`: a fake provider inside the test's process."""
 
 import re
 import uuid
-from contextlib import ExitStack
-from typing import Any
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import responses
@@ -11,40 +12,53 @@ from django.conf import settings
 from django.test import Client
 from phonenumber_field.phonenumber import PhoneNumber
 from requests import PreparedRequest
+from requests.adapters import HTTPAdapter
 
 from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.conf import conf
-from django_plasgate_ip.testing import answers, isolation, outcomes, recorded_calls, walkthrough
-from django_plasgate_ip.testing.outcomes import Play, Visit
+from django_plasgate_ip.conf import Settings, conf
+from django_plasgate_ip.sandbox import answers
+from django_plasgate_ip.testing import outcomes, recorded_calls, walkthrough
+from django_plasgate_ip.testing.outcomes import Outcome, Visit
 
-# Where `responses` steps in: this app's own calls, whoever else fakes HTTP in the same test.
+if TYPE_CHECKING:
+    from unittest import TestCase as _TestCase
+else:
+    _TestCase = object
+
+# `responses` replaces this app's own calls only, so other fakes of HTTP work in the same test.
 _TRANSPORT = "django_plasgate_ip.client.transport._Adapter.send"
-# Whatever PLASGATE_IP_BASE_URL says in the middle of a test.
+# Whatever PLASGATE_IP_BASE_URL becomes in the middle of a test.
 _ANY_URL = re.compile("")
+# With dollar signs, as in a real secret.
+_TEST_KEYS = (
+    ("PLASGATE_IP_PRIVATE_KEY", "test-private-key"),
+    ("PLASGATE_IP_SECRET_KEY", "$5$rounds=535000$test$secret-key"),
+)
 
 
 class PlasGate:
-    """Plays PlasGate for the tests of a site, from ``with`` to the end of the block.
+    """A fake PlasGate for the tests of a site, from ``with`` to the end of the block.
 
-    Everything of the app runs but the network: urls, forms, limits, signals and rows are the
-    site's own. Until told otherwise, every number that is asked for is verified; what was told
-    last holds for every visitor from then on. Where the site has no keys, test keys are used. A
-    call to anywhere else that nobody else fakes raises AssertionError.
+    Only the network is replaced: urls, forms, limits, signals and rows are the site's own. At
+    first, every number that is asked for is verified; `verifies`, `fails` and `answers` change
+    that for all visitors until the next such call. A site without keys gets test keys. Any other
+    call through ``requests`` raises AssertionError, unless something else fakes it.
     """
 
     def __init__(self) -> None:
-        #: The calls of the exchange, oldest first; a visitor who brings no code back makes none.
+        #: The calls of the exchange, oldest first. A visitor without a code causes none.
         self.calls: list[recorded_calls.Call] = []
         self._digits = ""
-        self._play = outcomes.verifying("", {})
+        self._outcome = outcomes.verified("", {})
         self._visits: dict[str, Visit] = {}
         self._exit = ExitStack()
 
     def __enter__(self) -> "PlasGate":
         with ExitStack() as stack:
-            stack.enter_context(isolation.keys())
-            stack.enter_context(isolation.no_other_calls())
+            for name, test_key in _TEST_KEYS:
+                stack.enter_context(_default_key(name, test_key))
+            stack.enter_context(_no_other_calls())
             transport = responses.RequestsMock(
                 target=_TRANSPORT, assert_all_requests_are_fired=False
             )
@@ -59,51 +73,51 @@ class PlasGate:
     def verifies(self, phone_number: str | PhoneNumber | None = None, **claims: Any) -> "PlasGate":
         """Find `phone_number` in the visitor's phone, or if None whichever is asked for.
 
-        Where the site asks about another one, PlasGate says no, and the attempt ends as
+        If the site asks about another number, PlasGate says no, and the verification ends as
         ``not_verified``. The answer has the claims that the scopes promise; ``sub`` and
         ``mobile_id`` stay the same for a number. `claims` replaces them or adds some, as they are
         on the wire; None leaves one out. Raises `InvalidPhoneNumber`, and TypeError for a claim
         that JSON can't hold.
         """
         digits = phones.digits(phones.parse(phone_number)) if phone_number else ""
-        return self._tell(outcomes.verifying(digits, claims), digits)
+        return self._set(outcomes.verified(digits, claims), digits)
 
     def fails(self, reason: str) -> "PlasGate":
-        """Make every attempt end with `reason`, a `Reason` or its text.
+        """Make every verification end with `reason`, a `Reason` or its text.
 
         Raises ValueError for a reason that PlasGate can't cause.
         """
-        return self._tell(outcomes.failing(reason))
+        return self._set(outcomes.failed(reason))
 
     def answers(self, body: outcomes.Body = "", *, status: int = 200) -> "PlasGate":
-        """Answer the exchange with just this.
+        """Answer the exchange with exactly this.
 
-        `body` is a text, bytes, or what becomes JSON; an exception of requests' is raised instead.
-        `status` is HTTP's. Raises TypeError for a `body` that JSON can't hold.
+        `body` is text, bytes, or a value to send as JSON; an exception of requests' is raised
+        instead. `status` is HTTP's. Raises TypeError for a `body` that JSON can't hold.
         """
-        return self._tell(outcomes.answering(body, status))
+        return self._set(outcomes.answered(body, status))
 
     def callback_url(self, authorize_url: str) -> str:
-        """Return where PlasGate sends a browser back to that came with `authorize_url`.
+        """Return where PlasGate sends a browser that came with `authorize_url`.
 
-        It is a path with a query, for ``client.get()``: the way for a form, a view or a JSON
-        client of the site's own. Raises ValueError for a URL that is not `authenticate`'s, and
-        for a reason that its scopes can't end with.
+        It is a path with a query, for ``client.get()``. Use it for a form, a view or a JSON client
+        of the site's own. Raises ValueError for a URL that is not `authenticate`'s, and for a
+        reason that its scopes can't end with.
         """
         url = urlsplit(authorize_url)
         query = dict(parse_qsl(url.query))
         if not url.path.endswith("/authenticate") or not {"redirect_uri", "scope"} <= set(query):
             raise ValueError(f"This URL is not one that the app sends a browser to: {url.path!r}.")
         visit = _visit(query)
-        if self._play.needs_number and not visit.phone_number:
+        if self._outcome.needs_number and not visit.phone_number:
             raise ValueError(
                 "number_mismatch needs a number, and PLASGATE_IP_SCOPES asks for none: only "
                 "phone_verify and profile do."
             )
-        back = urlsplit(query["redirect_uri"])
-        ours = dict(parse_qsl(back.query))
-        theirs = self._denial() if self._play.denies else self._code(visit, query)
-        return f"{_path(back.path)}?{urlencode(ours | theirs)}"
+        redirect_uri = urlsplit(query["redirect_uri"])
+        back = dict(parse_qsl(redirect_uri.query))
+        back |= answers.DENIED if self._outcome.is_denial else self._issue_code(visit, query)
+        return f"{_without_script_name(redirect_uri.path)}?{urlencode(back)}"
 
     def verify(
         self, client: Client, phone_number: str | PhoneNumber | None = None, *, next: str = ""
@@ -112,41 +126,83 @@ class PlasGate:
 
         `client` is Django's test client, CSRF-enforcing or not; signed in, unless the site has
         ``PLASGATE_IP_LOGIN_REQUIRED`` False. `phone_number` is typed into the form as it is; by
-        default the one that PlasGate was told to verify. `next`: as in the start page's query.
-        Raises AssertionError, with what to do, where the site does not let the client through.
+        default it is the number given to `verifies`. `next`: as in the start page's query. Raises
+        AssertionError, with what to do, if the site does not let the client through.
         """
         typed = str(phone_number or f"+{self._digits or answers.DIGITS}")
         authorize_url = walkthrough.start(client, typed, next)
         verification = walkthrough.newest(client)
         return walkthrough.finish(client, self.callback_url(authorize_url), verification)
 
-    def _tell(self, play: Play, digits: str = "") -> "PlasGate":
-        self._play, self._digits = play, digits
+    def _set(self, outcome: Outcome, digits: str = "") -> "PlasGate":
+        self._outcome, self._digits = outcome, digits
         return self
 
-    def _code(self, visit: Visit, query: dict[str, str]) -> dict[str, str]:
-        """Return what the API page ("Example Response") puts into the callback."""
-        session_state = str(uuid.uuid4())
-        code = f"{uuid.uuid4()}.{session_state}.{uuid.uuid4()}"
+    def _issue_code(self, visit: Visit, query: dict[str, str]) -> dict[str, str]:
+        code = answers.new_code()
         self._visits[code] = visit
-        return {
-            "code": code,
-            "private_key": query["private_key"],
-            "redirect_uri": query["redirect_uri"],
-            "session_state": session_state,
-            "state": str(uuid.uuid4()),
-        }
-
-    def _denial(self) -> dict[str, str]:
-        return {"error": "access_denied", "state": str(uuid.uuid4())}
+        return answers.callback(
+            code,
+            str(uuid.uuid4()),
+            private_key=query["private_key"],
+            redirect_uri=query["redirect_uri"],
+        )
 
     def _respond(self, request: PreparedRequest) -> Any:
         call = recorded_calls.read(request)
         self.calls.append(call)
-        # A test may make codes up; what was asked for is then not known.
+        # A test may make up a code; what was asked for is then unknown.
         unknown = Visit(scope_sets.normalise(conf.PLASGATE_IP_SCOPES))
-        reply = self._play.reply(self._visits.get(call.code, unknown))
-        return reply.status, {}, reply.body
+        reply = self._outcome.reply(self._visits.get(call.code, unknown))
+        if isinstance(reply, Exception):
+            return reply  # `responses` raises it
+        return reply.status, {"Content-Type": reply.content_type}, reply.content
+
+
+class PlasGateMixin(_TestCase):
+    """Starts a `PlasGate`, as ``self.plasgate_ip``, in each test of a case; put it first.
+
+    From Python 3.11 on, ``self.enterContext(PlasGate())`` does the same.
+    """
+
+    plasgate_ip: PlasGate
+
+    def setUp(self) -> None:
+        """Start the fake; a site's own ``setUp`` calls ``super().setUp()``."""
+        super().setUp()
+        self.plasgate_ip = PlasGate()
+        self.plasgate_ip.__enter__()
+        self.addCleanup(self.plasgate_ip.__exit__)
+
+
+def _default_key(name: str, test_key: str) -> AbstractContextManager[Any]:
+    """Return a context in which the setting `name` is `test_key` wherever the site has no key.
+
+    Not ``override_settings``, which must end before whatever else changes settings: pytest gives
+    no such promise about two fixtures of one test.
+    """
+    configured: property = vars(Settings)[name]
+    either = property(lambda conf: configured.__get__(conf) or test_key)
+    return mock.patch.object(Settings, name, either)
+
+
+def _no_other_calls() -> AbstractContextManager[Any]:
+    """Return a context in which any other call through requests raises AssertionError.
+
+    It changes nothing if `responses` or a recorder has replaced the network already.
+    """
+    if HTTPAdapter.send.__module__ != HTTPAdapter.__module__:
+        return nullcontext()
+    return mock.patch.object(HTTPAdapter, "send", _refuse)
+
+
+def _refuse(adapter: HTTPAdapter, request: PreparedRequest, **kwargs: Any) -> None:
+    # Without the query: it may hold a key.
+    url = urlsplit(str(request.url))._replace(query="").geturl()
+    raise AssertionError(
+        f"{request.method} {url}: the fake PlasGate lets no call leave the process. Fake this one "
+        "too (with responses.activate, for example)."
+    )
 
 
 def _visit(query: dict[str, str]) -> Visit:
@@ -154,6 +210,6 @@ def _visit(query: dict[str, str]) -> Visit:
     return Visit(tuple(query["scope"].split()), next(filter(None, numbers), ""))
 
 
-def _path(path: str) -> str:
-    """Return what the server in front of Django leaves of a path."""
+def _without_script_name(path: str) -> str:
+    """Return the path as the server in front of Django passes it on."""
     return path.removeprefix((settings.FORCE_SCRIPT_NAME or "").rstrip("/"))

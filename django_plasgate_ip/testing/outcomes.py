@@ -1,6 +1,5 @@
-"""What PlasGate can be made to do: one `Play` for each `Reason` that it can cause."""
+"""What the fake PlasGate can do: one `Outcome` for each `Reason` that PlasGate can cause."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +7,8 @@ from typing import Any
 import requests
 
 from django_plasgate_ip.reasons import Reason
-from django_plasgate_ip.testing import answers
+from django_plasgate_ip.sandbox import answers
+from django_plasgate_ip.sandbox.answers import Reply, json_reply
 
 Body = Mapping[str, Any] | list[Any] | str | bytes | Exception
 
@@ -19,91 +19,88 @@ class Visit:
 
     #: As on the wire.
     scopes: tuple[str, ...]
-    #: Digits; empty where none was sent, or nobody knows.
+    #: Digits; empty if none was sent or it is unknown.
     phone_number: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What the exchange answers; an exception as `body` is raised in the transport instead."""
-
-    body: str | bytes | Exception = field(default="", repr=False)
-    #: The HTTP status.
-    status: int = 200
-
-
-@dataclass(frozen=True)
-class Play:
+class Outcome:
     """What happens to a visitor, and to the code that the visitor brings back."""
 
-    reply: Callable[[Visit], Reply]
+    #: Returns the exchange's reply, or an exception to raise in the transport.
+    reply: Callable[[Visit], Reply | Exception]
     #: The visitor comes back with an error, and with no code.
-    denies: bool = False
-    #: Only an attempt with a number can end so.
+    is_denial: bool = False
+    #: Only a verification with a number can end so.
     needs_number: bool = False
 
 
-def verifying(digits: str, claims: Mapping[str, Any]) -> Play:
-    """Return the play of a network that finds the number `digits`, or if empty the one asked for.
+def verified(digits: str, claims: Mapping[str, Any]) -> Outcome:
+    """Return the outcome of a network that finds the number `digits`.
 
-    Asked about another number it says no, as PlasGate does. `claims`: see `answers.success`. Raises
-    TypeError for a claim that JSON can't hold.
+    If empty, it finds the number that was asked for. Asked about another number, it says no, as
+    PlasGate does. `claims`: see `answers.changed`. Raises TypeError for a claim that JSON can't
+    hold.
     """
-    json.dumps(claims)  # now, where the test is told, and not inside of the call
+    json_reply(claims)  # raises now, where the test sets it, and not inside of the call
 
     def reply(visit: Visit) -> Reply:
         found = digits or visit.phone_number or answers.DIGITS
         if visit.phone_number not in ("", found):
-            return _json(answers.failure(visit.phone_number, answers.NOT_VERIFIED))
-        return _json(answers.success(found, visit.scopes, claims))
+            return json_reply(answers.failure(visit.phone_number, answers.NOT_VERIFIED))
+        return json_reply(answers.changed(answers.success(found, visit.scopes), claims))
 
-    return Play(reply)
+    return Outcome(reply)
 
 
-def failing(reason: str) -> Play:
-    """Return the play that makes an attempt end with `reason`. Raises ValueError."""
-    if reason not in _FAILING:
-        known = ", ".join(sorted(_FAILING))
+def failed(reason: str) -> Outcome:
+    """Return the outcome with which a verification ends with `reason`. Raises ValueError."""
+    if reason not in _FAILED:
+        known = ", ".join(sorted(_FAILED))
         raise ValueError(
             f"PlasGate can't cause {str(reason)!r}, but these reasons: {known}. For a row that "
             "ended with another one, use make_verification(user, reason=…)."
         )
-    return _FAILING[Reason(reason)]
+    return _FAILED[Reason(reason)]
 
 
-def answering(body: Body, status: int) -> Play:
-    """Return the play of an exchange that answers just this.
+def answered(body: Body, status: int) -> Outcome:
+    """Return the outcome of an exchange that answers exactly this.
 
     Raises TypeError for a `body` that JSON can't hold.
     """
-    said = body if isinstance(body, (str, bytes, Exception)) else json.dumps(body)
-    return Play(lambda visit: Reply(said, status))
+    if isinstance(body, Exception):
+        return _always(body)
+    if isinstance(body, (str, bytes)):
+        return _always(Reply(body.encode() if isinstance(body, str) else body, status))
+    return _always(json_reply(body, status))
 
 
-def _json(answer: Mapping[str, Any]) -> Reply:
-    return Reply(json.dumps(answer))
+def _always(reply: Reply | Exception) -> Outcome:
+    return Outcome(lambda visit: reply)
 
 
-def _saying_no(text: str) -> Play:
-    return Play(lambda visit: _json(answers.failure(visit.phone_number or answers.DIGITS, text)))
+def _not_verified(text: str) -> Outcome:
+    return Outcome(
+        lambda visit: json_reply(answers.failure(visit.phone_number or answers.DIGITS, text))
+    )
 
 
 def _about_another_number(visit: Visit) -> Reply:
     another = answers.DIGITS if visit.phone_number != answers.DIGITS else "85577696128"
-    return _json(answers.success(another, visit.scopes))
+    return json_reply(answers.success(another, visit.scopes))
 
 
-_REFUSED = answering("Forbidden", 403)
-_FAILING = {
-    Reason.NOT_ON_MOBILE_DATA: _saying_no(answers.NOT_ON_MOBILE_DATA),
-    Reason.NOT_VERIFIED: _saying_no(answers.NOT_VERIFIED),
-    Reason.NUMBER_MISMATCH: Play(_about_another_number, needs_number=True),
-    # A code that PlasGate gave to nobody is refused.
-    Reason.PROVIDER_DENIED: Play(_REFUSED.reply, denies=True),
-    Reason.CREDENTIALS_REJECTED: _REFUSED,
-    Reason.RATE_LIMITED: answering("Too Many Requests", 429),
-    Reason.PROVIDER_ERROR: answering("Internal Server Error", 500),
-    Reason.PROVIDER_UNREACHABLE: Play(lambda visit: Reply(requests.ConnectionError("played"))),
-    Reason.PROVIDER_TIMEOUT: Play(lambda visit: Reply(requests.ReadTimeout("played"))),
-    Reason.INVALID_RESPONSE: answering("<html>Welcome</html>", 200),
+_FAILED = {
+    Reason.NOT_ON_MOBILE_DATA: _not_verified(answers.NOT_ON_MOBILE_DATA),
+    Reason.NOT_VERIFIED: _not_verified(answers.NOT_VERIFIED),
+    Reason.NUMBER_MISMATCH: Outcome(_about_another_number, needs_number=True),
+    # The reply is for a code that the test made up: PlasGate has issued none.
+    Reason.PROVIDER_DENIED: Outcome(lambda visit: answers.KEYS_REFUSED, is_denial=True),
+    Reason.CREDENTIALS_REJECTED: _always(answers.KEYS_REFUSED),
+    Reason.RATE_LIMITED: _always(answers.TOO_MANY_REQUESTS),
+    Reason.PROVIDER_ERROR: _always(answers.SERVER_ERROR),
+    Reason.PROVIDER_UNREACHABLE: _always(requests.ConnectionError("fake PlasGate")),
+    Reason.PROVIDER_TIMEOUT: _always(requests.ReadTimeout("fake PlasGate")),
+    Reason.INVALID_RESPONSE: _always(answers.NOT_JSON),
 }

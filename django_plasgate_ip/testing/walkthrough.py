@@ -1,4 +1,4 @@
-"""The way of a visitor, walked by Django's test client over the site's own pages."""
+"""Walks Django's test client through a verification, over the site's own pages."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from django.middleware.csrf import get_token
 from django.test import Client
 from django.urls import reverse
 
-from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification.browser_session import SESSION_KEY
 
 _HINTS = {
     302: "Sign the client in (client.force_login(user)), or set PLASGATE_IP_LOGIN_REQUIRED = False",
-    400: "This is no phone number that could be verified",
+    400: "This is not a phone number that could be verified",
     403: "The site's start.html needs {% csrf_token %} in its form",
     429: "A limit was reached: PLASGATE_IP_MAX_STARTS_PER_NUMBER, …_PER_USER and the like",
 }
@@ -24,16 +24,16 @@ _HINTS = {
 class Result:
     """How a walk ended."""
 
-    #: The callback's answer: a redirect to ``next`` or to the attempt's page, not followed.
+    #: The callback's redirect to ``next`` or to the verification's page, not followed.
     response: Any
-    #: The finished attempt, as it is stored.
+    #: The finished verification, as it is stored.
     verification: PhoneVerification
 
 
 def start(client: Client, phone_number: str, next_url: str) -> str:
-    """Open the start page, send its form, and return the URL that the browser is sent to.
+    """Open the start page, send its form, and return the URL at PlasGate.
 
-    Raises AssertionError where it is sent elsewhere.
+    Raises AssertionError if the browser is not sent to PlasGate.
     """
     path = reverse("plasgate_ip:start")
     page = _open(client, path, {"next": next_url} if next_url else {})
@@ -44,12 +44,12 @@ def start(client: Client, phone_number: str, next_url: str) -> str:
         "next": next_url,
         "csrfmiddlewaretoken": get_token(page.wsgi_request),
     }
-    # Over https, Django's CSRF check wants to know which page a form was on.
-    came_from = page.wsgi_request.build_absolute_uri()
+    # Over https, Django's CSRF check requires the Referer.
+    referer = page.wsgi_request.build_absolute_uri()
     response = client.post(
-        path, form, secure=settings.SECURE_SSL_REDIRECT, headers={"referer": came_from}
+        path, form, secure=settings.SECURE_SSL_REDIRECT, headers={"referer": referer}
     )
-    # PLASGATE_IP_CONTINUE_PAGE has a page that goes on.
+    # With PLASGATE_IP_CONTINUE_PAGE, a page refreshes to PlasGate instead of a redirect.
     url = str(response.get("Location") or response.get("Refresh", "").partition("url=")[2])
     if not urlsplit(url).path.endswith("/authenticate"):
         raise _stopped(f"POST {path}", response)
@@ -57,17 +57,16 @@ def start(client: Client, phone_number: str, next_url: str) -> str:
 
 
 def newest(client: Client) -> PhoneVerification:
-    """Return the newest attempt of `client`'s session."""
-    found = (
-        PhoneVerification.objects.on_primary().for_session(client.session[flow.SESSION_KEY]).first()
-    )
+    """Return the newest verification of `client`'s session."""
+    session_id = client.session[SESSION_KEY]
+    found = PhoneVerification.objects.on_primary().for_session(session_id).first()
     if found is None:
-        raise AssertionError("The attempt that was started is not in the database.")
+        raise AssertionError("The verification that was started is not in the database.")
     return found
 
 
 def finish(client: Client, callback_url: str, verification: PhoneVerification) -> Result:
-    """Open the callback, and return how that ended. Raises AssertionError where it did not."""
+    """Open the callback and return the result. Raises AssertionError if it finished nothing."""
     response = _open(client, callback_url)
     verification = PhoneVerification.objects.on_primary().get(pk=verification.pk)
     if verification.is_live:

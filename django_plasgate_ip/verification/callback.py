@@ -1,4 +1,4 @@
-"""What a callback must be before its code is worth a call."""
+"""Whether a callback is for this verification, and whether its code can be exchanged."""
 
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -13,17 +13,17 @@ from django_plasgate_ip.verification.verdict import Verdict
 def validate(
     request: HttpRequest, verification: PhoneVerification, private_key: str
 ) -> Verdict | None:
-    """Return how the attempt ends without a call to the provider, or None.
+    """Return how the verification ends without a call to the provider, or None to exchange.
 
-    `private_key`: of the keys that this request's code would be exchanged with.
+    `private_key`: of the keys that this request would exchange the code with.
     """
-    # SECURITY: a Content-Type has Django read the query in any charset, utf-7 and lone
-    # surrogates included; our URLs are UTF-8.
+    # SECURITY: by its Content-Type, a request makes Django read the query in any charset, utf-7
+    # and lone surrogates included. Our URLs are UTF-8.
     request.encoding = "utf-8"
     if stale := verification.stale_reason:
         return Verdict(stale)
-    # SECURITY: somebody else signed in meanwhile: the number is not theirs. A phone that carries
-    # the attempt of another browser may be anybody's: it gets nothing.
+    # SECURITY: another account signed in meanwhile, and the number is not theirs. The phone of a
+    # hand-off may have any account: it gets nothing.
     if not verification.is_handed_over and verification.user_id != request.user.pk:
         return Verdict(Reason.USER_CHANGED)
     if not _is_trusted(request, verification, private_key):
@@ -39,17 +39,16 @@ def validate(
 
 
 def _is_trusted(request: HttpRequest, verification: PhoneVerification, private_key: str) -> bool:
-    """Whether what the provider sends back of ours is ours, and said once."""
-    # SECURITY: of a doubled parameter, one reader takes the first and another the last.
+    """Whether the provider sends back what we sent, and each parameter once."""
+    # SECURITY: of a doubled parameter, one reader takes the first value and another the last.
     if any(len(values) > 1 for _name, values in request.GET.lists()):
         return False
-    # SECURITY: tenants on hosts of one domain may share a session; what was started with the keys
-    # of one must not be finished with, or for, another.
+    # SECURITY: tenants on hosts of one domain may share a session. The keys of one tenant must not
+    # finish what another tenant's keys started.
     if verification.key_fingerprint != fingerprint(private_key):
         return False
-    if verification.nonce and not constant_time_compare(
-        request.GET.get("nonce", ""), verification.nonce
-    ):
+    nonce = request.GET.get("nonce", "")
+    if verification.nonce and not constant_time_compare(nonce, verification.nonce):
         return False
-    ours = {"private_key": private_key, "redirect_uri": verification.redirect_uri}
-    return all(request.GET.get(name, value) == value for name, value in ours.items())
+    sent = {"private_key": private_key, "redirect_uri": verification.redirect_uri}
+    return all(request.GET.get(name, value) == value for name, value in sent.items())

@@ -1,14 +1,15 @@
-"""Limits before money: how many attempts may start in an hour.
+"""How many verifications may start in an hour.
 
-Every start may spend balance, and sends a message of sorts to somebody's operator. The rows
-themselves are counted, so that all machines see all starts and nothing else must be kept.
+Every start may cost balance, and involves the operator of whoever has the number. The limits count
+rows, so all machines see all starts and nothing else has to be stored.
 """
 
 import ipaddress
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -16,98 +17,84 @@ from django.utils.crypto import salted_hmac
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import newest
-from django_plasgate_ip.verification.newest import Limit
 
 HOUR = timedelta(hours=1)
-#: In ``PLASGATE_IP_TRUSTED_PROXIES``, as nginx says it: a proxy that comes through a Unix socket,
-#: and so from no address.
-UNIX = "unix:"
 
 
 def check(verification: PhoneVerification) -> None:
-    """Raise `TooManyStarts` if `verification`, which is stored already, is one too many.
+    """Raise `TooManyStarts` if `verification`, which is stored already, exceeds a limit.
 
-    It is counted after it was stored, so that of any number of starts at once each sees those
-    committed before it: no more than the limit come through, whatever the race. One query, where
-    no limit is reached.
+    It is counted after it was stored: of any number of starts at the same moment, each sees those
+    that were committed before it, so no more than the limit get through. One query for each limit.
     """
     now = timezone.now()
-    since = now - HOUR
-    limits = list(_limits(verification))
-    if not limits or not newest.is_any_passed(limits, since):
-        return
-    # None, if another start has been refused in this moment, and so does not count any more.
-    made = [at for limit in limits if (at := limit.passed_at(since)) is not None]
-    if made:
-        raise TooManyStarts(max(made) + HOUR - now)
+    waits = [
+        exceeded_at + HOUR - now
+        for same, most in _limits(verification)
+        if (exceeded_at := _exceeded_at(same, most, since=now - HOUR))
+    ]
+    if waits:
+        raise TooManyStarts(max(waits))
 
 
-def _limits(verification: PhoneVerification) -> Iterator[Limit]:
-    for column, value, setting in (
-        ("phone_number", verification.phone_number, "PLASGATE_IP_MAX_STARTS_PER_NUMBER"),
-        ("user", verification.user_id, "PLASGATE_IP_MAX_STARTS_PER_USER"),
-        ("address", verification.address, "PLASGATE_IP_MAX_STARTS_PER_ADDRESS"),
-        (None, "all", "PLASGATE_IP_MAX_STARTS_PER_SITE"),
-    ):
-        # The setting last: to look for those that are not set is most of what this takes.
-        if value and (most := getattr(conf, setting)) is not None:
-            yield Limit(column, value, most)
+def _limits(verification: PhoneVerification) -> Iterator[tuple[Q, int]]:
+    """Yield which rows count together, and how many of them may start in an hour."""
+    number, user_id, address = (
+        verification.phone_number,
+        verification.user_id,
+        verification.address,
+    )
+    if number and (most := conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER) is not None:
+        yield Q(phone_number=number), most
+    if user_id and (most := conf.PLASGATE_IP_MAX_STARTS_PER_USER) is not None:
+        yield Q(user_id=user_id), most
+    if address and (most := conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS) is not None:
+        yield Q(address=address), most
+    if (most := conf.PLASGATE_IP_MAX_STARTS_PER_SITE) is not None:
+        yield Q(), most
+
+
+def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
+    """Return when the newest start was made that is over the limit; None within the limit."""
+    starts = PhoneVerification.objects.on_primary().filter(same, created_at__gt=since)
+    return (
+        starts.order_by("-created_at").values_list("created_at", flat=True)[most : most + 1].first()
+    )
 
 
 def address_of(request: HttpRequest) -> str:
     """Return a keyed hash of the visitor's address; empty where no limit needs one.
 
-    An IPv6 address counts as its /64, of which one subscriber has 2^64. The address itself is not
-    stored. All visitors whose address can't be told have the same one: no limit at all would be
-    the dearer mistake.
+    An IPv6 address counts as its /64, because one subscriber has 2^64 addresses. The address itself
+    is not stored. All visitors whose address is unknown count together: no limit would cost more.
     """
     if conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS is None:
         return ""
-    address = str(_network(_client_address(request)))
+    address = _network(_client_address(request))
     return salted_hmac("django_plasgate_ip.address", address, algorithm="sha256").hexdigest()[:32]
 
 
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+def _client_address(request: HttpRequest) -> str:
+    # SECURITY: anybody can send X-Forwarded-For. Each proxy of the site appends to its end, so the
+    # entry that the outermost of them wrote is the only one that nobody could forge.
+    header: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    hops = header.split(",") if header else []
+    count = conf.PLASGATE_IP_TRUSTED_PROXY_COUNT
+    if 0 < count <= len(hops):
+        return hops[-count].strip()
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _network(address: _Address | None) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    bits = 64 if isinstance(address, ipaddress.IPv6Address) else 32
-    return ipaddress.ip_network((address, bits), strict=False) if address else None
-
-
-def _client_address(request: HttpRequest) -> _Address | None:
-    """Return the nearest address that is not one of our own proxies."""
-    # SECURITY: anybody can send X-Forwarded-For; what a trusted proxy appended is at its end, and
-    # the first entry from there that is no proxy of ours is the only one that nobody could forge.
-    hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
-    remote = request.META.get("REMOTE_ADDR", "")
-    if remote or UNIX not in conf.PLASGATE_IP_TRUSTED_PROXIES:
-        hops.append(remote)
-    address = None
-    for hop in reversed(hops):
-        try:
-            address = _parsed(hop)
-        except ValueError:
-            break
-        if not _is_trusted(address):
-            break
-    return address
-
-
-def _parsed(hop: str) -> _Address:
-    """Return the address, without the port that some proxies add. Raises ValueError."""
-    text = hop.strip()
+def _network(text: str) -> str:
+    """Return the address as text, or the /64 of an IPv6 address; empty for anything else."""
+    # Some proxies add a port.
     with_port = re.fullmatch(r"\[(.+)\](?::\d+)?|([\d.]+):\d+", text)
-    address = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else text)
-    # A socket for both families says ::ffff:192.0.2.1 for 192.0.2.1; by their /64, all of IPv4
-    # would be one address.
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_trusted(address: _Address) -> bool:
-    return any(
-        address in ipaddress.ip_network(proxy, strict=False)
-        for proxy in conf.PLASGATE_IP_TRUSTED_PROXIES
-        if proxy != UNIX
-    )
+    try:
+        address = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else text)
+    except ValueError:
+        return ""
+    # A socket for both families reports ::ffff:192.0.2.1 for 192.0.2.1. By their /64, all IPv4
+    # addresses would be one.
+    address = getattr(address, "ipv4_mapped", None) or address
+    bits = 64 if address.version == 6 else 32
+    return str(ipaddress.ip_network((address, bits), strict=False))

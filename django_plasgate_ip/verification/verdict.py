@@ -1,18 +1,16 @@
 """What an answer proves: the one place that decides between verified, failed and error.
 
-Pure functions over an `Answer` and the attempt's scopes and number; WIRE and API page facts are
-named where they count.
+Pure functions over an `Answer`, and over the scopes and the number of a verification. The facts
+come from the API page.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django_plasgate_ip import scopes as scope_sets
+from django_plasgate_ip.client import Answer
 from django_plasgate_ip.reasons import Reason, Status
-
-if TYPE_CHECKING:
-    from django_plasgate_ip.client.api import Answer
 
 _PROFILE_CLAIMS = (
     "given_name",
@@ -28,11 +26,11 @@ _NETWORK_WORDS = ("wi-fi", "wifi", "mobile data")
 
 @dataclass(frozen=True)
 class Verdict:
-    """How an attempt ends. `reason` is None exactly if it is verified; only then are there ids."""
+    """How a verification ends. `reason` is None exactly if it is verified; only then has it ids."""
 
     reason: Reason | None = None
     error_description: str = field(default="", repr=False)
-    #: E.164 of the number that the ``phone`` scope learnt; empty where there is none to learn.
+    #: E.164 of the number that the ``phone`` scope returned; empty for other scopes.
     phone_number: str = field(default="", repr=False)
     sub: str = field(default="", repr=False)
     mobile_id: str = field(default="", repr=False)
@@ -44,17 +42,16 @@ class Verdict:
         return self.reason.status if self.reason else Status.VERIFIED
 
 
-def judge(answer: "Answer", scopes: Iterable[str], phone_number: str) -> Verdict:
-    """Return what `answer` proves for an attempt with these scopes.
+def judge(answer: Answer, scopes: Iterable[str], phone_number: str) -> Verdict:
+    """Return what `answer` proves for a verification with these scopes.
 
     `phone_number` is the number asked for as E.164, empty where the scopes need none.
     """
-    wanted = scope_sets.bare(scopes)
-    reason = (
-        failure_reason(answer)
-        if not answer.succeeded
-        else rejection_reason(answer, wanted, phone_number)
-    )
+    names = scope_sets.bare(scopes)
+    if answer.succeeded:
+        reason = rejection_reason(answer, names, phone_number)
+    else:
+        reason = failure_reason(answer)
     if reason is not None:
         return Verdict(reason, answer.error_description, claims=answer.claims)
     return Verdict(
@@ -66,37 +63,37 @@ def judge(answer: "Answer", scopes: Iterable[str], phone_number: str) -> Verdict
     )
 
 
-def failure_reason(answer: "Answer") -> Reason:
-    """Return why an answer that says no does so."""
+def failure_reason(answer: Answer) -> Reason:
+    """Return why the operator did not confirm the number."""
     text = answer.error_description.lower()
     if any(word in text for word in _NETWORK_WORDS):
         return Reason.NOT_ON_MOBILE_DATA
     return Reason.NOT_VERIFIED
 
 
-def rejection_reason(answer: "Answer", wanted: frozenset[str], phone_number: str) -> Reason | None:
-    """Return why a success is none, or None. An answer must hold what its scopes promise."""
-    if scope_sets.needs_number(wanted):
+def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -> Reason | None:
+    """Return why a successful answer is rejected, or None. It must hold what its scopes promise."""
+    if scope_sets.needs_number(names):
         if answer.phone_number_verified is False:
             return failure_reason(answer)
         if answer.phone_number_verified is None or not answer.login_hint:
             return Reason.INVALID_RESPONSE
-        # SECURITY: nothing else ties the answer to what this browser asked; an attacker's own
-        # code, put into a victim's session, fails here.
+        # SECURITY: nothing else ties the answer to what this browser asked. An attacker's own code
+        # in a victim's session fails here.
         if answer.login_hint != phone_number:
             return Reason.NUMBER_MISMATCH
-    if not _promises_kept(answer, wanted):
+    if not _keeps_promises(answer, names):
         return Reason.INVALID_RESPONSE
     if phone_number and answer.phone_number not in ("", phone_number):
         return Reason.NUMBER_MISMATCH
     return None
 
 
-def _promises_kept(answer: "Answer", wanted: frozenset[str]) -> bool:
+def _keeps_promises(answer: Answer, names: frozenset[str]) -> bool:
     return (
-        # "Every response will contain sub claim."
+        # The API page: "Every response will contain sub claim."
         bool(answer.claims.get("sub"))
-        and ("mobile_id" not in wanted or bool(answer.mobile_id))
-        and ("phone" not in wanted or bool(answer.phone_number))
-        and ("profile" not in wanted or any(answer.claims.get(n) for n in _PROFILE_CLAIMS))
+        and ("mobile_id" not in names or bool(answer.mobile_id))
+        and ("phone" not in names or bool(answer.phone_number))
+        and ("profile" not in names or any(answer.claims.get(n) for n in _PROFILE_CLAIMS))
     )

@@ -20,6 +20,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
 INSTALLED_APPS = [
     "example",
     "django_plasgate_ip",
+    "django_plasgate_ip.handoff",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

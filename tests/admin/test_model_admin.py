@@ -14,15 +14,14 @@ from cryptography.fernet import Fernet
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
+from django.core.cache import cache
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone as django_timezone
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.admin import model_admin
-from django_plasgate_ip.admin.paginator import LAST_PAGE
-from django_plasgate_ip.admin.search import MAX_USERS
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.staff import (
@@ -35,15 +34,17 @@ from tests.staff import (
     STARTED,
     SUB,
     User,
-    attempt,
     cells,
     detail,
     failed,
+    found,
     many,
     pending,
+    pks,
     post,
     staff,
     text,
+    verified,
 )
 
 pytestmark = pytest.mark.django_db
@@ -51,42 +52,11 @@ pytestmark = pytest.mark.django_db
 STYLESHEET = "static/django_plasgate_ip/admin.css"
 
 
-@pytest.fixture
-def viewer() -> Client:
-    return staff("view_phoneverification")
-
-
-@pytest.fixture
-def reader() -> Client:
-    return staff("view_phoneverification", "view_claims")
-
-
-@pytest.fixture
-def deleter() -> Client:
-    return staff("view_phoneverification", "delete_phoneverification")
-
-
-@pytest.fixture
-def superuser() -> Client:
-    return staff(is_superuser=True)
-
-
-def found(client: Client, **query: Any) -> set[str]:
-    """Return the primary keys of the rows that the list shows for this query."""
-    response = client.get(LIST, query)
-    assert response.status_code == 200, response
-    return set(re.findall(r"phoneverification/([0-9a-f-]{36})/change", response.content.decode()))
-
-
-def pks(*verifications: PhoneVerification) -> set[str]:
-    return {str(verification.pk) for verification in verifications}
-
-
 # The list
 
 
 def test_list_says_who_how_and_when(viewer: Client) -> None:
-    attempt(user=User.objects.create_user("dara"))
+    verified(user=User.objects.create_user("dara"))
     assert cells(viewer.get(LIST)) == [
         {
             "number": MASKED,
@@ -106,7 +76,7 @@ def test_list_gives_the_reason_in_words(viewer: Client) -> None:
     assert (row["badge"], row["reason"]) == ("failed", "not on mobile data")
 
 
-def test_anonymous_attempt_without_a_number_can_be_listed_and_opened(viewer: Client) -> None:
+def test_anonymous_verification_without_a_number_can_be_listed_and_opened(viewer: Client) -> None:
     verification = pending(phone_number="", scopes="mobile_id")
     (row,) = cells(viewer.get(LIST))
     assert (row["number"], row["login"], row["took"]) == ("-", "-", "-")
@@ -122,7 +92,7 @@ def test_newest_come_first(viewer: Client) -> None:
     assert logins == ["person-0002", "person-0001", "person-0000"]
 
 
-@pytest.mark.parametrize("query", [{}, {"q": "person-"}, {"_facets": "True"}, {"all": ""}])
+@pytest.mark.parametrize("query", [{}, {"q": "person-"}, {"_facets": "True"}])
 def test_list_asks_the_same_few_questions_however_many_rows(
     viewer: Client, query: dict[str, str]
 ) -> None:
@@ -131,24 +101,20 @@ def test_list_asks_the_same_few_questions_however_many_rows(
         PhoneVerification.objects.all().delete()
         User.objects.filter(is_staff=False).delete()
         many(rows)
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
             assert len(cells(viewer.get(LIST, query))) == min(rows, 50)
-        # Whatever counts anything counts a sample, which is limited.
-        counting = [q["sql"] for q in queries if "COUNT(" in q["sql"].upper()]
-        assert [sql for sql in counting if "FROM sample" not in sql] == []
         asked.append(len(queries))
     assert len(set(asked)) == 1, asked
-    assert asked[0] <= 8
+    assert asked[0] <= 10
 
 
 def test_no_page_offers_the_sites_users_to_choose_from(superuser: Client) -> None:
-    verification = attempt()
-    User.objects.create_user("somebody-without-an-attempt")
+    verification = verified()
+    User.objects.create_user("somebody-without-a-verification")
 
     for page in (LIST, detail(verification)):
-        assert "somebody-without-an-attempt" not in superuser.get(page).content.decode()
+        assert "somebody-without-a-verification" not in superuser.get(page).content.decode()
 
 
 def test_list_does_not_ask_a_user_how_it_would_like_to_be_shown(
@@ -157,7 +123,7 @@ def test_list_does_not_ask_a_user_how_it_would_like_to_be_shown(
     def ask(user: Any) -> str:
         raise AssertionError("a site's own __str__ may ask the database, for each row")
 
-    attempt(user=User.objects.create_user("teak"))
+    verified(user=User.objects.create_user("teak"))
     monkeypatch.setattr(User, "__str__", ask)
     # The page's own greeting of who is signed in.
     monkeypatch.setattr(User, "get_short_name", lambda user: "staff")
@@ -173,101 +139,6 @@ def test_list_offers_no_order_that_would_sort_the_whole_table(viewer: Client) ->
 
     assert {name for classes, name in headers if "sort" in classes} == {"created_at"}
     assert "login" in {name for _classes, name in headers}
-
-
-# Its pages
-
-
-def page_numbers(response: Any) -> list[int]:
-    """Return the pages that the list links to, or is on."""
-    html = response.content.decode()
-    links = re.findall(r'href="\?(?:[^"]*&amp;)?p=(\d+)"', html)
-    here = re.findall(r'<(?:span|a)[^>]*(?:this-page|aria-current="page")[^>]*>\s*(\d+)', html)
-    return sorted({int(number) for number in links + here})
-
-
-@pytest.mark.parametrize(("page", "first", "rows"), [(1, 119, 50), (2, 69, 50), (3, 19, 20)])
-def test_every_page_of_the_list_is_there(viewer: Client, page: int, first: int, rows: int) -> None:
-    many(120)
-    shown = cells(viewer.get(LIST, {"p": page}))
-    assert shown[0]["login"] == f"person-{first:04}"
-    assert len(shown) == rows
-
-
-def test_list_knows_a_few_pages_ahead(viewer: Client) -> None:
-    many(310)
-    assert page_numbers(viewer.get(LIST)) == [1, 2, 3, 4]
-    assert max(page_numbers(viewer.get(LIST, {"p": 3}))) == 6
-    assert max(page_numbers(viewer.get(LIST, {"p": 6}))) == 7
-    assert len(cells(viewer.get(LIST, {"p": 7}))) == 10
-
-
-def test_count_below_the_list_says_where_it_ended(viewer: Client) -> None:
-    many(310)
-    assert "200+ phone verifications" in text(viewer.get(LIST))
-    assert "200+ results" in text(viewer.get(LIST, {"status__exact": "pending"}))
-    assert "300+ phone verifications" in text(viewer.get(LIST, {"p": "3"}))
-    assert "310 phone verifications" in text(viewer.get(LIST, {"p": "7"}))
-    assert "1 phone verification" in text(viewer.get(LIST, {"q": "person-0007"}))
-
-
-def test_all_that_an_action_would_take_are_not_counted_short(deleter: Client) -> None:
-    many(310)
-    page = text(deleter.get(LIST))
-    assert "Select all 200+ phone verifications" in page
-    assert "All 200+ selected" in page
-
-
-def test_count_is_not_torn_where_a_site_separates_thousands(viewer: Client, settings: Any) -> None:
-    settings.USE_THOUSAND_SEPARATOR = True
-    many(310)
-    assert "200 phone verifications" in text(viewer.get(LIST))
-
-
-def test_no_page_reads_more_rows_than_it_looks_ahead(viewer: Client) -> None:
-    many(310)
-    with CaptureQueriesContext(connection) as queries:
-        viewer.get(LIST, {"p": 7})
-    limits = [int(limit) for q in queries for limit in re.findall(r"LIMIT (\d+)", q["sql"])]
-    assert max(limits) <= 200
-
-
-@pytest.mark.parametrize(
-    "page", ["4", "0", "-1", "1_0", str(LAST_PAGE), str(LAST_PAGE + 1), "9" * 40]
-)
-def test_page_out_of_range_goes_back_to_the_list(viewer: Client, page: str) -> None:
-    many(120)
-    response = viewer.get(LIST, {"p": page}, follow=True)
-    assert response.redirect_chain == [(f"{LIST}?e=1", 302)]
-    assert len(cells(response)) == 50
-
-
-@pytest.mark.parametrize("page", ["", "x", "1.5", "\0", "9" * 5000, "1&p=x"])
-def test_page_that_is_no_number_is_the_first(viewer: Client, page: str) -> None:
-    many(120)
-    assert cells(viewer.get(LIST, {"p": page}))[0]["login"] == "person-0119"
-
-
-def test_page_out_of_range_of_a_short_list_shows_it(viewer: Client) -> None:
-    many(2)
-    assert len(cells(viewer.get(LIST, {"p": "7"}))) == 2
-
-
-def test_list_never_offers_all_rows_on_one_page(viewer: Client) -> None:
-    many(260)
-    response = viewer.get(LIST, {"all": ""})
-    assert len(cells(response)) == 50
-    assert "showall" not in response.content.decode()
-
-
-def test_history_has_pages_too(reader: Client) -> None:
-    verification = attempt()
-    for _ in range(103):
-        reader.get(detail(verification))
-    history = detail(verification, "history")
-    assert text(reader.get(history)).count("Looked at the claims.") == 100
-    for page in ("2", "99"):
-        assert text(reader.get(history, {"p": page})).count("Looked at the claims.") == 3
 
 
 # Its filters
@@ -291,7 +162,7 @@ def test_filters_by_status_and_reason(
 
 
 def test_filters_by_a_changed_sim(viewer: Client) -> None:
-    changed, same = attempt(mobile_id_changed=True), attempt()
+    changed, same = verified(mobile_id_changed=True), verified()
     html = viewer.get(LIST).content.decode()
     assert "By SIM or device changed" in html
     links = {
@@ -332,7 +203,7 @@ def test_filters_by_date(viewer: Client, choice: str) -> None:
 def test_list_can_be_asked_for_what_it_shows(viewer: Client, query: dict[str, str]) -> None:
     user = User.objects.create_user("dara")
     wanted = pending(user=user, scopes="phone_verify")
-    attempt(created_at=STARTED - timedelta(days=9))
+    verified(created_at=STARTED - timedelta(days=9))
     query = {name: value.format(user=user.pk, pk=wanted.pk) for name, value in query.items()}
     assert found(viewer, **query) == pks(wanted)
 
@@ -364,7 +235,7 @@ def test_list_can_be_asked_for_what_it_shows(viewer: Client, query: dict[str, st
 def test_hidden_columns_cannot_be_spelt_out_by_lookups(
     viewer: Client, superuser: Client, lookup: str
 ) -> None:
-    attempt(user=User.objects.create_user("dara"))
+    verified(user=User.objects.create_user("dara"))
     for client in (viewer, superuser):
         assert client.get(LIST, {lookup: "1"}).status_code == 400
         assert client.get(LIST, {lookup: "1", "_popup": "1"}).status_code == 400
@@ -372,7 +243,7 @@ def test_hidden_columns_cannot_be_spelt_out_by_lookups(
 
 @pytest.mark.parametrize("field", ["phone_number", "claims", "sub", "mobile_id", "nonce"])
 def test_hidden_columns_are_no_keys_of_a_popup(viewer: Client, field: str) -> None:
-    verification = attempt()
+    verification = verified()
     query = {"_to_field": field, "_popup": "1"}
     assert viewer.get(LIST, query).status_code == 400
     assert viewer.get(detail(verification), query).status_code == 400
@@ -381,7 +252,7 @@ def test_hidden_columns_are_no_keys_of_a_popup(viewer: Client, field: str) -> No
 @pytest.mark.parametrize("who", ["viewer", "deleter"])
 def test_list_cannot_be_ordered_by_hidden_columns(who: str, request: Any) -> None:
     client = request.getfixturevalue(who)
-    attempt()
+    verified()
     for column in range(9):
         for order in (f"{column}", f"-{column}"):
             with CaptureQueriesContext(connection) as queries:
@@ -389,123 +260,6 @@ def test_list_cannot_be_ordered_by_hidden_columns(who: str, request: Any) -> Non
             ordered = [q["sql"].partition("ORDER BY")[2] for q in queries]
             for hidden in ("phone_number", "claims", "sub", "mobile_id", "nonce"):
                 assert not [sql for sql in ordered if f'"{hidden}"' in sql]
-
-
-# Its search
-
-
-@pytest.mark.parametrize(
-    "term",
-    [
-        "+85577696118",
-        "+855 77 696 118",
-        "85577696118",
-        "0085577696118",
-        "077696118",
-        "077 696 118",
-        "077-696-118",
-        " 077 696 118 ",
-        "០៧៧ ៦៩៦ ១១៨",
-        "+៨៥៥៧៧៦៩៦១១៨",
-        "\u200b077\u00a0696\u00a0118",
-        "dara",
-        "dar",
-        "dara@shop",
-        SUB,
-        MOBILE_ID,
-        f"  {MOBILE_ID}\t",
-    ],
-)
-def test_search_finds(viewer: Client, term: str) -> None:
-    wanted = attempt(user=User.objects.create_user("dara@shop"))
-    attempt(phone_number="+85577696119", sub="another", mobile_id="another")
-    assert found(viewer, q=term) == pks(wanted)
-
-
-@pytest.mark.parametrize(
-    "term",
-    ["69611", "7769611", "+8557769611", MASKED, "ara", SUB[:-1], MOBILE_ID[1:], "Teak", NONCE],
-)
-def test_search_does_not_spell_out(viewer: Client, term: str) -> None:
-    attempt(user=User.objects.create_user("dara"))
-    assert found(viewer, q=term) == set()
-
-
-def test_search_by_a_users_name_finds_every_attempt_of_theirs(viewer: Client) -> None:
-    dara, sok = User.objects.create_user("dara"), User.objects.create_user("sok")
-    wanted = [attempt(user=dara), failed(user=dara), pending(user=dara)]
-    attempt(user=sok)
-    assert found(viewer, q="da") == pks(*wanted)
-
-
-def test_search_prefers_the_name_typed_in_full_to_longer_ones(viewer: Client) -> None:
-    User.objects.bulk_create(User(username=f"dara{i}") for i in range(MAX_USERS + 10))
-    wanted = attempt(user=User.objects.create_user("dara"))
-    assert found(viewer, q="dara") == pks(wanted)
-
-
-def test_search_and_list_use_the_login_name_that_the_user_model_names(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = attempt(user=User.objects.create_user("dara", email="sok@example.com"))
-    monkeypatch.setattr(User, "USERNAME_FIELD", "email")
-    assert found(viewer, q="sok@") == pks(wanted)
-    assert found(viewer, q="dara") == set()
-    assert [row["login"] for row in cells(viewer.get(LIST))] == ["sok@example.com"]
-
-
-def test_search_keeps_to_the_filter(viewer: Client) -> None:
-    dara = User.objects.create_user("dara")
-    attempt(user=dara)
-    wanted = failed(user=dara)
-    assert found(viewer, q="dara", status__exact="failed") == pks(wanted)
-
-
-@pytest.mark.parametrize("term", ["", "   ", "\u0085\u2028"])
-def test_empty_search_shows_everything(viewer: Client, term: str) -> None:
-    everything = pks(attempt(), pending())
-    assert found(viewer, q=term) == everything
-
-
-@pytest.mark.parametrize(
-    "term",
-    [
-        quote("x" * 10_000),
-        quote("0" * 10_000),
-        quote("%" * 60_000),
-        quote("៧" * 10_000),
-        quote("\U0001f4f5" * 10_000),
-        "%ED%A0%80",  # a lone surrogate
-        "%FF%FE",
-        quote("\uffff"),
-        quote("\u202e"),
-        quote("\U0001d7d8"),  # a digit to Python
-        quote("²"),
-        quote("'\"\\"),
-        quote("{0} {} %s"),
-    ],
-    ids=lambda term: term[:20],
-)
-def test_weird_search_finds_nothing(viewer: Client, term: str) -> None:
-    attempt(user=User.objects.create_user("dara"))
-    response = viewer.get(f"{LIST}?q={term}")
-    assert cells(response) == []
-
-
-@pytest.mark.parametrize("term", ["%00", "dara%00", "%00dara", "077%00696118"])
-def test_search_with_nul_is_told_so(viewer: Client, term: str) -> None:
-    attempt()
-    assert "Null characters are not allowed." in text(viewer.get(f"{LIST}?q={term}"))
-
-
-@pytest.mark.parametrize("term", ["\0", "dara\0", "x" * 10_000])
-def test_search_by_an_autocomplete_box_finds_nothing_weird(term: str) -> None:
-    # Django checks what comes from the list's own box, and passes on what comes from these.
-    attempt()
-    model_admin = admin.site.get_model_admin(PhoneVerification)
-    rows = PhoneVerification.objects.all()
-    queryset, _ = model_admin.get_search_results(RequestFactory().get("/"), rows, term)
-    assert list(queryset) == []
 
 
 # Nobody adds or edits
@@ -550,7 +304,7 @@ def test_edit_permission_edits_nothing() -> None:
 @pytest.mark.parametrize("permissions", [(), ("view_claims",), ("view_user",)])
 def test_staff_without_view_permission_see_nothing(permissions: tuple[str, ...]) -> None:
     client = staff(*permissions)
-    verification = attempt()
+    verification = verified()
     for url in (LIST, detail(verification), detail(verification, "history")):
         assert client.get(url).status_code == 403
     assert not LogEntry.objects.exists()
@@ -567,7 +321,7 @@ def test_everybody_else_is_sent_to_the_login() -> None:
 
 
 def test_delete_needs_its_permission(viewer: Client) -> None:
-    verification = attempt()
+    verification = verified()
     url = detail(verification, "delete")
     assert viewer.get(url).status_code == 403
     assert post(viewer, url, post="yes").status_code == 403
@@ -577,7 +331,7 @@ def test_delete_needs_its_permission(viewer: Client) -> None:
 
 
 def test_delete_asks_and_deletes(deleter: Client) -> None:
-    verification, other = attempt(), pending()
+    verification, other = verified(), pending()
     url = detail(verification, "delete")
     assert f"{MASKED} (verified)" in text(deleter.get(url))
     assert post(deleter, url, post="yes").status_code == 302
@@ -585,7 +339,7 @@ def test_delete_asks_and_deletes(deleter: Client) -> None:
 
 
 def test_delete_of_several_asks_and_deletes(deleter: Client) -> None:
-    doomed, kept = [attempt(), pending()], failed()
+    doomed, kept = [verified(), pending()], failed()
     action = {"action": "delete_selected", "_selected_action": [v.pk for v in doomed]}
     assert f"{MASKED} (pending)" in text(post(deleter, LIST, **action, index="0"))
     assert PhoneVerification.objects.count() == 3
@@ -593,9 +347,9 @@ def test_delete_of_several_asks_and_deletes(deleter: Client) -> None:
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
-def test_delete_of_a_user_takes_the_attempts_along(superuser: Client) -> None:
+def test_delete_of_a_user_deletes_the_verifications(superuser: Client) -> None:
     dara = User.objects.create_user("dara")
-    doomed, kept = attempt(user=dara), attempt()
+    doomed, kept = verified(user=dara), verified()
     url = f"/admin/auth/user/{dara.pk}/delete/"
     confirmation = text(superuser.get(url))
     assert f"{MASKED} (verified)" in confirmation
@@ -604,10 +358,10 @@ def test_delete_of_a_user_takes_the_attempts_along(superuser: Client) -> None:
     assert not User.objects.filter(pk=doomed.user_id).exists()
 
 
-def test_delete_of_a_user_needs_the_permission_for_the_attempts() -> None:
+def test_delete_of_a_user_needs_the_permission_for_the_verifications() -> None:
     client = staff("view_user", "delete_user")
     dara = User.objects.create_user("dara")
-    attempt(user=dara)
+    verified(user=dara)
     assert post(client, f"/admin/auth/user/{dara.pk}/delete/", post="yes").status_code == 403
     assert PhoneVerification.objects.filter(user=dara).exists()
 
@@ -635,7 +389,7 @@ def test_detail_says_what_happened_and_where_to_look(viewer: Client) -> None:
 
 def test_detail_says_nothing_of_what_a_success_means(viewer: Client) -> None:
     assert "What it means" in text(viewer.get(detail(failed())))
-    for verification in (attempt(), pending()):
+    for verification in (verified(), pending()):
         assert "What it means" not in text(viewer.get(detail(verification)))
 
 
@@ -643,7 +397,7 @@ def test_detail_says_nothing_of_what_a_success_means(viewer: Client) -> None:
     ("make", "look", "words"),
     [
         (pending, "live", "pending"),
-        (attempt, "verified", "verified"),
+        (verified, "verified", "verified"),
         (failed, "failed", "failed"),
         (lambda: failed(Reason.EXPIRED), "error", "error"),
     ],
@@ -689,7 +443,7 @@ def luminance(colour: str) -> float:
 
 
 def test_detail_is_in_fieldsets(viewer: Client, reader: Client) -> None:
-    verification = attempt()
+    verification = verified()
 
     def titles(client: Client) -> list[str]:
         html = client.get(detail(verification)).content.decode()
@@ -700,11 +454,11 @@ def test_detail_is_in_fieldsets(viewer: Client, reader: Client) -> None:
 
 
 def test_detail_says_whether_the_sim_changed_and_when_that_was_approved(viewer: Client) -> None:
-    same = viewer.get(detail(attempt())).content.decode()
-    changed = attempt(mobile_id_changed=True, mobile_id_acknowledged_at=STARTED)
+    same = viewer.get(detail(verified())).content.decode()
+    changed = verified(mobile_id_changed=True, mobile_id_acknowledged_at=STARTED)
     page = text(viewer.get(detail(changed)))
     assert re.search(r'field-mobile_id_changed".*?icon-no', same, re.DOTALL)
-    assert "Change acknowledged at: -" in text(viewer.get(detail(attempt())))
+    assert "Change acknowledged at: -" in text(viewer.get(detail(verified())))
     html = viewer.get(detail(changed)).content.decode()
     assert re.search(r'field-mobile_id_changed".*?icon-yes', html, re.DOTALL)
     assert "SIM or device changed" in page
@@ -712,7 +466,7 @@ def test_detail_says_whether_the_sim_changed_and_when_that_was_approved(viewer: 
 
 
 def test_detail_has_nothing_to_fill_in(superuser: Client) -> None:
-    html = superuser.get(detail(attempt())).content.decode()
+    html = superuser.get(detail(verified())).content.decode()
     (form,) = re.findall(r'<form[^>]*id="phoneverification_form".*?</form>', html, re.DOTALL)
     names = re.findall(r'<(?:input|select|textarea)[^>]*name="([^"]*)"', form)
     assert set(names) <= {"csrfmiddlewaretoken", "change-form-action", "_selected_action", "index"}
@@ -721,7 +475,7 @@ def test_detail_has_nothing_to_fill_in(superuser: Client) -> None:
 
 def test_detail_links_the_user(viewer: Client) -> None:
     dara = User.objects.create_user("dara")
-    html = viewer.get(detail(attempt(user=dara))).content.decode()
+    html = viewer.get(detail(verified(user=dara))).content.decode()
     assert f'<a href="/admin/auth/user/{dara.pk}/change/">dara</a>' in html
 
 
@@ -733,7 +487,7 @@ def test_detail_names_the_redirect_uri_to_register_and_not_its_nonce(superuser: 
 
 @pytest.mark.parametrize("pk", ["00000000-0000-0000-0000-000000000000", "7", "x' OR 1=1"])
 def test_detail_of_nothing_goes_to_the_index(viewer: Client, pk: str) -> None:
-    attempt()
+    verified()
     response = viewer.get(f"{LIST}{quote(pk)}/change/")
     assert (response.status_code, response["Location"]) == (302, "/admin/")
 
@@ -764,7 +518,7 @@ PAGES: dict[str, Page] = {
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-@pytest.mark.parametrize("make", [attempt, failed, pending])
+@pytest.mark.parametrize("make", [verified, failed, pending])
 def test_no_page_tells_what_is_hidden(
     reader: Client, page: Page, make: Callable[..., PhoneVerification]
 ) -> None:
@@ -784,7 +538,7 @@ def test_no_page_tells_what_is_hidden(
 def test_autocomplete_tells_nothing(
     viewer: Client, superuser: Client, field: str, viewer_gets: int, superuser_gets: int
 ) -> None:
-    attempt(user=User.objects.create_user("dara"))
+    verified(user=User.objects.create_user("dara"))
     query = {"app_label": "django_plasgate_ip", "model_name": "phoneverification"}
     for client, status in ((viewer, viewer_gets), (superuser, superuser_gets)):
         response = client.get("/admin/autocomplete/", {**query, "field_name": field, "term": ""})
@@ -793,7 +547,7 @@ def test_autocomplete_tells_nothing(
 
 
 def test_admin_log_has_the_number_masked(reader: Client, deleter: Client) -> None:
-    verification = attempt()
+    verification = verified()
     reader.get(detail(verification))
     post(deleter, detail(verification, "delete"), post="yes")
     assert {entry.object_repr for entry in LogEntry.objects.all()} == {f"{MASKED} (verified)"}
@@ -804,7 +558,7 @@ def test_admin_log_has_the_number_masked(reader: Client, deleter: Client) -> Non
 @pytest.mark.parametrize("who", ["reader", "superuser"])
 def test_claims_are_shown_whole_to_those_who_may(who: str, request: Any) -> None:
     client = request.getfixturevalue(who)
-    page = text(client.get(detail(attempt())))
+    page = text(client.get(detail(verified())))
     assert '"login_hint": "85577696118"' in page
     assert '"family_name": "អុំអេង"' in page
     assert '"address": { "locality": "Phnom Penh City", "street_address": "30 7th 594" }' in page
@@ -813,18 +567,18 @@ def test_claims_are_shown_whole_to_those_who_may(who: str, request: Any) -> None
 
 
 def test_claims_are_no_markup(reader: Client) -> None:
-    verification = attempt(claims={"given_name": "<script>alert(1)</script>"})
+    verification = verified(claims={"given_name": "<script>alert(1)</script>"})
     html = reader.get(detail(verification)).content.decode()
     assert "<script>alert(1)" not in html
     assert "&lt;script&gt;alert(1)" in html
 
 
 def test_claims_are_not_kept_by_the_browser(reader: Client) -> None:
-    assert "no-store" in reader.get(detail(attempt()))["Cache-Control"]
+    assert "no-store" in reader.get(detail(verified()))["Cache-Control"]
 
 
 def test_every_look_at_claims_is_recorded(reader: Client) -> None:
-    verification = attempt()
+    verification = verified()
     reader.get(detail(verification))
     reader.get(detail(verification))
     entries = LogEntry.objects.all()
@@ -836,12 +590,12 @@ def test_every_look_at_claims_is_recorded(reader: Client) -> None:
 
 
 def test_ids_alone_are_claims_as_well(reader: Client) -> None:
-    reader.get(detail(attempt(claims={}, mobile_id="")))
-    reader.get(detail(attempt(claims={}, sub="")))
+    reader.get(detail(verified(claims={}, mobile_id="")))
+    reader.get(detail(verified(claims={}, sub="")))
     assert LogEntry.objects.count() == 2
 
 
-def test_claims_of_a_failed_attempt_are_recorded_too(reader: Client) -> None:
+def test_claims_of_a_failed_verification_are_recorded_too(reader: Client) -> None:
     reader.get(detail(failed()))
     assert LogEntry.objects.count() == 1
 
@@ -852,7 +606,7 @@ def test_nothing_is_recorded_where_there_are_no_claims(reader: Client) -> None:
 
 
 def test_nothing_is_recorded_for_what_was_not_seen(viewer: Client, reader: Client) -> None:
-    verification = attempt()
+    verification = verified()
     viewer.get(detail(verification))
     for url in (LIST, detail(verification, "history")):
         reader.get(url)
@@ -869,7 +623,7 @@ def test_claims_of_a_wrong_key_name_the_setting(
     reader: Client, settings: Any, keys: list[str]
 ) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    verification = attempt()
+    verification = verified()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
     page = text(reader.get(detail(verification)))
     assert "PLASGATE_IP_ENCRYPTION_KEYS" in page
@@ -879,7 +633,7 @@ def test_claims_of_a_wrong_key_name_the_setting(
 
 def test_wrong_key_breaks_no_other_page(deleter: Client, settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    verification = attempt()
+    verification = verified()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     for url in (LIST, detail(verification), detail(verification, "delete")):
         assert MASKED in text(deleter.get(url))

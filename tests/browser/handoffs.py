@@ -34,7 +34,7 @@ def code_on(computer: Person) -> str:
 
 
 def told_code(computer: Person) -> str:
-    """Return them as the page's script is told them, without waiting for it to ask."""
+    """Return them as the page's script gets them, without waiting for its next request."""
     answer = computer.context.request.get(
         offered(computer), headers={"Accept": "application/json"}
     ).json()
@@ -47,8 +47,7 @@ def choices(phone: Person) -> list[str]:
     return phone.page.locator(".plasgate-ip-choices button").all_inner_texts()
 
 
-def tap(phone: Person, code: str, number: str = "") -> None:
-    """Type the number, if one is given, and tap these characters."""
-    if number:
-        phone.page.fill("[name=phone_number]", number)
+def tap(phone: Person, code: str, number: str) -> None:
+    """Type the number, and tap these characters."""
+    phone.page.fill("[name=phone_number]", number)
     phone.page.locator(".plasgate-ip-choices").get_by_role("button", name=code, exact=True).tap()

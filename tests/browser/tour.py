@@ -122,7 +122,7 @@ def _refused(phone: Person) -> None:
 def _no_cookies(phone: Person) -> None:
     computer = phone.beside(DESKTOP)
     _start(computer)
-    # Whoever is told to come back with a cookie, and comes without.
+    # A browser that was sent back for our cookie, and returns without it.
     phone.page.goto(handoffs.offered(computer).partition("screen/")[0] + "?opened")
 
 

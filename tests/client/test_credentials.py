@@ -1,6 +1,9 @@
 """A site with tenants: each one's visitors are verified with its own keys, and with no other's."""
 
+import subprocess
+import sys
 from http.cookies import SimpleCookie
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,10 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest
 
 from django_plasgate_ip import flow
-from django_plasgate_ip.client.credentials import Credentials
+from django_plasgate_ip.client import Credentials
+from django_plasgate_ip.client.credentials import for_request
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
-from tests.handoffs import hand_over, offered
+from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import TYPED, Page, Visitor, attempt, outcome
 
 KEYS = {
@@ -135,7 +139,6 @@ def test_where_there_is_no_tenant_the_sites_own_answer_is_given(user: User) -> N
     [
         None,
         ("a-private-key", "a-secret"),
-        {"private_key": "a-private-key", "secret_key": "a-secret"},
         Credentials("", "a-secret"),
         Credentials("a-private-key", ""),
         Credentials("a-private-key", "a-secret\n"),
@@ -143,7 +146,7 @@ def test_where_there_is_no_tenant_the_sites_own_answer_is_given(user: User) -> N
         Credentials("clé", "a-secret"),
         Credentials("a-private-key", None),  # type: ignore[arg-type]
     ],
-    ids=range(9),
+    ids=range(8),
 )
 def test_what_is_no_pair_of_keys_is_told_with_the_setting_and_without_the_keys(
     user: User, settings: Any, returned: Any
@@ -172,6 +175,33 @@ def test_a_pair_of_keys_shows_neither() -> None:
     assert repr(KEYS["angkor.shop.example"]) == "Credentials()"
 
 
+def test_without_the_setting_the_sites_own_keys_are_used(rf: Any, settings: Any) -> None:
+    del settings.PLASGATE_IP_CREDENTIALS
+    settings.PLASGATE_IP_PRIVATE_KEY = PLASGATE_IP_PRIVATE_KEY
+    settings.PLASGATE_IP_SECRET_KEY = PLASGATE_IP_SECRET_KEY
+
+    assert for_request(rf.get("/")) == Credentials(PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY)
+
+
+def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
+    (tmp_path / "shop_settings.py").write_text(
+        "from django_plasgate_ip.client import Credentials\n"
+        "from tests.settings import *\n"
+        "DEBUG = True\n"
+        "PLASGATE_IP_CREDENTIALS = lambda request: Credentials('a-private', 'a-secret')\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "django", "check"],
+        cwd=Path(__file__).parents[2],
+        env={"DJANGO_SETTINGS_MODULE": "shop_settings", "PYTHONPATH": f".:{tmp_path}"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (process.returncode, process.stderr) == (0, "")
+
+
 def test_the_row_holds_neither_key(user: User) -> None:
     visitor_of("angkor.shop.example", user).start()
 
@@ -187,11 +217,12 @@ def test_a_sites_own_form_is_sent_with_the_tenants_keys(user: User, rf: Any) -> 
 
 
 def test_a_phone_that_carries_an_attempt_is_sent_to_plasgate_for_its_own_tenant_alone(
-    user: User,
+    user: User, settings: Any
 ) -> None:
-    computer = visitor_of("angkor.shop.example", user)
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
     phone = visitor_of("angkor.shop.example", user, SimpleCookie())
-    hand_over(computer, phone, offered(computer.get("/phone/")))
+    phone.start()
+    PhoneVerification.objects.update(user=user, session_id="a computer's")
     there = visitor_of("bokor.shop.example", user, phone.cookies)
     own_page = f"/phone/{attempt().pk}/"
 

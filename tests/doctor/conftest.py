@@ -1,39 +1,28 @@
-"""Fixtures of the doctor's tests: names that resolve here, and a PlasGate on loopback."""
+"""Fixtures of the doctor's tests: a PlasGate on loopback, with TLS, and a name that finds it."""
 
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
 
-from tests.authority import Authority
-from tests.client.test_transport import LOCALHOST
+from tests import certificates
 from tests.provider import Provider, own_connections, providers
 
 HOST = "cloudapi.plasgate.com"
 
 
-class Trusted(Authority):
-    """One whose certificates are good for a while yet."""
-
-    days = 90
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    return certificates.self_signed(path, "localhost", HOST)
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Trusted:
-    return Trusted(tmp_path_factory.mktemp("trusted"), "trusted")
-
-
-@pytest.fixture(scope="session")
-def tls(authority: Authority) -> ssl.SSLContext:
-    return authority.server(*LOCALHOST, x509.DNSName(HOST))
-
-
-@pytest.fixture
-def trusted(authority: Authority, settings: Any) -> None:
-    settings.PLASGATE_IP_CA_BUNDLE = str(authority.path)
+def tls(certificate: Path) -> ssl.SSLContext:
+    return certificates.server(certificate)
 
 
 @pytest.fixture
@@ -45,15 +34,16 @@ def start(settings: Any) -> Iterator[Callable[..., Provider]]:
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return what gives a name these addresses; others resolve as ever."""
+    """Return what gives a name this address, or none; other names resolve as before."""
     lookup = socket.getaddrinfo
 
-    def resolve(name: str, *addresses: tuple[str, int]) -> None:
+    def resolve(name: str, address: tuple[str, int] | None) -> None:
         def look_up(host: Any, *args: Any, **kwargs: Any) -> Any:
             if host != name:
                 return lookup(host, *args, **kwargs)
-            kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
-            return [(*kind, address) for address in addresses]
+            if address is None:
+                raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+            return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
 
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
 

@@ -1,14 +1,17 @@
 """The settings' lines: each setting is there, none gives anything away, and slips are seen."""
 
+import io
+import json
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.management import CommandError, call_command
 
 from django_plasgate_ip.conf import Settings
 from django_plasgate_ip.doctor import configuration
-from django_plasgate_ip.doctor.examination import examine
 from django_plasgate_ip.doctor.findings import Finding, Level
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.test_conf import DEFAULTS, OTHERS
@@ -41,7 +44,7 @@ def live(settings: Any) -> None:
 def test_a_good_site_has_nothing_to_look_at() -> None:
     found = findings()
 
-    assert {finding.level for finding in found} == {Level.FINE}
+    assert {finding.level for finding in found} == {Level.OK}
     assert {finding.about for finding in found} == {"Settings", "Checks"}
     assert not any(finding.do for finding in found)
 
@@ -83,7 +86,7 @@ def test_keys_are_not_shown(settings: Any) -> None:
     # No part of the secret either, and of the private key the two ends.
     assert not any(part in said for part in PLASGATE_IP_SECRET_KEY.split("$")[3:])
     assert "xP4t...3q4S, 85 characters" in line("PLASGATE_IP_PRIVATE_KEY").what
-    assert line("PLASGATE_IP_ENCRYPTION_KEYS").what.endswith(": set, 1 of them")
+    assert line("PLASGATE_IP_ENCRYPTION_KEYS").what.endswith(": set, 1 key")
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 31])
@@ -151,7 +154,7 @@ def test_a_whole_secret_is_fine(secret: str, settings: Any) -> None:
     settings.PLASGATE_IP_SECRET_KEY = secret
     found = line("PLASGATE_IP_SECRET_KEY")
 
-    assert found.level is Level.FINE
+    assert found.level is Level.OK
     assert f"set, {len(secret)} characters, in the form of PlasGate's" in found.what
 
 
@@ -174,7 +177,7 @@ def test_a_secret_whose_dollar_signs_were_read_is_seen(secret: str, settings: An
     settings.PLASGATE_IP_SECRET_KEY = secret
     found = line("PLASGATE_IP_SECRET_KEY")
 
-    assert found.level is Level.LOOK
+    assert found.level is Level.WARNING
     assert f"set, {len(secret)} characters, not in the form" in found.what
     assert "dollar signs" in found.do
     assert secret.strip("$=") not in everything()
@@ -185,7 +188,7 @@ def test_a_secret_that_is_not_there_where_tenants_have_their_own_is_fine(setting
     settings.PLASGATE_IP_SECRET_KEY = ""
 
     assert line("PLASGATE_IP_SECRET_KEY") == Finding(
-        Level.FINE, "Settings", "PLASGATE_IP_SECRET_KEY: ''"
+        Level.OK, "Settings", "PLASGATE_IP_SECRET_KEY: ''"
     )
 
 
@@ -199,7 +202,7 @@ def test_what_a_check_complains_of_is_told_with_what_to_do(settings: Any) -> Non
 
     error = told["PLASGATE_IP_TIMEOUT is not a positive number. (django_plasgate_ip.E013)"]
     warning = told["PLASGATE_IP_PUBLIC_URL is not set. (django_plasgate_ip.W006)"]
-    assert (error.level, warning.level) == (Level.BROKEN, Level.LOOK)
+    assert (error.level, warning.level) == (Level.ERROR, Level.WARNING)
     assert "Seconds" in error.do
     assert "https://" in warning.do
     assert len(told) == 2
@@ -209,9 +212,9 @@ def test_a_setting_that_a_check_complains_of_is_not_fine(settings: Any) -> None:
     settings.PLASGATE_IP_TIMEOUT = 0
     settings.PLASGATE_IP_PUBLIC_URL = None
 
-    assert line("PLASGATE_IP_TIMEOUT").level is Level.BROKEN
-    assert line("PLASGATE_IP_PUBLIC_URL").level is Level.LOOK
-    assert line("PLASGATE_IP_CONNECT_TIMEOUT").level is Level.FINE
+    assert line("PLASGATE_IP_TIMEOUT").level is Level.ERROR
+    assert line("PLASGATE_IP_PUBLIC_URL").level is Level.WARNING
+    assert line("PLASGATE_IP_CONNECT_TIMEOUT").level is Level.OK
 
 
 def test_the_sandboxs_check_is_ours_too(settings: Any) -> None:
@@ -224,7 +227,7 @@ def test_a_silenced_check_is_silent(settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = None
     settings.SILENCED_SYSTEM_CHECKS = ["django_plasgate_ip.W006"]
 
-    assert {f.level for f in findings()} == {Level.FINE}
+    assert {f.level for f in findings()} == {Level.OK}
 
 
 def test_checks_of_others_that_break_off_do_not_hide_ours(settings: Any) -> None:
@@ -232,7 +235,7 @@ def test_checks_of_others_that_break_off_do_not_hide_ours(settings: Any) -> None
     settings.PLASGATE_IP_TIMEOUT = 0
     told = [f for f in findings() if f.about == "Checks"]
 
-    assert [f.level for f in told] == [Level.BROKEN, Level.BROKEN]
+    assert [f.level for f in told] == [Level.ERROR, Level.ERROR]
     assert "ModuleNotFoundError" in told[0].what
     assert "manage.py check" in told[0].do
     assert "E013" in told[1].what
@@ -242,11 +245,11 @@ def test_checks_of_others_that_break_off_do_not_hide_ours(settings: Any) -> None
 
 
 @pytest.mark.parametrize("name", ["PLASGATE_IP_SECRETKEY", "PLASGATE_IP_TIME_OUT"])
-def test_a_setting_that_is_none_is_seen_and_its_value_is_not(name: str, settings: Any) -> None:
+def test_a_setting_that_is_none_is_named_and_its_value_is_not(name: str, settings: Any) -> None:
     setattr(settings, name, "of-somebody")
     found = line(name)
 
-    assert found.level is Level.LOOK
+    assert found.level is Level.WARNING
     assert "spelling" in found.do
     assert "of-somebody" not in everything()
 
@@ -254,7 +257,7 @@ def test_a_setting_that_is_none_is_seen_and_its_value_is_not(name: str, settings
 def test_the_sandboxs_settings_are_no_slip(settings: Any) -> None:
     settings.PLASGATE_IP_SANDBOX_DELAY = 1
 
-    assert {f.level for f in findings()} == {Level.FINE}
+    assert {f.level for f in findings()} == {Level.OK}
 
 
 WRONG = [None, 0, 1.5, "", "x", b"x", (), {"a": 1}, object(), ["x"], "http://["]
@@ -274,6 +277,10 @@ def test_whatever_all_settings_are_the_doctor_goes_through(value: Any, settings:
     for name in NAMES:
         setattr(settings, name, value)
 
-    found = list(examine(offline=True))
-    assert {finding.about for finding in found} == {"Settings", "Checks", "Site"}
-    assert [f.what.partition(":")[0] for f in found if f.about == "Settings"] == NAMES
+    out = io.StringIO()
+    with suppress(CommandError):
+        call_command("plasgate_ip_doctor", "--offline", "--json", stdout=out)
+    found = json.loads(out.getvalue())["findings"]
+    assert {finding["about"] for finding in found} == {"Settings", "Checks", "Site"}
+    settings_lines = [f["what"] for f in found if f["about"] == "Settings"]
+    assert [what.partition(":")[0] for what in settings_lines] == NAMES

@@ -1,32 +1,53 @@
-"""What each answer to a wrong code means, and that asking costs nothing."""
+"""What each outcome of the trial call means, and that the call costs nothing."""
 
 import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
 
 from django_plasgate_ip.doctor import trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
 from django_plasgate_ip.exceptions import ExchangeError
+from tests import certificates
 from tests.conftest import EXCHANGE_URL, Answers
-from tests.provider import Provider, answer, drips, says
+from tests.doctor.conftest import HOST
+from tests.provider import (
+    Provider,
+    Wire,
+    answer,
+    closed_port,
+    drips,
+    own_connections,
+    resets,
+    says,
+    serve,
+)
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import CODE, FAILED, VERIFIED
 
+OK, WARNING, ERROR = Level.OK, Level.WARNING, Level.ERROR
 HTML = "<!doctype html><title>Welcome</title>"
+Start = Callable[..., Provider]
 
 
 def found() -> Finding:
-    return trial_call.examine()
+    (finding,) = trial_call.examine()
+    return finding
 
 
-# What is asked
+@pytest.fixture(autouse=True)
+def patience(settings: Any) -> None:
+    """Let a busy machine take its time."""
+    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
 
 
-def test_it_asks_once_with_both_keys_and_a_code_that_is_none(answers: Answers) -> None:
+# What is sent
+
+
+def test_one_call_is_made_with_both_keys_and_a_made_up_code(answers: Answers) -> None:
     answers(http=403)
     found()
 
@@ -38,7 +59,7 @@ def test_it_asks_once_with_both_keys_and_a_code_that_is_none(answers: Answers) -
     assert str(uuid.UUID(call.sent["state"])) == call.sent["state"]
 
 
-def test_a_wrong_code_looks_like_a_right_one_and_is_another_each_time(answers: Answers) -> None:
+def test_the_code_has_the_form_of_a_real_one_and_differs_each_time(answers: Answers) -> None:
     answers(http=403)
     codes = set()
     for _each in range(3):
@@ -50,7 +71,7 @@ def test_a_wrong_code_looks_like_a_right_one_and_is_another_each_time(answers: A
     assert all(re.fullmatch(form, code) for code in codes)
 
 
-def test_it_never_asks_for_a_visitor_and_so_spends_no_balance(answers: Answers) -> None:
+def test_it_sends_no_number_and_so_spends_no_balance(answers: Answers) -> None:
     answers(http=403)
     found()
 
@@ -58,143 +79,130 @@ def test_it_never_asks_for_a_visitor_and_so_spends_no_balance(answers: Answers) 
     assert not {"phone_number", "login_hint", "scope"} & set(answers.calls[0].sent)
 
 
-def test_where_each_tenant_has_keys_of_its_own_nobody_is_asked_and_nothing_is_broken(
+def test_the_endpoint_is_the_settings(start: Start, settings: Any) -> None:
+    provider = start(says(answer(b"", "404 Not Found")))
+    settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
+    finding = found()
+
+    assert finding.what.startswith("Called check-info with a made-up code (")
+    assert provider.requests[0].startswith(b"POST /ip/check-info?")
+
+
+# No call
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PLASGATE_IP_PRIVATE_KEY", ""),
+        ("PLASGATE_IP_SECRET_KEY", "line\nbreak"),
+        ("PLASGATE_IP_BASE_URL", "no URL"),
+        ("PLASGATE_IP_EXCHANGE_ENDPOINT", "ip auth"),
+        ("PLASGATE_IP_TIMEOUT", None),
+        ("PLASGATE_IP_CONNECT_TIMEOUT", 0),
+        ("PLASGATE_IP_CA_BUNDLE", "/nowhere.pem"),
+        ("PLASGATE_IP_PROXY", "no URL"),
+    ],
+)
+def test_a_setting_that_no_call_can_use_is_named(
+    name: str, value: Any, settings: Any, answers: Answers
+) -> None:
+    setattr(settings, name, value)
+    finding = found()
+
+    assert finding.level is ERROR
+    assert finding.what == f"The endpoint was not called, because of {name}."
+    assert answers.calls == []
+
+
+def test_a_wrong_setting_that_a_call_does_not_use_does_not_stop_it(
+    settings: Any, answers: Answers
+) -> None:
+    settings.PLASGATE_IP_DEFAULT_REGION = "nowhere"
+    answers(http=403)
+
+    assert found().level is OK
+
+
+def test_where_each_tenant_has_its_own_keys_no_call_is_made(
     answers: Answers, settings: Any
 ) -> None:
     settings.PLASGATE_IP_CREDENTIALS = "tests.client.test_credentials.keys_for"
     settings.PLASGATE_IP_PRIVATE_KEY = settings.PLASGATE_IP_SECRET_KEY = ""
-
     finding = found()
 
-    assert finding.level == Level.LOOK
+    assert finding.level is WARNING
     assert "PLASGATE_IP_PRIVATE_KEY" in finding.do
     assert answers.calls == []
 
 
-# What the answer means
+# Answers
 
 
 @pytest.mark.parametrize(
     ("status", "level", "what", "do"),
     [
-        (401, Level.FINE, "PlasGate doesn't say which", "with a phone"),
-        (403, Level.FINE, "PlasGate doesn't say which", "with a phone"),
-        (404, Level.BROKEN, "no such endpoint", "PLASGATE_IP_EXCHANGE_ENDPOINT"),
-        (405, Level.BROKEN, "no such endpoint", "check-info"),
-        (410, Level.BROKEN, "no such endpoint", "PLASGATE_IP_BASE_URL"),
-        (429, Level.LOOK, "too much", "higher limit"),
-        (400, Level.LOOK, "the API page promises 403", "phone"),
-        (422, Level.LOOK, "the API page promises 403", "phone"),
-        (204, Level.BROKEN, "no answer of the API", "PLASGATE_IP_BASE_URL"),
-        (301, Level.BROKEN, "a redirect is not followed", "PLASGATE_IP_BASE_URL"),
-        (308, Level.BROKEN, "a redirect is not followed", "PLASGATE_IP_BASE_URL"),
-        (500, Level.BROKEN, "has a fault", "support@plasgate.com"),
-        (503, Level.BROKEN, "has a fault", "support@plasgate.com"),
-        (999, Level.BROKEN, "has a fault", "support@plasgate.com"),
+        (401, OK, "PlasGate does not say which", "with a phone"),
+        (403, OK, "PlasGate does not say which", "with a phone"),
+        (404, ERROR, "no such endpoint", "PLASGATE_IP_EXCHANGE_ENDPOINT"),
+        (405, ERROR, "no such endpoint", "check-info"),
+        (407, ERROR, "user name", "PLASGATE_IP_PROXY"),
+        (429, WARNING, "too many requests", "higher limit"),
+        (400, WARNING, "promises 403", "phone"),
+        (204, ERROR, "never answers like this", "PLASGATE_IP_BASE_URL"),
+        (301, ERROR, "follows no redirect", "PLASGATE_IP_BASE_URL"),
+        (500, ERROR, "has a fault", "support@plasgate.com"),
+        (999, ERROR, "has a fault", "support@plasgate.com"),
     ],
 )
 @pytest.mark.parametrize("body", [HTML, ""], ids=["HTML", "empty"])
-def test_a_status_is_told_with_what_it_means_and_what_to_do(
+def test_a_status_is_explained(
     status: int, level: Level, what: str, do: str, body: str, answers: Answers
 ) -> None:
     answers(http=status, body=body)
     finding = found()
 
     assert finding.level is level
-    assert finding.what.startswith("ip-auth, with a wrong code (")
+    assert finding.what.startswith("Called ip-auth with a made-up code (")
     assert f"PlasGate answered {status}. " in finding.what
     assert what in finding.what
     assert do in finding.do
 
 
-def test_a_plain_no_means_that_the_keys_are_right(answers: Answers) -> None:
+def test_a_plain_no_means_that_the_keys_were_accepted(answers: Answers) -> None:
     answers(FAILED)
     finding = found()
 
-    assert finding.level is Level.FINE
-    assert "the keys were accepted" in finding.what
+    assert finding.level is OK
+    assert "accepted the keys" in finding.what
     assert finding.do == ""
 
 
-def test_a_yes_to_a_code_that_is_none_is_no_plasgates(answers: Answers) -> None:
+def test_a_success_for_a_made_up_code_is_an_error(answers: Answers) -> None:
     answers(VERIFIED)
     finding = found()
 
-    assert finding.level is Level.BROKEN
+    assert finding.level is ERROR
     assert "success" in finding.what
-    assert "Trust no verification" in finding.do
+    assert "Do not trust" in finding.do
 
 
-@pytest.mark.parametrize("body", [HTML, "", "[]", "{}", '{"status": "maybe"}', "{" * 99])
-def test_what_is_no_answer_of_the_api_is_told(body: str, answers: Answers) -> None:
+@pytest.mark.parametrize("body", [HTML, "[]", '{"status": "maybe"}'])
+def test_an_answer_that_is_not_the_apis_is_an_error(body: str, answers: Answers) -> None:
     answers(body=body)
     finding = found()
 
-    assert finding.level is Level.BROKEN
-    assert "Something answers that is not the API." in finding.what
+    assert finding.level is ERROR
+    assert "The server that answered is not the API." in finding.what
     assert "PLASGATE_IP_BASE_URL" in finding.do
 
 
-@pytest.mark.parametrize(
-    ("error", "what", "do"),
-    [
-        (requests.ConnectTimeout("…"), "ConnectTimeout", "firewall"),
-        (requests.ConnectionError("…"), "ConnectionError", "firewall"),
-        (requests.exceptions.ProxyError("…"), "ProxyError", "proxy"),
-        (requests.exceptions.SSLError("…"), "SSLError", "certificates"),
-        (requests.ReadTimeout("…"), "ReadTimeout", "PLASGATE_IP_TIMEOUT"),
-        (MemoryError("…"), "MemoryError", "PLASGATE_IP_BASE_URL"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
-)
-def test_a_call_that_fails_is_told(error: Exception, what: str, do: str, answers: Answers) -> None:
-    answers(body=error)
-    finding = found()
-
-    assert finding.level is Level.BROKEN
-    assert what in finding.what
-    assert do in finding.do
-
-
-def test_every_exchange_error_means_something() -> None:
-    """Also one that a later version of the client raises: with a status, or listed by its type."""
+def test_every_exchange_error_has_a_meaning() -> None:
+    """Also one that a later version of the client raises: by its status, or by its type."""
     with_status = {"CredentialsRejected", "RateLimited", "ProviderError"}
     by_type = {error.__name__ for error in trial_call._BY_TYPE}
 
     assert by_type | with_status == {error.__name__ for error in ExchangeError.__subclasses__()}
-
-
-def test_an_answer_that_drips_ends_with_the_deadline(
-    start: Callable[..., Provider], settings: Any
-) -> None:
-    start(drips(b"HTTP/1.1 200 "))
-    settings.PLASGATE_IP_TIMEOUT = 0.5
-    finding = found()
-
-    assert finding.level is Level.BROKEN
-    assert "in vain" in finding.what
-    assert 500 <= int(re.search(r"\((\d+) ms\)", finding.what)[1]) < 3000  # type: ignore[index]
-
-
-def test_the_endpoint_that_is_set_is_the_one_that_is_asked(
-    start: Callable[..., Provider], settings: Any
-) -> None:
-    provider = start(says(answer(b"", "404 Not Found")))
-    settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
-    finding = found()
-
-    assert finding.what.startswith("check-info, ")
-    assert provider.requests[0].startswith(b"POST /ip/check-info?")
-
-
-@pytest.mark.parametrize("name", ["PLASGATE_IP_PRIVATE_KEY", "PLASGATE_IP_SECRET_KEY"])
-def test_without_a_key_nobody_is_asked(name: str, answers: Answers, settings: Any) -> None:
-    setattr(settings, name, "")
-    finding = found()
-
-    assert finding.level is Level.BROKEN
-    assert name in finding.do
-    assert answers.calls == []
 
 
 @pytest.mark.parametrize("http", [200, 403, 404, 500])
@@ -205,3 +213,129 @@ def test_no_finding_has_a_key_or_the_code(http: int, answers: Answers) -> None:
     assert PLASGATE_IP_PRIVATE_KEY not in said
     assert PLASGATE_IP_SECRET_KEY not in said
     assert answers.calls[0].sent["code"] not in said
+
+
+# Failures, over real sockets
+
+
+def explains(what: str, do: str) -> None:
+    """Fail unless the call fails and the finding says so."""
+    with own_connections():
+        finding = found()
+    assert finding.level is ERROR
+    assert what in finding.what
+    assert do in finding.do
+
+
+def test_a_name_that_is_not_found_is_explained(settings: Any, resolve: Callable[..., None]) -> None:
+    resolve(HOST, None)
+    del settings.PLASGATE_IP_BASE_URL
+
+    explains("(ConnectionError, gaierror). The host name was not found.", "DNS")
+
+
+@pytest.mark.parametrize("host", [".example.com", "a" * 70 + ".example"])
+def test_a_malformed_name_is_explained(host: str, settings: Any) -> None:
+    settings.PLASGATE_IP_BASE_URL = f"https://{host}/ip/"
+
+    explains("The host name is malformed.", "PLASGATE_IP_BASE_URL")
+
+
+def test_a_closed_port_is_explained(settings: Any) -> None:
+    settings.PLASGATE_IP_BASE_URL = f"https://127.0.0.1:{closed_port()}/ip/"
+
+    explains("(ConnectionError, ConnectionRefusedError). No server listens", "firewall")
+
+
+def test_a_connection_that_is_not_accepted_is_explained(
+    start: Start, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*args: Any, **kwargs: Any) -> None:
+        raise TimeoutError
+
+    start(serve)
+    monkeypatch.setattr("urllib3.util.connection.create_connection", hang)
+
+    explains("in PLASGATE_IP_CONNECT_TIMEOUT seconds", "firewall")
+
+
+def test_a_certificate_that_is_not_trusted_is_explained(start: Start, tls: Any) -> None:
+    start(serve, tls=tls)
+
+    explains("SSLCertVerificationError). The server's certificate", "PLASGATE_IP_CA_BUNDLE")
+
+
+def test_a_certificate_of_another_host_is_explained(
+    start: Start, tmp_path: Path, settings: Any
+) -> None:
+    other = certificates.self_signed(tmp_path / "other.pem", "other.example")
+    settings.PLASGATE_IP_CA_BUNDLE = str(other)
+    start(serve, tls=certificates.server(other))
+
+    explains("belongs to another host", "PLASGATE_IP_BASE_URL")
+
+
+def test_a_ca_bundle_without_certificates_is_explained(settings: Any) -> None:
+    settings.PLASGATE_IP_CA_BUNDLE = __file__
+
+    explains("PLASGATE_IP_CA_BUNDLE is not a readable PEM file", "")
+
+
+def test_https_to_a_server_for_http_is_explained(start: Start, settings: Any) -> None:
+    def play(wire: Wire) -> None:
+        wire.sock.recv(65536)
+        wire.send(answer(b"", "400 Bad Request"))
+
+    provider = start(play)
+    settings.PLASGATE_IP_BASE_URL = f"https://{provider.address}/ip/"
+
+    explains("may not speak TLS", "scheme and port")
+
+
+def test_http_to_a_server_for_https_is_explained(start: Start, settings: Any, tls: Any) -> None:
+    provider = start(serve, tls=tls)
+    settings.PLASGATE_IP_BASE_URL = f"http://{provider.address}/ip/"
+
+    explains("without an answer", "https")
+
+
+def test_a_connection_that_breaks_is_explained(start: Start) -> None:
+    start(resets)
+
+    explains("The server closed the connection", "scheme and port")
+
+
+def test_an_answer_that_is_not_http_is_explained(start: Start) -> None:
+    start(says(b"220 mail.example ESMTP\r\n"))
+
+    explains("BadStatusLine). The server that answered is not the API.", "PLASGATE_IP_BASE_URL")
+
+
+def test_an_answer_that_drips_ends_with_the_deadline(start: Start, settings: Any) -> None:
+    start(drips(b"HTTP/1.1 200 "))
+    settings.PLASGATE_IP_TIMEOUT = 0.5
+
+    explains("in PLASGATE_IP_TIMEOUT seconds", "raise PLASGATE_IP_TIMEOUT")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_proxy_that_refuses_is_explained(start: Start, settings: Any) -> None:
+    proxy = start(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
+    settings.PLASGATE_IP_PROXY = f"http://somebody:pass-word@{proxy.address}"
+    settings.PLASGATE_IP_BASE_URL = f"https://{HOST}/ip/"
+
+    explains("The proxy can't be reached, or does not connect", "PLASGATE_IP_PROXY")
+    assert "pass-word" not in repr(found())
+
+
+def test_a_proxy_that_is_not_there_is_explained(settings: Any) -> None:
+    settings.PLASGATE_IP_PROXY = f"http://127.0.0.1:{closed_port()}"
+    settings.PLASGATE_IP_BASE_URL = f"https://{HOST}/ip/"
+
+    explains("(ProxyError, ConnectionRefusedError). The proxy", "PLASGATE_IP_PROXY")
+
+
+def test_any_other_failure_names_curl(answers: Answers) -> None:
+    answers(body=OSError(101, "Network is unreachable"))
+
+    explains("(OSError). PlasGate can't be reached.", "curl -v")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from django_plasgate_ip.sandbox.answers import NOT_JSON, changed
 from tests.faults.memory import MIB
 from tests.provider import (
     BODY,
@@ -24,13 +25,13 @@ from tests.provider import (
     serve,
     silent,
 )
-from tests.visitor import VERIFIED, changed
+from tests.visitor import VERIFIED
 
 HUGE = 512 * MIB
 PIECE = b" " * 65536
 # What the exchange can do without.
 OPTIONAL = ("error_description", "sid")
-HTML = b"<!doctype html><html><head><title>Sign in</title></head><body>Sign in.</body></html>"
+HTML = NOT_JSON.content
 
 
 def fault(name: str, play: Play, reason: str = "invalid_response") -> Any:

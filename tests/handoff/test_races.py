@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from django_plasgate_ip.models import PhoneHandoff, PhoneVerification
-from tests.handoffs import Phone, choices, code_on, followed, offered, tap
+from django_plasgate_ip.handoff.models import PhoneHandoff
+from django_plasgate_ip.models import PhoneVerification
+from tests.handoff.devices import Phone, choices, code_on, followed, offered, tap
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -1,6 +1,5 @@
 """Fixtures: a PlasGate that knows whose code is whose, and examples by the thousand."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,46 +7,41 @@ from functools import wraps
 from typing import Any
 
 import pytest
-import responses
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
+from django_plasgate_ip.sandbox.answers import KEYS_REFUSED, Reply, json_reply
 from tests import figures
-from tests.conftest import EXCHANGE_URL
+from tests.conftest import Answers
 from tests.visitor import CODE, STATE, VERIFIED
-
-Reply = tuple[int, dict[str, str], str]
-REFUSED: Reply = (403, {}, "Forbidden")
 
 
 class PlasGate:
-    """Answers for the codes that it has given out, and refuses all others."""
+    """Answers for the codes that it has issued, and refuses all others."""
 
-    def __init__(self, transport: responses.RequestsMock) -> None:
-        #: What was sent to the exchange.
-        self.sent: list[dict[str, Any]] = []
-        #: The code and state that were given out, and what is said to them.
+    def __init__(self, answers: Answers) -> None:
+        #: The code and state of each callback that it issued, and the answer to them.
         self.codes: dict[tuple[str, str], dict[str, Any]] = {(CODE, STATE): VERIFIED}
-        self._transport = transport
-        transport.add_callback(responses.POST, EXCHANGE_URL, callback=self._answer)
+        self._answers = answers.by(self._reply)
 
-    def _answer(self, request: Any) -> Reply:
-        sent = json.loads(request.body)
-        self.sent.append(sent)
-        said = self.codes.get((sent["code"], sent["state"]))
-        return REFUSED if said is None else (200, {}, json.dumps(said))
+    @property
+    def sent(self) -> list[dict[str, Any]]:
+        """What was sent to the exchange."""
+        return [call.sent for call in self._answers.calls]
 
     def forget(self) -> None:
         """Forget what was sent."""
-        self.sent.clear()
-        self._transport.calls.reset()
+        self._answers.forget_calls()
+
+    def _reply(self, sent: dict[str, Any]) -> Reply:
+        answer = self.codes.get((sent["code"], sent["state"]))
+        return KEYS_REFUSED if answer is None else json_reply(answer)
 
 
 @pytest.fixture
-def plasgate() -> Iterator[PlasGate]:
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
-        yield PlasGate(transport)
+def plasgate(answers: Answers) -> PlasGate:
+    return PlasGate(answers)
 
 
 @pytest.fixture(scope="session")

@@ -538,7 +538,7 @@ def test_poison_breaks_nothing_wherever_it_is_put(
     poison: bytes,
 ) -> None:
     settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 5
-    settings.PLASGATE_IP_TRUSTED_PROXIES = ["127.0.0.1"]
+    settings.PLASGATE_IP_TRUSTED_PROXY_COUNT = 1
     caplog.set_level(logging.DEBUG)
 
     response = send(visitor, poison)

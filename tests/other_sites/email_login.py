@@ -3,7 +3,7 @@
 from tests.settings import *  # noqa: F403
 from tests.settings import DATABASES, INSTALLED_APPS
 
-INSTALLED_APPS = [*INSTALLED_APPS, "tests.other_sites.accounts"]
+INSTALLED_APPS = [*INSTALLED_APPS, "django_plasgate_ip.handoff", "tests.other_sites.accounts"]
 AUTH_USER_MODEL = "accounts.Account"
 
 # The main suite's own test database is in use, where they share a server.

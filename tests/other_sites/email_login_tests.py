@@ -12,7 +12,7 @@ from django.urls import reverse
 from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
-from tests.handoffs import Phone, hand_over, offered
+from tests.handoff.devices import Phone, hand_over, offered
 from tests.other_sites.accounts.models import Account
 from tests.visitor import Visitor, attempt, outcome
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES
+from tests.settings import DATABASES, INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "django_plasgate_ip.handoff"]
 
 DATABASES["replica"] = DATABASES["default"] | {"TEST": dict(DATABASES["default"].get("TEST", {}))}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -19,10 +21,11 @@ DATABASE_ROUTERS = ["tests.other_sites.replica.Router"]
 
 
 class Router:
-    """Reads our table from the replica."""
+    """Reads our tables from the replica."""
 
     def db_for_read(self, model: type, **hints: object) -> str | None:
-        return "replica" if model._meta.app_label == "django_plasgate_ip" else None  # type: ignore[attr-defined]
+        ours = ("django_plasgate_ip", "plasgate_ip_handoff")
+        return "replica" if model._meta.app_label in ours else None  # type: ignore[attr-defined]
 
     def db_for_write(self, model: type, **hints: object) -> str:
         return "default"

@@ -11,7 +11,7 @@ from django_plasgate_ip.decorators import phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
 from tests.conftest import Answers, Receivers
-from tests.handoffs import hand_over, offered
+from tests.handoff.devices import Phone, hand_over, offered
 from tests.visitor import FAILED, Visitor
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"], transaction=True)
@@ -78,14 +78,13 @@ def test_failing_starting_again_and_looking_use_the_database_that_is_written(
     assert len(receivers.heard) == 2
 
 
-def test_a_phone_goes_on_for_a_computer(
-    visitor: Visitor, stranger: Visitor, answers: Answers
-) -> None:
+def test_a_phone_goes_on_for_a_computer(visitor: Visitor, answers: Answers) -> None:
+    phone = Phone()
     answers(FAILED)
     path = offered(visitor.get(visitor.verify()["Location"]))
     answers()
 
-    hand_over(visitor, stranger, path)
-    stranger.come_back()
+    hand_over(visitor, phone, path)
+    phone.come_back()
 
     assert written() == [("failed", "not_on_mobile_data"), ("verified", "")]

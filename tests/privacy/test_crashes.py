@@ -24,9 +24,9 @@ from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
-from django_plasgate_ip.fields import Sealed
-from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import limits, newest, sim_change, verdict
+from django_plasgate_ip.encryption import Sealed
+from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.verification import callback, limits, sim_change, transitions, verdict
 from tests import urls
 from tests.privacy import canaries
 from tests.privacy.canaries import (
@@ -111,33 +111,32 @@ START: dict[str, Break] = {
     "limits: address": broken(limits, "address_of"),
     "limits: check": broken(limits, "check"),
     "limits: conditions": broken(limits, "_limits"),
-    "limits: question": broken(newest, "is_any_passed"),
-    "limits: values": broken(newest, "_prepared"),
+    "limits: query": broken(limits, "_exceeded_at"),
     "next": broken(redirects, "safe_next"),
     "row": broken(PhoneVerification, "save"),
     "encryption": broken(flow, "cipher"),
     "authorize_url": broken(PlasGateClient, "authorize_url"),
     "authorize_url: digits": broken(phones, "digits"),
     "authorize_url: urlencode": broken(api, "urlencode"),
-    "response": broken(views, "_sent_off"),
+    "response": broken(views, "_redirect_or_json"),
     "session": broken(SessionStore, "save"),
     "database: INSERT": broken_database("INSERT"),
     "database: SELECT": broken_database("SELECT"),
 }
 CALLBACK: dict[str, Break] = {
-    "attempt": broken(newest, "for_callback"),
-    "callback": broken(flow, "refusal"),
+    "attempt": broken(PhoneVerificationQuerySet, "for_callback"),
+    "callback": broken(callback, "validate"),
     "encryption": broken(flow, "cipher"),
     "claim on the code": broken(PhoneVerification, "transition"),
     "exchange": broken(PlasGateClient, "exchange"),
     "judge": broken(verdict, "judge"),
     "judge: no": broken(verdict, "rejection_reason"),
-    "judge: promises": broken(verdict, "_promises_kept"),
-    "SIM": broken(sim_change, "changed"),
+    "judge: promises": broken(verdict, "_keeps_promises"),
+    "SIM": broken(sim_change, "find_previous"),
     "result": broken(PhoneVerification, "transition", times=1),
     "result: rows": broken(QuerySet, "update", times=1),
-    "signal": broken(flow, "send_signals"),
-    "response": broken(views, "_after"),
+    "signal": broken(transitions, "send_signals"),
+    "response": broken(views, "_result_url"),
     "database: UPDATE": broken_database("UPDATE"),
     "database: UPDATE of the claims": broken_database("UPDATE", "claims"),
 }
@@ -212,11 +211,8 @@ def test_a_crash_at_the_start_shows_none(
     patient: Visitor,
     look_at_crash: Look,
     monkeypatch: pytest.MonkeyPatch,
-    settings: Any,
     break_it: Break,
 ) -> None:
-    # The page would save the session, and the start not any more.
-    settings.PLASGATE_IP_HANDOFF = False
     page = patient.get("/phone/")
     with monkeypatch.context() as patch:
         break_it(patch)
@@ -241,8 +237,8 @@ def test_a_crash_at_the_callback_shows_none(
     "break_it",
     [
         broken(phones, "from_wire", times=2),
-        broken(sim_change, "changed_from"),
-        broken(flow, "send_signals"),
+        broken(sim_change, "find_previous"),
+        broken(transitions, "send_signals"),
     ],
     ids=["number", "SIM", "signal"],
 )
@@ -317,7 +313,7 @@ def raised(act: Callable[[], Any], kind: type[BaseException]) -> BaseException:
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
-@pytest.mark.parametrize("name", ["_read", "_parse", "_answer", "_require_ok"])
+@pytest.mark.parametrize("name", ["_read", "parse_answer", "_require_ok"])
 def test_a_worker_that_is_told_to_stop_in_the_exchange_shows_none(
     visitor: Visitor,
     provider: Provider,
@@ -342,7 +338,7 @@ def test_a_client_of_its_own_shows_none_of_its_failures(
     provider: Provider, search: Search, monkeypatch: pytest.MonkeyPatch, owner: Any
 ) -> None:
     speaks = PlasGateClient()
-    name = {api: "_answer", verdict: "rejection_reason"}[owner]
+    name = {api: "parse_answer", verdict: "rejection_reason"}[owner]
     with monkeypatch.context() as patch:
         patch.setattr(owner, name, break_down)
         if owner is api:
@@ -377,5 +373,5 @@ def test_a_login_that_crashes_over_what_it_claims_shows_none(
     passer_by.verify(NATIONAL)
     page = passer_by.get("/accounts/login/")
     with monkeypatch.context() as patch:
-        patch.setattr(sim_change, "changed_from", break_down)
+        patch.setattr(sim_change, "find_previous", break_down)
         look_at_crash(lambda: passer_by.submit(page, username="teak", password="a password"))

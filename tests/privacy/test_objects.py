@@ -19,11 +19,12 @@ from django.views.debug import ExceptionReporter
 from phonenumber_field.modelfields import PhoneNumberField as PlainPhoneNumberField
 from phonenumber_field.phonenumber import PhoneNumber
 
-from django_plasgate_ip import exceptions, flow, phones, retention
+from django_plasgate_ip import encryption, exceptions, flow, phones
 from django_plasgate_ip.client import credentials
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.fields import PhoneNumberField, Sealed
+from django_plasgate_ip.encryption import Sealed
+from django_plasgate_ip.fields import PhoneNumberField
 from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.redaction import Hidden
@@ -71,7 +72,7 @@ def objects(visitor: Visitor, settings: Any) -> list[Any]:
         form.cleaned_data,
         conf,
         *limits._limits(begun.verification),
-        retention.Reencrypted(1, 0, row.pk),
+        encryption.Reencrypted(1, 0, row.pk),
         phones.parse(NATIONAL),
         phones.from_wire(DIGITS),
         row.phone_number,

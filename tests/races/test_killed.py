@@ -1,5 +1,6 @@
 """Killed in the middle: the code is spent, and the visitor can start again at once."""
 
+import re
 import subprocess
 import sys
 import time
@@ -77,7 +78,7 @@ def purge_at_once(signals: Path, processes: int = 1) -> list[int]:
         for process in started:
             process.kill()
     assert [process.returncode for process in started] == [0] * processes
-    return [int(out.partition(" stale attempts ended")[0]) for out, _errors in ends]
+    return [int(re.findall(r"^(\d+) stale verifications ended", out, re.M)[0]) for out, _ in ends]
 
 
 def test_after_a_kill_in_the_exchange_the_visitor_starts_again_and_gets_through_at_once(

@@ -1,4 +1,4 @@
-"""Rows made up for a site's tests: in every state, and none that the app could not have left."""
+"""Rows for a site's tests: in every state, and only such as the app leaves them."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from tests.visitor import MASKED, NUMBER, Visitor
 pytestmark = pytest.mark.django_db
 
 ANOTHER = "+85577696119"
-# What an attempt has of its own, each time another.
+# What differs between two verifications of one kind.
 OWN = {
     "id",
     "session_id",
@@ -90,7 +90,7 @@ def test_a_reason_is_enough(reason: Reason) -> None:
     assert (made.status, made.reason) == (reason.status, reason)
 
 
-def test_the_default_reasons_are_the_commonest() -> None:
+def test_a_failure_and_an_error_have_default_reasons() -> None:
     assert make_verification(status="failed").reason == "not_on_mobile_data"
     assert make_verification(status="error").reason == "provider_error"
 
@@ -105,7 +105,7 @@ def test_a_row_has_what_it_is_given(user: User) -> None:
         mobile_id="an id",
         claims={"given_name": "Sok"},
         mobile_id_changed=True,
-        session_id="a browser",
+        session_id="a session",
     )
 
     made.refresh_from_db()
@@ -113,7 +113,8 @@ def test_a_row_has_what_it_is_given(user: User) -> None:
     assert made.scopes == "profile phone_verify"
     assert (made.sub, made.mobile_id) == ("a sub", "an id")
     assert made.claims == {"given_name": "Sok"}
-    assert (made.mobile_id_changed, made.session_id) == (True, "a browser")
+    assert made.mobile_id_changed
+    assert made.session_id == made.callback_session_id == "a session"
 
 
 def test_ids_that_are_given_are_in_the_claims_too() -> None:
@@ -145,7 +146,7 @@ def test_an_old_verification_is_too_old(user: User) -> None:
 @pytest.mark.parametrize(
     ("status", "stale"), [("pending", "expired"), ("exchanging", "interrupted")]
 )
-def test_a_live_one_of_some_age_can_go_on_no_more(status: str, stale: str) -> None:
+def test_a_live_one_of_some_age_is_stale(status: str, stale: str) -> None:
     assert make_verification(status=status, age=timedelta(hours=1)).stale_reason == stale
 
 
@@ -169,8 +170,8 @@ def test_times_are_those_that_are_given() -> None:
         ({"status": "failed", "reason": "expired"}, "'expired', but one of these: not_on_mobile"),
         ({"status": "verified", "reason": "expired"}, "'expired', but none"),
         ({"status": "pending", "reason": "expired"}, "'expired', but none"),
-        ({"status": "failed", "mobile_id": "an id"}, "for a verified attempt"),
-        ({"status": "error", "sub": "a sub"}, "for a verified attempt"),
+        ({"status": "failed", "mobile_id": "an id"}, "need the status verified"),
+        ({"status": "error", "sub": "a sub"}, "need the status verified"),
         ({"status": "pending", "completed_at": timezone.now()}, "has not been completed"),
         ({"age": timedelta(1), "completed_at": timezone.now()}, "either age"),
         ({"age": timedelta(1), "created_at": timezone.now()}, "either age"),
@@ -185,6 +186,6 @@ def test_values_that_dont_go_together_are_refused(values: dict[str, Any], messag
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_number_that_is_none_is_refused() -> None:
+def test_an_invalid_number_is_refused() -> None:
     with pytest.raises(InvalidPhoneNumber):
         make_verification(phone_number="12")

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import claim_at_login
 from tests.conftest import Answers, Receivers
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, TYPED, VERIFIED, Visitor, attempt, outcome
 
@@ -291,7 +292,7 @@ def test_a_login_that_is_rolled_back_tells_nothing(
     request = mock.Mock(session=passer_by.session)
 
     with transaction.atomic():
-        flow.claim_session(request, user)
+        claim_at_login.claim_session(request, user)
         assert not changes.called
         transaction.set_rollback(True)
 

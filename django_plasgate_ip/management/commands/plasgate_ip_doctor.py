@@ -1,15 +1,15 @@
-"""``manage.py plasgate_ip_doctor``: a thin shell over `doctor`."""
+"""``manage.py plasgate_ip_doctor``: prints what the modules of `doctor` find."""
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from textwrap import fill
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_plasgate_ip.doctor.examination import examine
+from django_plasgate_ip.doctor import configuration, project, trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 _WIDTH = max(len(level.value) for level in Level)
@@ -17,30 +17,42 @@ _MARGIN = " " * (_WIDTH + 4)
 _COLUMNS = 100
 
 
+def examine(*, offline: bool = False) -> Iterator[Finding]:
+    """Yield each finding as soon as it is known.
+
+    `offline` leaves out the call to PlasGate. The site's own database and cache are still used.
+    """
+    yield from configuration.examine()
+    yield from project.examine()
+    if not offline:
+        yield from trial_call.examine()
+
+
 class Command(BaseCommand):
-    """Prints what is fine, what is worth a look and what is broken, and what to do."""
+    """Reports what keeps the first visitor from being verified, and what to do about it."""
 
     help = (
-        "Look at the settings, the site and the way to PlasGate, and say of each whether it is "
-        "fine, and what to do if not. Secrets are masked. It sends both keys and a wrong code to "
-        "the exchange endpoint, once, and spends no balance. Exit status: 1 if anything is broken."
+        "Examine the settings, the site and the connection to PlasGate. For each, report ok, "
+        "warning or error, and what to do. Secrets are masked. The command sends both keys and a "
+        "made-up code to the exchange endpoint, once, and spends no balance. Exit status: 1 if "
+        "there is an error."
     )
-    # What they complain of is part of the findings, and must not keep them from being told.
+    # A failed check is one of the findings. It must not stop the command.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take ``--offline`` and ``--json``."""
-        parser.add_argument("--offline", action="store_true", help="Ask nobody on the network.")
+        """Add ``--offline`` and ``--json``."""
+        parser.add_argument("--offline", action="store_true", help="Do not call PlasGate.")
         parser.add_argument(
             "--json", action="store_true", dest="as_json", help="Print one JSON object."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the findings. Raises CommandError, exit status 1, if anything is broken."""
+        """Print the findings. Raises CommandError, exit status 1, if one is an error."""
         findings = examine(offline=options["offline"])
         counts = self._as_json(findings) if options["as_json"] else self._as_text(findings)
-        if broken := counts[Level.BROKEN]:
-            raise CommandError(f"{broken} broken.")
+        if errors := counts[Level.ERROR]:
+            raise CommandError(f"Errors: {errors}.")
 
     def _as_json(self, findings: Iterable[Finding]) -> Counter[Level]:
         found = list(findings)
@@ -49,7 +61,6 @@ class Command(BaseCommand):
         return Counter(finding.level for finding in found)
 
     def _as_text(self, findings: Iterable[Finding]) -> Counter[Level]:
-        """Print each as soon as it is known, since a network may be slow."""
         counts: Counter[Level] = Counter()
         section = ""
         for finding in findings:
@@ -58,30 +69,31 @@ class Command(BaseCommand):
                 self.stdout.write(self.style.MIGRATE_HEADING(section))
             self._print(finding)
             counts[finding.level] += 1
-        self.stdout.write(", ".join(f"{counts[level]} {level.value}" for level in Level))
+        self.stdout.write(", ".join(f"{level.value}: {counts[level]}" for level in Level))
         return counts
 
     def _print(self, finding: Finding) -> None:
         styles = {
-            Level.FINE: self.style.SUCCESS,
-            Level.LOOK: self.style.WARNING,
-            Level.BROKEN: self.style.ERROR,
+            Level.OK: self.style.SUCCESS,
+            Level.WARNING: self.style.WARNING,
+            Level.ERROR: self.style.ERROR,
         }
         word = styles[finding.level](finding.level.value.ljust(_WIDTH))
         self.stdout.write(f"  {word}  {_folded(finding.what, '')}")
         if finding.do:
             self.stdout.write(f"{_MARGIN}{_folded(finding.do, '-> ')}")
+        # The next finding may have to wait for the network.
         self.stdout.flush()
 
 
 def _folded(text: str, lead: str) -> str:
-    """Return `lead` and the text, which may go on in further lines, without the first margin."""
+    """Return `lead` and the text, in lines of a page's width, without the first line's margin."""
     folded = fill(
         text,
         _COLUMNS,
         initial_indent=_MARGIN + lead,
         subsequent_indent=_MARGIN + " " * len(lead),
-        # A URL is there to be copied.
+        # A URL must stay whole, so that it can be copied.
         break_long_words=False,
         break_on_hyphens=False,
     )

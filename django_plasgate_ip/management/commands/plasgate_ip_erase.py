@@ -1,29 +1,29 @@
-"""``manage.py plasgate_ip_erase``: delete all that is held about one person."""
+"""``manage.py plasgate_ip_erase``: delete everything the app stores about one person."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from django_plasgate_ip import personal_data
-from django_plasgate_ip.management.commands import _person
+from django_plasgate_ip.management.arguments import add_person, verifications_of_person
 
 
 class Command(BaseCommand):
-    """Deletes one person's attempts and the admin's notes about them."""
+    """Deletes one person's verifications and the admin log's entries about them."""
 
-    help = "Delete all attempts of one person, with their claims. The account itself stays."
+    help = "Delete all verifications of one person, with their claims. The account itself stays."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take ``--user`` or ``--number``, and ``--no-input``."""
-        _person.add_arguments(parser)
+        """Add ``--user``, ``--number`` and ``--no-input``."""
+        add_person(parser)
         parser.add_argument(
             "--noinput", "--no-input", action="store_false", dest="interactive", help="Don't ask."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask, then delete. Raises CommandError for a no."""
-        attempts = _person.attempts(options)
-        question = f"Delete {attempts.count()} attempts for good? [y/N] "
+        """Ask, then delete. Raises CommandError if the answer is not yes."""
+        verifications = verifications_of_person(options)
+        question = f"Delete {verifications.count()} verifications permanently? [y/N] "
         if options["interactive"] and input(question).strip().lower() not in ("y", "yes"):
             raise CommandError("Nothing was deleted.")
-        self.stdout.write(f"{personal_data.erase(attempts)} attempts deleted")
+        self.stdout.write(f"{personal_data.erase(verifications)} verifications deleted")

@@ -1,41 +1,42 @@
-"""``manage.py plasgate_ip_reencrypt``: a thin shell over `retention.reencrypt`."""
+"""``manage.py plasgate_ip_reencrypt``: encrypt all claims with the first key."""
 
 from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from django_plasgate_ip import retention
-from django_plasgate_ip.management import batches
-from django_plasgate_ip.management.progress import Bar
+from django_plasgate_ip import encryption
+from django_plasgate_ip.management.arguments import add_batch_size
+from django_plasgate_ip.models import PhoneVerification
 
 
 class Command(BaseCommand):
-    """Encrypts all claims with the first key, so that older ones can be dropped."""
+    """Encrypts all claims with the first key, so that the older keys can be removed."""
 
     help = (
         "Encrypt all claims again with the first of PLASGATE_IP_ENCRYPTION_KEYS. Safe beside live "
-        "traffic; where it was stopped, it can go on with --after."
+        "traffic. A run that was stopped can go on with --after and the last id that it printed."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take ``--after`` and ``--batch-size``."""
-        parser.add_argument("--after", type=UUID, help="The id to go on behind.")
-        batches.add_argument(parser)
+        """Add ``--after`` and ``--batch-size``."""
+        parser.add_argument("--after", type=UUID, help="Go on behind the row with this id.")
+        add_batch_size(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Go through the rows. Raises CommandError if any could not be read."""
-        batch_size, after = batches.size(options), options["after"]
-        unreadable = 0
-        with Bar(self.stdout, retention.with_claims(after).count()) as bar:
-            for batch in retention.reencrypt(batch_size, after):
-                bar.advance(batch.seen)
-                unreadable += batch.unreadable
-                if options["verbosity"] > 1:
-                    self.stdout.write(f"done up to --after {batch.last}")
-        self.stdout.write(f"{bar.done - unreadable} attempts encrypted with the first key")
+        """Encrypt the claims batch by batch. Raises CommandError if some could not be decrypted."""
+        rows = PhoneVerification.objects.on_primary().exclude(claims={})
+        if options["after"]:
+            rows = rows.filter(pk__gt=options["after"])
+        total, seen, unreadable = rows.count(), 0, 0
+        for batch in encryption.reencrypt(rows, options["batch_size"]):
+            seen += batch.rows
+            unreadable += batch.unreadable
+            if seen < total:
+                self.stdout.write(f"{seen} of {total} verifications read, up to {batch.last}")
+        self.stdout.write(f"{seen - unreadable} verifications encrypted with the first key")
         if unreadable:
             raise CommandError(
-                f"{unreadable} attempts can be opened by none of PLASGATE_IP_ENCRYPTION_KEYS. They "
-                "are as they were; add their key at the end of the list and run this again."
+                f"None of PLASGATE_IP_ENCRYPTION_KEYS can decrypt {unreadable} verifications. They "
+                "are unchanged. Add their key at the end of the list and run this again."
             )

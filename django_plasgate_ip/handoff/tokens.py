@@ -1,0 +1,81 @@
+"""The token in a hand-off's link: signed, valid for five minutes, stored nowhere.
+
+Anybody can read in it which session and account it belongs to. Both are ids that open nothing
+without that session.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.core import signing
+from django.http import HttpRequest
+from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
+
+from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
+from django_plasgate_ip.verification import browser_session
+
+SALT = "django_plasgate_ip.handoff"
+LIFETIME = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a link says."""
+
+    #: The primary key of the hand-off, and of the verification that it may lead to.
+    pk: UUID
+    #: The session that showed the link.
+    session_id: str
+    #: The primary key of that session's account as text; None for an anonymous visitor.
+    account: str | None
+    is_expired: bool = False
+
+    def is_of(self, request: HttpRequest) -> bool:
+        """Whether this request comes from the session and the account that showed the link."""
+        session_id = browser_session.get_session_id(request)
+        return self.session_id == session_id and self.account == _account(request.user)
+
+
+def issue(request: HttpRequest) -> str:
+    """Return a new token of this request's account and session."""
+    session_id = browser_session.get_or_create_session_id(request)
+    account = (_account(request.user) or "").encode()
+    # Not JSON: a QR code of it would have half as many modules again.
+    parts = (session_id, urlsafe_base64_encode(uuid4().bytes), urlsafe_base64_encode(account))
+    return _signer().sign(".".join(parts))
+
+
+def read(text: str) -> Token:
+    """Return the token; an expired one is marked as such. Raises `HandoffRefused`."""
+    try:
+        return _signed(text)
+    except (signing.BadSignature, ValueError):
+        # ValueError: another version of this app signed it.
+        raise HandoffRefused(Refusal.INVALID) from None
+
+
+def _signer() -> signing.TimestampSigner:
+    return signing.TimestampSigner(salt=SALT)
+
+
+def _signed(text: str) -> Token:
+    try:
+        return _parsed(_signer().unsign(text, max_age=LIFETIME), is_expired=False)
+    except signing.SignatureExpired:
+        return _parsed(_signer().unsign(text), is_expired=True)
+
+
+def _parsed(text: str, *, is_expired: bool) -> Token:
+    session_id, pk, account = text.split(".")
+    return Token(
+        pk=UUID(bytes=urlsafe_base64_decode(pk)),
+        session_id=session_id,
+        account=urlsafe_base64_decode(account).decode() or None,
+        is_expired=is_expired,
+    )
+
+
+def _account(user: Any) -> str | None:
+    return user._meta.pk.value_to_string(user) if user.is_authenticated else None

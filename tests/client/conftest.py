@@ -1,0 +1,89 @@
+"""Fixtures of the client's tests: a PlasGate on loopback, and what calls it."""
+
+import gc
+import ssl
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from django_plasgate_ip.client import Answer, PlasGateClient
+from tests import certificates
+from tests.provider import Dialling, Provider, own_connections, providers
+from tests.visitor import CODE, STATE
+
+# Seconds. What ends with the deadline ends long before what waits for the provider to give up.
+DEADLINE = 1.0
+SOON = 5
+PATIENCE = 10
+CALLBACK = "https://shop.example/phone/callback/"
+
+
+@contextmanager
+def ends_soon() -> Iterator[None]:
+    """Fail where the block takes much longer than the deadline."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < SOON
+
+
+def exchange(**keys: Any) -> Answer:
+    return PlasGateClient(**keys).exchange(CODE, STATE, CALLBACK)
+
+
+@pytest.fixture
+def connections(settings: Any) -> Iterator[None]:
+    """Start without a connection, and be patient enough for a busy machine."""
+    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = PATIENCE
+    with own_connections():
+        yield
+
+
+@pytest.fixture
+def start(settings: Any) -> Iterator[Callable[..., Provider]]:
+    """Return what starts a provider and makes it PlasGate."""
+    with providers(settings) as start_one:
+        yield start_one
+
+
+@pytest.fixture
+def swept() -> Iterator[None]:
+    """Sweep up the files of broken tunnels, which http.client left open before Python 3.12."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture
+def short(connections: None, settings: Any) -> None:
+    """Set the deadline for the whole call; a connection alone may take much longer."""
+    settings.PLASGATE_IP_TIMEOUT = DEADLINE
+
+
+@pytest.fixture
+def dialling(monkeypatch: pytest.MonkeyPatch) -> Dialling:
+    watched = Dialling(urllib3.util.connection.create_connection)
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", watched)
+    return watched
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    return certificates.self_signed(path, "localhost", "127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def tls(certificate: Path) -> ssl.SSLContext:
+    return certificates.server(certificate)
+
+
+@pytest.fixture
+def trusted(certificate: Path, settings: Any) -> None:
+    settings.PLASGATE_IP_CA_BUNDLE = str(certificate)

@@ -1,0 +1,104 @@
+"""Calls through a proxy that a setting names."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from django_plasgate_ip.exceptions import (
+    ProviderTimeout,
+    ProviderUnreachable,
+)
+from tests.client.conftest import ends_soon, exchange
+from tests.provider import (
+    Play,
+    Provider,
+    Wire,
+    drips,
+    says,
+    serve,
+)
+from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
+
+pytestmark = pytest.mark.usefixtures("connections")
+
+
+def test_the_proxy_is_a_setting(start: Callable[..., Provider], settings: Any) -> None:
+    proxy = start(serve)
+    settings.PLASGATE_IP_PROXY = f"http://somebody:else@{proxy.address}"
+    settings.PLASGATE_IP_BASE_URL = "http://plasgate.invalid/ip/"
+
+    assert exchange().succeeded
+    (request,) = proxy.requests
+    assert request.startswith(b"POST http://plasgate.invalid/ip/ip-auth?private_key=")
+    assert b"Proxy-Authorization: Basic " in request
+
+
+@pytest.mark.usefixtures("short", "swept")
+def test_the_deadline_holds_while_a_proxy_connects(
+    start: Callable[..., Provider], settings: Any
+) -> None:
+    proxy = start(drips(b"HTTP/1.1 200 Connection established\r\nX: "))
+    settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
+    settings.PLASGATE_IP_BASE_URL = "https://plasgate.invalid/ip/"
+
+    with ends_soon(), pytest.raises(ProviderTimeout):
+        exchange()
+    # The secret goes through the tunnel, not to the proxy.
+    assert proxy.requests[0].startswith(b"CONNECT plasgate.invalid:443 ")
+    assert SECRET_KEY.encode() not in proxy.requests[0]
+
+
+@pytest.mark.usefixtures("swept")
+def test_a_proxy_that_refuses_is_no_connection(
+    start: Callable[..., Provider], settings: Any
+) -> None:
+    proxy = start(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
+    settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
+    settings.PLASGATE_IP_BASE_URL = "https://plasgate.invalid/ip/"
+
+    with pytest.raises(ProviderUnreachable) as caught:
+        exchange()
+    assert "ProxyError" in caught.value.causes
+
+
+def tunnel(tls: ssl.SSLContext) -> Play:
+    """Return a proxy's play, which answers for the host that it should connect to."""
+
+    def play(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        wire.secure(tls)
+        serve(wire)
+
+    return play
+
+
+@pytest.mark.usefixtures("trusted")
+def test_tls_goes_through_the_proxys_tunnel(
+    start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
+) -> None:
+    proxy = start(tunnel(tls))
+    settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
+    settings.PLASGATE_IP_BASE_URL = "https://localhost/ip/"
+
+    assert exchange().succeeded
+    assert exchange().succeeded
+    connect, *requests = proxy.requests
+    assert connect.startswith(b"CONNECT localhost:443 ")
+    assert [request[:19] for request in requests] == [b"POST /ip/ip-auth?pr"] * 2
+    assert proxy.connections == 1
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_certificate_of_another_host_is_refused_in_a_tunnel(
+    start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
+) -> None:
+    proxy = start(tunnel(tls))
+    settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
+    settings.PLASGATE_IP_BASE_URL = "https://plasgate.invalid/ip/"
+
+    with pytest.raises(ProviderUnreachable):
+        exchange()
+    assert len(proxy.requests) == 1

@@ -1,0 +1,181 @@
+"""What must not travel with a call, nor be logged of it."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from django_plasgate_ip.client import transport
+from django_plasgate_ip.exceptions import (
+    ExchangeError,
+    InvalidResponse,
+)
+from tests.client.conftest import PATIENCE, ends_soon, exchange
+from tests.provider import (
+    BODY,
+    Dialling,
+    Play,
+    Provider,
+    Wire,
+    answer,
+    resets,
+    says,
+    serve,
+)
+from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
+from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
+from tests.visitor import CODE
+
+pytestmark = pytest.mark.usefixtures("connections")
+
+
+@pytest.mark.parametrize("status", ["302 Found", "307 Temp"])
+@pytest.mark.parametrize("length", [0, 99])
+def test_a_redirect_takes_the_secret_nowhere(
+    status: str, length: int, start: Callable[..., Provider]
+) -> None:
+    elsewhere = start(serve)
+
+    def play(wire: Wire) -> None:
+        wire.request()
+        head = f"HTTP/1.1 {status}\r\nLocation: http://{elsewhere.address}/\r\n"
+        wire.send(f"{head}Content-Length: {length}\r\n\r\n".encode())
+        # It owes the body, which nobody needs.
+        wire.wait()
+
+    start(play)
+
+    with ends_soon(), pytest.raises(InvalidResponse, match=status[:3]):
+        exchange()
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("location", ["http://[bad", "\xff", ""])
+def test_a_redirect_to_nowhere_is_an_invalid_answer(
+    location: str, start: Callable[..., Provider]
+) -> None:
+    head = f"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+    start(says(head.encode("latin-1")))
+
+    with pytest.raises(InvalidResponse, match="302"):
+        exchange()
+
+
+def test_one_visitors_cookie_is_not_sent_with_anothers_call(
+    start: Callable[..., Provider],
+) -> None:
+    cookie = answer(BODY, "200 OK", "Set-Cookie: session=somebody; Path=/; Domain=127.0.0.1")
+
+    def play(wire: Wire) -> None:
+        while wire.request():
+            wire.send(cookie)
+
+    provider = start(play)
+    for _each in range(2):
+        exchange()
+
+    assert len(provider.requests) == 2
+    assert b"cookie" not in provider.requests[1].lower()
+
+
+def test_the_environment_neither_sends_it_elsewhere_nor_adds_to_it(
+    start: Callable[..., Provider], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = start(serve)
+    provider = start(serve)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://{proxy.address}")
+        monkeypatch.setenv(name.lower(), f"http://{proxy.address}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    assert exchange().succeeded
+    assert proxy.connections == 0
+    assert b"authorization" not in provider.requests[0].lower()
+
+
+def test_other_keys_share_the_connection_and_not_the_secret(
+    start: Callable[..., Provider],
+) -> None:
+    provider = start(serve)
+    for tenant in ("tenant-a", "tenant-b"):
+        exchange(private_key=tenant, secret_key=f"secret-of-{tenant}")
+
+    assert provider.connections == 1
+    for request, mine, other in zip(provider.requests, "ab", "ba", strict=True):
+        assert f"private_key=tenant-{mine}".encode() in request
+        assert f"X-Secret: secret-of-tenant-{mine}".encode() in request
+        assert f"tenant-{other}".encode() not in request
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        serve,
+        # urllib3 warns of these headers, and logs a traceback with them.
+        says(b"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 0\r\n\r\n"),
+        resets,
+    ],
+)
+def test_nothing_secret_is_logged_at_any_level(
+    play: Play,
+    start: Callable[..., Provider],
+    caplog: pytest.LogCaptureFixture,
+    dialling: Dialling,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    start(play)
+    # urllib3 warns of a second try, too.
+    dialling.refuses_first = True
+    with suppress(ExchangeError):
+        exchange()
+
+    assert "Retrying" in caplog.text
+    for record in caplog.records:
+        seen = f"{record.getMessage()} {vars(record)}"
+        assert PRIVATE_KEY not in seen
+        assert SECRET_KEY not in seen
+        assert CODE not in seen
+        # Its frames have the URL in their locals.
+        assert record.exc_info is None
+
+
+def test_records_of_other_callers_are_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Also those about the same URL, which are no call of ours."""
+    logger = logging.getLogger("urllib3.connectionpool")
+    with caplog.at_level(logging.DEBUG, logger.name):
+        try:
+            raise ValueError("theirs")
+        except ValueError:
+            logger.warning("%s: %r", "/ip/ip-auth?private_key=theirs", {"a": 1}, exc_info=True)
+        logger.warning("%(name)s", {"name": "mapped"})
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "/ip/ip-auth?private_key=theirs: {'a': 1}",
+        "mapped",
+    ]
+    assert caplog.records[0].exc_info is not None
+    assert caplog.records[0].args == ("/ip/ip-auth?private_key=theirs", {"a": 1})
+
+
+def test_a_call_of_another_thread_meanwhile_is_logged_unchanged(
+    start: Callable[..., Provider], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    provider = start(serve)
+
+    def theirs() -> None:
+        url = f"http://{provider.address}/?private_key=theirs"
+        urllib3.PoolManager().request("POST", url).release_conn()
+
+    with transport.deadline(PATIENCE), ThreadPoolExecutor(1) as pool:
+        pool.submit(theirs).result(PATIENCE)
+
+    assert "private_key=theirs" in caplog.text

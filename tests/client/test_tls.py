@@ -1,0 +1,186 @@
+"""TLS with real certificates: who is trusted, and that the deadline holds in it."""
+
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from django_plasgate_ip.exceptions import (
+    InvalidResponse,
+    ProviderTimeout,
+    ProviderUnreachable,
+)
+from tests import certificates
+from tests.client.conftest import ends_soon, exchange
+from tests.provider import (
+    BODY,
+    HEAD,
+    Play,
+    Provider,
+    Wire,
+    answer,
+    drips,
+    says,
+    serve,
+)
+
+pytestmark = pytest.mark.usefixtures("connections")
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+@pytest.mark.usefixtures("trusted")
+def test_an_authority_in_the_bundle_is_trusted(
+    host: str, start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
+) -> None:
+    provider = start(serve, tls=tls)
+    settings.PLASGATE_IP_BASE_URL = f"https://{host}:{provider.port}/ip/"
+
+    assert exchange().succeeded
+    assert exchange().succeeded
+    assert provider.connections == 1
+
+
+def test_any_other_authority_is_refused_and_told_nothing(
+    start: Callable[..., Provider],
+    tls: ssl.SSLContext,
+    tmp_path: Path,
+    settings: Any,
+) -> None:
+    provider = start(serve, tls=tls)
+    another = certificates.self_signed(tmp_path / "another.pem", "localhost")
+    settings.PLASGATE_IP_CA_BUNDLE = str(another)
+
+    with pytest.raises(ProviderUnreachable, match="SSLCertVerificationError"):
+        exchange()
+    assert provider.requests == []
+    # Nor is it tried again: the next answer would be no better.
+    assert provider.connections == 1
+
+
+def test_without_a_bundle_the_environments_is_not_trusted(
+    start: Callable[..., Provider],
+    tls: ssl.SSLContext,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+        monkeypatch.setenv(name, str(certificate))
+    provider = start(serve, tls=tls)
+
+    with pytest.raises(ProviderUnreachable):
+        exchange()
+    assert provider.requests == []
+
+
+@pytest.mark.parametrize("name", ["other.example", "*.localhost", "localhost.other.example"])
+def test_a_certificate_of_another_host_is_refused_and_told_nothing(
+    name: str, start: Callable[..., Provider], tmp_path: Path, settings: Any
+) -> None:
+    others = certificates.self_signed(tmp_path / "other.pem", name)
+    settings.PLASGATE_IP_CA_BUNDLE = str(others)
+    provider = start(serve, tls=certificates.server(others))
+
+    with pytest.raises(ProviderUnreachable, match="SSLCertVerificationError"):
+        exchange()
+    assert provider.requests == []
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_provider_that_speaks_no_tls_is_no_connection(
+    start: Callable[..., Provider], settings: Any
+) -> None:
+    def play(wire: Wire) -> None:
+        wire.sock.recv(65536)
+        wire.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    provider = start(play)
+    settings.PLASGATE_IP_BASE_URL = f"https://127.0.0.1:{provider.port}/ip/"
+
+    with ends_soon(), pytest.raises(ProviderUnreachable):
+        exchange()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_the_bundle_is_read_once_and_not_for_each_connection(
+    start: Callable[..., Provider], tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def counted(self: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
+        loaded.append(self)
+        load(self, *args, **kwargs)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
+    # It says that it closes: who has not seen the close yet would use the connection again.
+    provider = start(says(answer(BODY, "200 OK", "Connection: close")), tls=tls)
+    for _each in range(3):
+        assert exchange().succeeded
+
+    assert provider.connections == 3
+    assert len(loaded) == 1
+
+
+@pytest.mark.usefixtures("trusted", "short")
+def test_the_deadline_holds_while_the_tls_handshake_drips(
+    start: Callable[..., Provider], settings: Any
+) -> None:
+    def play(wire: Wire) -> None:
+        wire.sock.recv(65536)
+        # The head of a record that goes on and on.
+        wire.drip(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\x03")
+
+    provider = start(play)
+    settings.PLASGATE_IP_BASE_URL = f"https://127.0.0.1:{provider.port}/ip/"
+
+    with ends_soon(), pytest.raises(ProviderTimeout):
+        exchange()
+    assert provider.connections == 1
+
+
+@pytest.mark.parametrize(
+    "play",
+    [
+        pytest.param(drips(b"HTTP/1.1 200 "), id="status line"),
+        pytest.param(drips(BODY[:9], b" ", at_once=HEAD + b"\r\n"), id="body"),
+    ],
+)
+@pytest.mark.usefixtures("trusted", "short")
+def test_the_deadline_holds_within_tls(
+    play: Play, start: Callable[..., Provider], tls: ssl.SSLContext
+) -> None:
+    start(play, tls=tls)
+
+    with ends_soon(), pytest.raises(ProviderTimeout):
+        exchange()
+
+
+@pytest.mark.usefixtures("trusted", "short")
+def test_the_deadline_holds_when_a_tls_record_never_ends(
+    start: Callable[..., Provider], tls: ssl.SSLContext
+) -> None:
+    def play(wire: Wire) -> None:
+        wire.request()
+        # Past the TLS layer: the head of a record of application data, and no end of it.
+        with socket.socket(fileno=os.dup(wire.sock.fileno())) as wire.sock:
+            wire.drip(b"\x17\x03\x03\x40\x00")
+
+    start(play, tls=tls)
+
+    with ends_soon(), pytest.raises(ProviderTimeout):
+        exchange()
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_tls_provider_that_hangs_up_in_the_middle_is_invalid(
+    start: Callable[..., Provider], tls: ssl.SSLContext
+) -> None:
+    provider = start(says(answer()[:-9]), tls=tls)
+
+    with pytest.raises(InvalidResponse):
+        exchange()
+    assert provider.connections == 1

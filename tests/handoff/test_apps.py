@@ -1,0 +1,73 @@
+"""The app itself: its extra, its place in INSTALLED_APPS, and what it does for the core."""
+
+import sys
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+
+from django_plasgate_ip import personal_data
+from django_plasgate_ip.apps import handoff_app
+from django_plasgate_ip.handoff.apps import HandoffConfig
+from django_plasgate_ip.handoff.models import PhoneHandoff
+from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Answers
+from tests.handoff.devices import hand_over, offered
+from tests.visitor import TYPED, Visitor, outcome
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_core_finds_the_app() -> None:
+    app = handoff_app()
+
+    assert isinstance(app, HandoffConfig)
+    assert app == apps.get_app_config("plasgate_ip_handoff")
+
+
+def test_a_site_without_segno_is_improperly_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "segno", None)
+
+    with pytest.raises(ImproperlyConfigured, match=r"django-plasgate-ip\[handoff\]"):
+        apps.get_app_config("plasgate_ip_handoff").ready()
+
+
+def test_the_order_of_installed_apps_does_not_matter(
+    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
+) -> None:
+    settings.INSTALLED_APPS = settings.INSTALLED_APPS[::-1]
+    assert settings.INSTALLED_APPS.index("django_plasgate_ip.handoff") == 0
+    answers()
+
+    hand_over(visitor, phone, offered(visitor.get("/phone/")))
+    phone.come_back()
+
+    assert outcome() == ("verified", "")
+
+
+@pytest.mark.parametrize("field", ["AutoField", "SmallAutoField"])
+def test_no_migration_is_missing(settings: Any, field: str) -> None:
+    settings.DEFAULT_AUTO_FIELD = f"django.db.models.{field}"
+
+    call_command("makemigrations", "plasgate_ip_handoff", check=True, dry_run=True, verbosity=0)
+
+
+def test_the_models_are_all_migrated() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_erasing_a_verification_deletes_its_hand_off(
+    visitor: Visitor, phone: Visitor, link: str, answers: Answers
+) -> None:
+    answers()
+    hand_over(visitor, phone, link)
+    phone.come_back()
+
+    other = PhoneHandoff.objects.create(pk=uuid4())
+    personal_data.erase(personal_data.verifications_of_number(TYPED))
+
+    assert not PhoneVerification.objects.exists()
+    assert PhoneHandoff.objects.get() == other

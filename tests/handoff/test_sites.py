@@ -1,0 +1,80 @@
+"""Sites with something before our paths, or a login before every page."""
+
+from typing import Any
+
+import pytest
+from django.conf.urls.i18n import i18n_patterns
+from django.urls import include, path, set_script_prefix
+
+from django_plasgate_ip.handoff import qr
+from tests.conftest import Answers
+from tests.handoff.devices import hand_over, offered, svg, text
+from tests.visitor import Page, Visitor, attempt, outcome
+
+pytestmark = pytest.mark.django_db
+
+LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+
+
+class EveryLanguage:
+    """URLs of a site that has its pages once for each language."""
+
+    urlpatterns = i18n_patterns(path("phone/", include("django_plasgate_ip.urls")))
+
+
+def test_the_phone_needs_no_login_where_every_page_does(
+    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
+    answers()
+    link = offered(visitor.get("/phone/"))
+
+    hand_over(visitor, phone, link)
+    page = phone.get(phone.come_back()["Location"])
+
+    assert outcome() == ("verified", "")
+    assert "Go back to your computer" in text(page)
+
+
+def test_the_phone_speaks_the_computers_language_where_urls_do(
+    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
+) -> None:
+    settings.ROOT_URLCONF = EveryLanguage
+    answers()
+    page = visitor.get("/km/phone/")
+    link = offered(page)
+
+    assert all(url.startswith("/km/phone/") for url in Page(page).links.values())
+    assert link.startswith("/km/phone/on/")
+    hand_over(visitor, phone, link)
+    assert phone.come_back()["Location"] == f"/km/phone/{attempt().pk}/"
+    english = link.replace("/km/", "/en/")
+    assert visitor.get(f"{english}screen/")["Location"] == f"/en/phone/{attempt().pk}/"
+
+
+def test_a_site_below_a_path_hands_over_below_it(
+    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
+) -> None:
+    settings.FORCE_SCRIPT_NAME = "/shop"
+    set_script_prefix("/shop/")
+    try:
+        answers()
+        page = visitor.get("/phone/")
+        link = offered(page)
+        assert link.startswith("/shop/phone/on/")
+        assert svg(page) == qr.svg(f"http://testserver{link}", "A QR code for your phone's camera")
+        hand_over(visitor, phone, link.removeprefix("/shop"))
+        phone.come_back()
+        assert outcome() == ("verified", "")
+    finally:
+        set_script_prefix("/")
+
+
+def test_the_phones_page_speaks_khmer(visitor: Visitor, phone: Visitor) -> None:
+    khmer = {"Accept-Language": "km"}
+    link = offered(visitor.get("/phone/", headers=khmer))
+
+    shown = text(phone.get(link, headers=khmer))
+
+    assert '<html lang="km">' in shown
+    assert "Go on only" not in shown

@@ -1,0 +1,81 @@
+"""The table of magic numbers, and the reply to each of them."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from django_plasgate_ip.sandbox import answers
+from django_plasgate_ip.sandbox.magic_numbers import Outcome, reply
+
+
+def answer_to(phone_number: str, scopes: str = "mobile_id phone_verify") -> dict[str, Any]:
+    """Return the JSON answer, without what differs each time."""
+    replied = reply(phone_number, scopes.split())
+    assert (replied.status, replied.content_type) == (200, "application/json")
+    answer: dict[str, Any] = json.loads(replied.content)
+    del answer["sid"]
+    return answer
+
+
+def success(digits: str, scopes: str = "mobile_id phone_verify") -> dict[str, Any]:
+    return answers.changed(answers.success(digits, scopes.split()), {"sid": None})
+
+
+def test_every_ending_is_a_row_of_one_table() -> None:
+    assert [outcome.ending for outcome in Outcome] == [str(number) for number in range(18, 29)]
+    for outcome in Outcome:
+        assert Outcome.of(outcome.phone_number) is outcome
+
+
+@pytest.mark.parametrize("number", ["85577696118", "85577696100", "85511222333", "85577696124"])
+def test_18_other_endings_and_a_late_answer_are_verified(number: str) -> None:
+    assert answer_to(number) == success(number)
+
+
+def test_the_network_finds_the_number_itself_if_none_was_sent() -> None:
+    assert answer_to("", "phone mobile_id") == success("85577696118", "phone mobile_id")
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("85577696119", "Please turn off Wi-Fi or use Mobile data network"),
+        ("85577696120", "Phone number is not verified"),
+    ],
+)
+def test_19_and_20_fail(number: str, text: str) -> None:
+    failure = answers.changed(answers.failure(number, text), {"sid": None})
+
+    assert answer_to(number, "phone_verify") == failure
+
+
+def test_22_has_its_keys_refused() -> None:
+    assert reply("85577696122", ["mobile_id"]).status == 403
+
+
+@pytest.mark.parametrize(("number", "status"), [("85577696123", 500), ("85577696125", 200)])
+def test_23_and_25_answer_with_a_page(number: str, status: int) -> None:
+    replied = reply(number, ["mobile_id"])
+
+    assert replied.status == status
+    assert replied.content_type.startswith("text/html")
+    assert replied.content.startswith(b"<!doctype html>")
+
+
+def test_27_is_verified_with_another_mobile_id_each_time() -> None:
+    first, second = answer_to("85577696127"), answer_to("85577696127")
+
+    assert first.pop("mobile_id") != (last := second.pop("mobile_id"))
+    assert re.fullmatch(r"[0-9a-f]{128}", last)
+    assert first == second
+    assert first["phone_number_verified"] == "true"
+
+
+def test_27_has_no_mobile_id_unless_a_scope_asks_for_it() -> None:
+    assert answer_to("85577696127", "phone_verify") == success("85577696127", "phone_verify")
+
+
+def test_28_is_a_success_about_another_number() -> None:
+    assert answer_to("85577696128") == success("85577696118")

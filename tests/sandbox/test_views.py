@@ -1,0 +1,368 @@
+"""The sandbox over its real URLs, as the visitor's browser and the site's server meet it."""
+
+import json
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from django_plasgate_ip.sandbox.models import AuthorizationCode
+
+CALLBACK = "https://shop.example/phone/callback/"
+PRIVATE_KEY = "sandbox-private-key"
+SECRET_KEY = "$5$rounds=535000$sandbox$secret-key"
+VERIFIED = "85577696118"
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def debug_on(settings: Any) -> None:
+    settings.DEBUG = True
+
+
+@pytest.fixture
+def browser() -> Client:
+    """Return a client of another site: it sends no CSRF token and is signed in nowhere."""
+    return Client(enforce_csrf_checks=True)
+
+
+def start(browser: Client, **changes: str | None) -> Any:
+    """Open ``authenticate`` as the API page has it; None leaves a parameter out."""
+    query = {
+        "private_key": PRIVATE_KEY,
+        "phone_number": VERIFIED,
+        "redirect_uri": CALLBACK,
+        "scope": "mobile_id phone_verify",
+    } | changes
+    return browser.get("/sandbox/authenticate", {k: v for k, v in query.items() if v is not None})
+
+
+def query_of(response: Any) -> dict[str, str]:
+    """Return the query that the callback gets."""
+    assert response.status_code == 302
+    return dict(parse_qsl(urlsplit(response["Location"]).query))
+
+
+def exchange(
+    browser: Client,
+    callback: dict[str, str],
+    *,
+    private_key: str | None = PRIVATE_KEY,
+    secret: str | None = SECRET_KEY,
+    endpoint: str = "ip-auth",
+    body_key: Any = None,
+    **changes: Any,
+) -> Any:
+    """Post the callback's values as the API page has it; None leaves something out."""
+    body = {
+        "response_type": "code",
+        "state": callback["state"],
+        "redirect_uri": CALLBACK,
+        "code": callback["code"],
+        "private_key": body_key,
+    } | changes
+    return browser.post(
+        f"/sandbox/{endpoint}" + (f"?private_key={private_key}" if private_key else ""),
+        {name: value for name, value in body.items() if value is not None},
+        content_type="application/json",
+        headers={"X-Secret": secret} if secret else {},
+    )
+
+
+def error_of(response: Any) -> str:
+    """Return what a JSON error says."""
+    return str(json.loads(response.content)["error_description"])
+
+
+# The start
+
+
+def test_the_browser_comes_straight_back_with_a_code(browser: Client) -> None:
+    response = start(browser)
+
+    assert response["Location"].startswith(CALLBACK + "?")
+    assert "no-store" in response["Cache-Control"]
+    callback = query_of(response)
+    assert set(callback) == {"code", "private_key", "redirect_uri", "session_state", "state"}
+    assert callback["private_key"] == PRIVATE_KEY
+    assert callback["redirect_uri"] == CALLBACK
+    assert re.fullmatch(UUID, callback["state"])
+    assert callback["state"] not in callback["code"]
+
+
+def test_the_query_of_redirect_uri_is_kept_byte_for_byte(browser: Client) -> None:
+    uri = "https://shop.example/callback?next={x}|%e1%2F&empty=&flag&a=1&a=2"
+
+    location = start(browser, redirect_uri=uri)["Location"]
+
+    assert location.startswith(uri + "&code=")
+    assert f"&{urlencode({'redirect_uri': uri})}&" in location
+
+
+def test_an_unusable_number_sends_the_browser_back_with_an_error(browser: Client) -> None:
+    response = start(browser, redirect_uri=CALLBACK + "?lang=km", phone_number="077696118")
+
+    assert response["Location"].startswith(CALLBACK + "?lang=km&error=invalid_request&")
+    callback = query_of(response)
+    assert set(callback) == {"lang", "error", "error_description"}
+    assert "must be digits" in callback["error_description"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "error"),
+    [
+        ({"private_key": None}, 403, "private_key"),
+        ({"private_key": PRIVATE_KEY + "x"}, 403, "private_key"),
+        ({"redirect_uri": "javascript:alert(1)"}, 400, "redirect_uri"),
+        ({"scope": "openid"}, 400, "scope"),
+    ],
+)
+def test_a_refused_start_redirects_nowhere(
+    browser: Client, changes: dict[str, str | None], status: int, error: str
+) -> None:
+    response = start(browser, **changes)
+
+    assert response.status_code == status
+    assert not response.has_header("Location")
+    assert error_of(response).startswith(error)
+
+
+def test_21_is_denied_on_the_callback(browser: Client) -> None:
+    response = start(browser, phone_number="85577696121", redirect_uri=CALLBACK + "?lang=km")
+
+    assert query_of(response) == {
+        "lang": "km",
+        "error": "access_denied",
+        "error_description": "The user denied the request",
+    }
+
+
+def test_26_leaves_the_visitor_on_the_operators_page(browser: Client) -> None:
+    response = start(browser, phone_number="85577696126")
+
+    assert response.status_code == 200
+    assert b"This operator never sends anybody back." in response.content
+
+
+# The exchange
+
+
+@pytest.mark.parametrize("endpoint", ["ip-auth", "check-info"])
+def test_a_code_is_exchanged_for_the_answer_once(browser: Client, endpoint: str) -> None:
+    callback = query_of(start(browser, phone_number="85577696199", scope="phone_verify"))
+
+    answer = exchange(browser, callback, endpoint=endpoint).json()
+    again = exchange(browser, callback)
+
+    assert set(answer) == {
+        *("login_hint", "phone_number_verified"),
+        *("error_description", "sid", "status", "sub"),
+    }
+    assert (answer["status"], answer["login_hint"]) == ("success", "85577696199")
+    assert again.status_code == 403
+    assert "used" in error_of(again)
+
+
+def test_25_answers_with_a_page(browser: Client) -> None:
+    response = exchange(browser, query_of(start(browser, phone_number="85577696125")))
+
+    assert response.status_code == 200
+    assert response["Content-Type"].startswith("text/html")
+
+
+def test_24_answers_late(browser: Client, settings: Any) -> None:
+    settings.PLASGATE_IP_SANDBOX_DELAY = 0.2
+    callback = query_of(start(browser, phone_number="85577696124"))
+    began = time.monotonic()
+    response = exchange(browser, callback)
+
+    assert time.monotonic() - began >= 0.2
+    assert response.json()["status"] == "success"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_24_keeps_no_transaction_open_meanwhile(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept = []
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    monkeypatch.setattr(
+        time, "sleep", lambda seconds: slept.append((seconds, connection.in_atomic_block))
+    )
+    exchange(browser, query_of(start(browser, phone_number="85577696124")))
+
+    assert slept == [(30, False)]
+
+
+@pytest.mark.parametrize(
+    ("in_query", "in_body", "status"),
+    [
+        (None, PRIVATE_KEY, 200),
+        (None, "another", 403),
+        ("another", PRIVATE_KEY, 403),
+        (None, "\ud800", 403),
+    ],
+)
+def test_the_private_key_may_be_in_the_body_as_ios_has_it(
+    browser: Client, in_query: str | None, in_body: Any, status: int
+) -> None:
+    callback = query_of(start(browser))
+    response = exchange(browser, callback, private_key=in_query, body_key=in_body)
+
+    assert response.status_code == status
+
+
+def test_a_site_chooses_the_keys(browser: Client, settings: Any) -> None:
+    settings.PLASGATE_IP_SANDBOX_PRIVATE_KEY = "ours"
+    settings.PLASGATE_IP_SANDBOX_SECRET_KEY = "our secret"
+
+    assert start(browser).status_code == 403
+    callback = query_of(start(browser, private_key="ours"))
+    assert callback["private_key"] == "ours"
+    assert exchange(browser, callback, private_key="ours").status_code == 403
+    answer = exchange(browser, callback, private_key="ours", secret="our secret").json()
+    assert answer["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"private_key": None}, "private_key"),
+        ({"private_key": "another"}, "private_key"),
+        ({"secret": None}, "X-Secret"),
+        ({"secret": "another"}, "X-Secret"),
+        ({"response_type": "token"}, "response_type"),
+        ({"code": None}, "code"),
+        ({"code": "\x00"}, "code"),
+        ({"code": "\ud800"}, "code"),
+        ({"code": ".".join(["842b5f93-2c70-4df3-930e-d7cd42516c31"] * 3)}, "code"),
+    ],
+)
+def test_a_refused_exchange_does_not_spend_the_code(
+    browser: Client, changes: dict[str, Any], error: str
+) -> None:
+    callback = query_of(start(browser))
+    response = exchange(browser, callback, **changes)
+
+    assert response.status_code == 403
+    assert error in error_of(response)
+    assert exchange(browser, callback).json()["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"state": None}, "state"),
+        ({"state": "842b5f93-2c70-4df3-930e-d7cd42516c31"}, "state"),
+        ({"redirect_uri": CALLBACK + "?"}, "redirect_uri"),
+    ],
+)
+def test_a_code_with_a_wrong_state_or_redirect_uri_is_refused_and_spent(
+    browser: Client, changes: dict[str, Any], error: str
+) -> None:
+    callback = query_of(start(browser))
+    response = exchange(browser, callback, **changes)
+
+    assert response.status_code == 403
+    assert error in error_of(response)
+    assert exchange(browser, callback).status_code == 403
+
+
+def test_a_body_that_is_not_a_json_object_is_a_bad_request(browser: Client) -> None:
+    response = browser.post("/sandbox/ip-auth", b"[]", content_type="application/json")
+
+    assert response.status_code == 400
+
+
+@pytest.mark.parametrize(("age", "status"), [(4, 200), (5, 403)])
+def test_a_code_can_be_spent_for_five_minutes(browser: Client, age: int, status: int) -> None:
+    callback = query_of(start(browser))
+    AuthorizationCode.objects.update(created_at=timezone.now() - timedelta(minutes=age))
+
+    assert exchange(browser, callback).status_code == status
+
+
+def test_the_next_start_deletes_expired_codes(browser: Client) -> None:
+    start(browser)
+    AuthorizationCode.objects.update(created_at=timezone.now() - timedelta(minutes=6))
+    callback = query_of(start(browser))
+
+    (left,) = AuthorizationCode.objects.all()
+    assert str(left) == callback["state"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_exchanges_at_once_one_gets_the_answer(browser: Client) -> None:
+    callback = query_of(start(browser))
+    barrier = Barrier(4)
+
+    def race(_: int) -> int:
+        try:
+            barrier.wait()
+            return int(exchange(Client(), callback).status_code)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sorted(threads.map(race, range(4))) == [200, 403, 403, 403]
+
+
+def test_of_two_that_read_the_row_the_one_that_deletes_it_spends_the_code(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback = query_of(start(browser))
+    query_set = type(AuthorizationCode.objects.all())
+    get = query_set.get
+
+    def get_and_lose(self: Any, *args: Any, **kwargs: Any) -> Any:
+        row = get(self, *args, **kwargs)
+        AuthorizationCode.objects.filter(code=row.code).delete()
+        return row
+
+    monkeypatch.setattr(query_set, "get", get_and_lose)
+
+    assert exchange(browser, callback).status_code == 403
+
+
+# Where it runs
+
+
+@pytest.mark.parametrize(
+    ("method", "url"),
+    [("get", "authenticate"), ("post", "ip-auth"), ("post", "check-info"), ("get", "ip-auth")],
+)
+def test_without_debug_there_is_no_sandbox(
+    browser: Client, settings: Any, method: str, url: str
+) -> None:
+    settings.DEBUG = False
+
+    assert getattr(browser, method)(f"/sandbox/{url}").status_code == 404
+
+
+def test_login_required_middleware_lets_it_through(settings: Any) -> None:
+    settings.MIDDLEWARE = [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    ]
+    browser = Client(enforce_csrf_checks=True)
+
+    assert exchange(browser, query_of(start(browser))).json()["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("method", "url"), [("post", "authenticate"), ("head", "authenticate"), ("get", "ip-auth")]
+)
+def test_other_methods_are_not_allowed(method: str, url: str) -> None:
+    assert getattr(Client(), method)(f"/sandbox/{url}").status_code == 405

@@ -1,0 +1,425 @@
+"""Keys, values at rest, and a new key for every row."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, connections, transaction
+
+from django_plasgate_ip import encryption
+from django_plasgate_ip.encryption import Reencrypted, Sealed, cipher
+from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from tests.kept import CLAIMS, JSON_VALUES, create, create_live
+
+# Every process that collects these tests needs the same key.
+KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
+
+
+def new_key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def keys(settings: Any) -> tuple[str, str]:
+    """Return an old key, which is in use, and a new one, for `rotate`."""
+    pair = (new_key(), new_key())
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [pair[0]]
+    return pair
+
+
+def rotate(settings: Any, keys: tuple[str, str]) -> None:
+    """Put the new key in front of the old one."""
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1], keys[0]]
+
+
+def forget_old(settings: Any, keys: tuple[str, str]) -> None:
+    """Keep the new key only."""
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1]]
+
+
+# Keys
+
+
+def test_the_first_key_encrypts_and_every_key_decrypts(
+    settings: Any, keys: tuple[str, str]
+) -> None:
+    before = Sealed.seal({"when": "before"})
+    rotate(settings, keys)
+    after = Sealed.seal({"when": "after"})
+
+    assert (before.decrypt(), after.decrypt()) == ({"when": "before"}, {"when": "after"})
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[0]]
+    with pytest.raises(ClaimsUnreadable):
+        after.decrypt()
+
+
+def test_without_keys_they_come_from_the_secret_key_and_its_fallbacks(settings: Any) -> None:
+    settings.SECRET_KEY = "the first"
+    sealed = Sealed.seal(CLAIMS)
+    settings.SECRET_KEY = "the second"
+    with pytest.raises(ClaimsUnreadable, match="SECRET_KEY_FALLBACKS"):
+        sealed.decrypt()
+
+    settings.SECRET_KEY_FALLBACKS = ["the first"]
+    assert sealed.decrypt() == CLAIMS
+    later = Sealed.seal(CLAIMS)
+    settings.SECRET_KEY_FALLBACKS = []
+    assert later.decrypt() == CLAIMS
+
+
+def test_a_derived_key_is_not_the_secret_key_itself(settings: Any) -> None:
+    settings.SECRET_KEY = new_key()
+    derived = Sealed.seal(CLAIMS)
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
+
+    with pytest.raises(ClaimsUnreadable):
+        derived.decrypt()
+
+
+def test_a_secret_key_may_be_bytes(settings: Any) -> None:
+    settings.SECRET_KEY = b"\xff bytes"
+
+    assert Sealed.seal(CLAIMS).decrypt() == CLAIMS
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [],
+        (),
+        "",
+        7,
+        [""],
+        ["not a key"],
+        # The environment variable was not set.
+        [None],
+        ["ក" * 44],
+        # One text instead of a list.
+        KEY,
+        [KEY[:-1]],
+        [KEY, "not a key"],
+    ],
+    ids=str,
+)
+def test_malformed_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
+
+    for act in (cipher, lambda: Sealed.seal(CLAIMS), Sealed("token").decrypt):
+        with pytest.raises(
+            ImproperlyConfigured, match=r"PLASGATE_IP_ENCRYPTION_KEYS .*generate_key"
+        ):
+            act()
+
+
+def test_an_error_about_one_key_does_not_show_the_others(settings: Any) -> None:
+    good = new_key()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [good, "not a key"]
+    with pytest.raises(ImproperlyConfigured) as caught:
+        cipher()
+
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert good not in repr(error)
+        for entry in caught.traceback[1:]:
+            assert good not in repr(entry.locals)
+        error = error.__cause__ or error.__context__
+
+
+# A value at rest
+
+
+@pytest.mark.parametrize("value", JSON_VALUES, ids=lambda value: repr(value)[:30])
+def test_every_type_survives(value: Any, settings: Any, keys: tuple[str, str]) -> None:
+    sealed = Sealed.seal(value)
+    rotate(settings, keys)
+    again = sealed.reencrypt()
+
+    # As text, because 0 == False.
+    assert json.dumps(sealed.decrypt()) == json.dumps(value)
+    forget_old(settings, keys)
+    assert json.dumps(again.decrypt()) == json.dumps(value)
+
+
+@pytest.mark.parametrize("value", [{"a": object()}, {"a": {1, 2}}, b"bytes"])
+def test_a_value_that_json_cannot_hold_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError):
+        Sealed.seal(value)
+
+
+def test_an_empty_dict_is_an_empty_text() -> None:
+    assert Sealed.seal({}) == Sealed("") == Sealed("").reencrypt()
+
+
+def test_two_tokens_of_one_value_differ() -> None:
+    assert Sealed.seal(CLAIMS) != Sealed.seal(CLAIMS)
+
+
+@pytest.mark.parametrize("token", ["gAAAAA", "not a token", "ភ្នំពេញ", "{}", "\x00"])
+def test_a_text_that_is_not_a_token_is_unreadable_and_not_shown(token: str) -> None:
+    with pytest.raises(ClaimsUnreadable) as caught:
+        Sealed(token).decrypt()
+
+    assert token not in str(caught.value)
+
+
+def test_a_token_that_was_tampered_with_is_unreadable() -> None:
+    token = Sealed.seal(CLAIMS).token
+    middle = len(token) // 2
+    forged = token[:middle] + ("A" if token[middle] != "A" else "B") + token[middle + 1 :]
+
+    with pytest.raises(ClaimsUnreadable):
+        Sealed(forged).decrypt()
+
+
+# A new key for every row
+
+
+def reencrypt(batch_size: int = 1000) -> list[Reencrypted]:
+    return list(encryption.reencrypt(PhoneVerification.objects.on_primary(), batch_size))
+
+
+def tokens() -> dict[Any, str]:
+    """Return what is stored in the column, by primary key and in the database's order of it."""
+    rows = PhoneVerification.objects.order_by("pk").values_list("pk", "claims")
+    return {pk: sealed.token for pk, sealed in rows}
+
+
+def in_a_thread(act: Callable[..., Any], *args: Any) -> Any:
+    try:
+        return act(*args)
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 100])
+def test_every_row_has_the_first_key_afterwards(
+    settings: Any, keys: tuple[str, str], batch_size: int
+) -> None:
+    rows = [create(claims={"number": index}) for index in range(4)]
+    empty = [create(claims={}), create_live()]
+    rotate(settings, keys)
+    rows.append(create(claims={"number": 4}))
+    others: Any = PhoneVerification.objects.defer("claims").order_by("pk").values()
+    before = list(others)
+
+    batches = reencrypt(batch_size)
+
+    assert sum(batch.rows for batch in batches) == 5
+    assert max(batch.rows for batch in batches) <= batch_size
+    assert sum(batch.unreadable for batch in batches) == 0
+    forget_old(settings, keys)
+    for index, row in enumerate(rows):
+        row.refresh_from_db()
+        assert row.claims == {"number": index}
+    assert [tokens()[row.pk] for row in empty] == ["", ""]
+    assert [row | {"claims": ""} for row in others.all()] == [
+        row | {"claims": ""} for row in before
+    ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("fallback", [False, True], ids=["secret key", "fallback"])
+def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any, fallback: bool) -> None:
+    settings.SECRET_KEY = "the first"
+    row = create()
+    if fallback:
+        settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = ["the first"], "the second"
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    with pytest.raises(ClaimsUnreadable):
+        row.claims  # noqa: B018
+
+    assert reencrypt() == [Reencrypted(1, 0, row.pk)]
+
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "the third", []
+    assert PhoneVerification.objects.get().claims == CLAIMS
+
+
+@pytest.mark.django_db
+def test_unreadable_rows_are_counted_and_left_as_they_are(
+    settings: Any, keys: tuple[str, str]
+) -> None:
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    unreadable = [create() for _ in range(3)]
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[0]]
+    readable = [create() for _ in range(3)]
+    rotate(settings, keys)
+    before = tokens()
+
+    batches = reencrypt(2)
+
+    assert sum(batch.unreadable for batch in batches) == 3
+    assert sum(batch.rows for batch in batches) == 6
+    assert [tokens()[row.pk] for row in unreadable] == [before[row.pk] for row in unreadable]
+    forget_old(settings, keys)
+    assert [PhoneVerification.objects.get(pk=row.pk).claims for row in readable] == [CLAIMS] * 3
+
+
+@pytest.mark.django_db
+def test_rows_that_a_batch_skips_follow_one_by_one(
+    settings: Any, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, *_others = [create() for _ in range(3)]
+    rotate(settings, keys)
+
+    def without_locked(rows: Any, skip_locked: bool) -> Any:
+        return rows.exclude(pk=locked.pk) if skip_locked else rows
+
+    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", True)
+    monkeypatch.setattr(PhoneVerificationQuerySet, "select_for_update", without_locked)
+
+    (batch,) = reencrypt()
+
+    assert (batch.rows, batch.unreadable) == (3, 0)
+    forget_old(settings, keys)
+    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 3
+
+
+@pytest.mark.django_db
+def test_each_batch_is_complete_and_says_where_the_next_begins() -> None:
+    for _ in range(5):
+        create()
+    before = tokens()
+    run = encryption.reencrypt(PhoneVerification.objects.on_primary(), 2)
+
+    first, second = islice(run, 2)
+
+    changed = [pk for pk, token in tokens().items() if token != before[pk]]
+    assert len(changed) == 4
+    assert (first.last, second.last) == (changed[1], changed[3])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_between_batches() -> None:
+    for _ in range(3):
+        create()
+    run = encryption.reencrypt(PhoneVerification.objects.on_primary(), 1)
+
+    assert [connection.in_atomic_block for _batch in run] == [False] * 3
+
+
+@pytest.mark.django_db
+def test_claims_are_not_decrypted_into_the_frames_of_the_database_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    create()
+    decrypted: list[Sealed] = []
+    monkeypatch.setattr(Sealed, "decrypt", decrypted.append)
+
+    reencrypt()
+
+    assert decrypted == []
+
+
+def set_claims(rows: list[PhoneVerification], claims: Any) -> None:
+    for row in rows:
+        PhoneVerification.objects.filter(pk=row.pk).update(claims=claims)
+
+
+def delete(rows: list[PhoneVerification]) -> None:
+    PhoneVerification.objects.filter(pk__in=[row.pk for row in rows]).delete()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("meanwhile", ["emptied", "changed", "deleted"])
+def test_a_change_between_reading_and_writing_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    row = create()
+    change: Callable[[], None] = {
+        "emptied": lambda: set_claims([row], {}),
+        "changed": lambda: set_claims([row], {"newer": True}),
+        "deleted": lambda: delete([row]),
+    }[meanwhile]
+    again = Sealed.reencrypt
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def interrupted(sealed: Sealed) -> Sealed:
+            changing = pool.submit(in_a_thread, change)
+            # It waits for the lock, where the database has one. Long enough to get in without it.
+            time.sleep(0.3)
+            assert not changing.done()
+            return again(sealed)
+
+        monkeypatch.setattr(Sealed, "reencrypt", interrupted)
+        reencrypt()
+
+    found = [each.claims for each in PhoneVerification.objects.all()]
+    assert found == {"emptied": [{}], "changed": [{"newer": True}], "deleted": []}[meanwhile]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beside_live_traffic_nothing_is_lost_and_nothing_comes_back(
+    settings: Any, keys: tuple[str, str]
+) -> None:
+    rows = [create() for _ in range(30)]
+    rotate(settings, keys)
+    together = threading.Barrier(3)
+
+    def at_once(act: Callable[..., Any], *args: Any) -> None:
+        together.wait(10)
+        act(*args)
+
+    with ThreadPoolExecutor(3) as pool:
+        jobs = [
+            pool.submit(in_a_thread, at_once, reencrypt, 4),
+            pool.submit(in_a_thread, at_once, set_claims, rows[::3], {}),
+            pool.submit(in_a_thread, at_once, set_claims, rows[1::3], {"newer": True}),
+        ]
+    for job in jobs:
+        job.result()
+
+    forget_old(settings, keys)
+    for index, row in enumerate(rows):
+        row.refresh_from_db()
+        assert row.claims == ({}, {"newer": True}, CLAIMS)[index % 3]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_runs_at_once_reencrypt_every_row(settings: Any, keys: tuple[str, str]) -> None:
+    for _ in range(30):
+        create()
+    rotate(settings, keys)
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(in_a_thread, reencrypt, size) for size in (2, 3)]
+    assert [sum(batch.rows for batch in run.result()) for run in runs] == [30, 30]
+
+    forget_old(settings, keys)
+    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 30
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_locked_row_keeps_no_other_row_waiting(settings: Any, keys: tuple[str, str]) -> None:
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("this database can't skip locked rows")
+    for _ in range(3):
+        create()
+    before = tokens()
+    first, second, third = before
+    rotate(settings, keys)
+
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        PhoneVerification.objects.select_for_update().get(pk=second)
+        run = pool.submit(in_a_thread, reencrypt)
+        give_up = time.monotonic() + 20
+        while sum(tokens()[pk] != before[pk] for pk in before) < 2:
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+        # A deadlock, if the run still held the rows that it has changed.
+        PhoneVerification.objects.select_for_update().get(pk=first)
+        assert tokens()[second] == before[second]
+    assert run.result(20) == [Reencrypted(3, 0, third)]
+
+    forget_old(settings, keys)
+    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 3

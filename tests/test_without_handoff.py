@@ -1,0 +1,75 @@
+"""A site that has not installed the hand-off: nothing of it shows, and nothing of it loads."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.urls import NoReverseMatch, reverse
+
+from django_plasgate_ip import personal_data
+from django_plasgate_ip.apps import handoff_app
+from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Answers
+from tests.visitor import FAILED, TYPED, Page, Visitor
+
+pytestmark = pytest.mark.django_db
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = """
+import sys
+import django
+django.setup()
+from django.urls import get_resolver
+get_resolver().url_patterns
+print([name for name in sys.modules if name == "segno" or ".handoff." in name])
+"""
+
+
+def test_the_core_finds_no_app() -> None:
+    assert handoff_app() is None
+
+
+@pytest.mark.parametrize("name", ["handoff", "handoff_screen"])
+def test_our_urls_have_no_hand_off(name: str) -> None:
+    with pytest.raises(NoReverseMatch):
+        reverse(f"plasgate_ip:{name}", args=["a-token"])
+
+
+def test_the_pages_show_no_code(visitor: Visitor, answers: Answers) -> None:
+    answers(FAILED)
+
+    for response in (visitor.get("/phone/"), visitor.get(visitor.verify()["Location"])):
+        page = Page(response)
+        assert page.all("svg") == page.all("section") == []
+        assert "handoff" not in response.content.decode()
+
+
+def test_erasing_needs_no_hand_off(visitor: Visitor, answers: Answers) -> None:
+    answers()
+    visitor.verify()
+
+    assert personal_data.erase(personal_data.verifications_of_number(TYPED)) == 1
+    assert not PhoneVerification.objects.exists()
+
+
+def test_importing_its_model_adds_none_to_the_core() -> None:
+    """Django would else take it for a model of the app whose package contains it."""
+    from django_plasgate_ip.handoff.models import PhoneHandoff
+
+    assert PhoneHandoff not in apps.get_app_config("django_plasgate_ip").get_models()
+
+
+def test_the_core_loads_neither_the_app_nor_segno() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -1,0 +1,138 @@
+"""Each outcome, by the verification that it leaves."""
+
+from typing import Any
+
+import pytest
+import requests
+from django.utils import timezone
+
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.testing import PlasGate
+from tests.conftest import Receivers
+from tests.visitor import PROFILE, Visitor
+
+pytestmark = pytest.mark.django_db
+
+ANOTHER = "+85577696119"
+# In the order of the README's list.
+PLAYABLE = (
+    "not_on_mobile_data",
+    "not_verified",
+    "number_mismatch",
+    "provider_denied",
+    "credentials_rejected",
+    "rate_limited",
+    "provider_error",
+    "provider_unreachable",
+    "provider_timeout",
+    "invalid_response",
+)
+OTHERS = ("invalid_callback", "expired", "superseded", "interrupted", "user_changed")
+
+
+def test_a_success_has_what_the_scopes_promise_whatever_they_are(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    settings.PLASGATE_IP_SCOPES = ["openid", "ip:mobile_id", "profile"]
+
+    verification = plasgate_ip.verify(visitor).verification
+
+    assert verification.status == "verified"
+    assert set(verification.claims) == {
+        *("error_description", "sid", "status", "sub"),
+        *("mobile_id", "login_hint", "phone_number_verified", *PROFILE),
+    }
+
+
+def test_the_phone_scope_learns_the_number_that_is_set(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    settings.PLASGATE_IP_SCOPES = ["phone"]
+    plasgate_ip.verifies(ANOTHER)
+
+    assert plasgate_ip.verify(visitor).verification.phone_number == ANOTHER
+
+
+def test_claims_replace_add_and_leave_out(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    settings.PLASGATE_IP_SCOPES = ["profile"]
+    plasgate_ip.verifies(given_name="Sok", nickname="S", gender=None, sub="a sub")
+
+    verification = plasgate_ip.verify(visitor).verification
+
+    assert verification.sub == "a sub"
+    assert verification.claims["given_name"] == "Sok"
+    assert verification.claims["nickname"] == "S"
+    assert "gender" not in verification.claims
+
+
+@pytest.mark.parametrize("reason", PLAYABLE)
+def test_a_verification_fails_for_the_reason_that_is_set(
+    visitor: Visitor, plasgate_ip: PlasGate, receivers: Receivers, reason: str
+) -> None:
+    plasgate_ip.fails(reason)
+
+    result = plasgate_ip.verify(visitor, next="/here/")
+
+    assert result.verification.reason == reason
+    assert result.verification.status == Reason(reason).status
+    assert result.response["Location"] == f"/phone/{result.verification.pk}/"
+    assert receivers.heard == [("failed", result.verification)]
+    assert len(plasgate_ip.calls) == (0 if reason == "provider_denied" else 1)
+
+
+def test_the_mismatched_number_is_never_the_one_asked_for(
+    visitor: Visitor, plasgate_ip: PlasGate
+) -> None:
+    plasgate_ip.fails(Reason.NUMBER_MISMATCH)
+
+    assert plasgate_ip.verify(visitor, ANOTHER).verification.reason == "number_mismatch"
+
+
+def test_a_made_up_code_is_refused_while_plasgate_denies(
+    visitor: Visitor, plasgate_ip: PlasGate
+) -> None:
+    plasgate_ip.fails("provider_denied")
+    visitor.verify()
+
+    assert PhoneVerification.objects.get().reason == "credentials_rejected"
+
+
+@pytest.mark.parametrize("reason", [*OTHERS, "no reason", ""])
+def test_a_reason_that_plasgate_cant_cause_is_refused_with_the_legal_ones(reason: str) -> None:
+    with pytest.raises(ValueError, match=f"'{reason}'") as caught:
+        PlasGate().fails(reason)
+
+    assert set(PLAYABLE) <= set(str(caught.value).replace(",", "").replace(".", "").split())
+
+
+def test_every_reason_is_either_playable_or_not() -> None:
+    assert {*PLAYABLE, *OTHERS} == set(Reason.values)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"status": 500}, "provider_error"),
+        ({"body": "not JSON"}, "invalid_response"),
+        ({"body": b"\xff"}, "invalid_response"),
+        ({"body": ["not an object"]}, "invalid_response"),
+        ({"body": {"status": "failed", "sub": "anonymous"}}, "not_verified"),
+        ({"body": requests.ConnectTimeout("set")}, "provider_unreachable"),
+    ],
+)
+def test_the_exchange_answers_exactly_what_is_set(
+    visitor: Visitor, plasgate_ip: PlasGate, given: dict[str, Any], reason: str
+) -> None:
+    plasgate_ip.answers(**given)
+
+    assert plasgate_ip.verify(visitor).verification.reason == reason
+
+
+def test_what_json_cant_hold_is_refused_when_it_is_set() -> None:
+    with pytest.raises(TypeError, match="date"):
+        PlasGate().verifies(birthdate=timezone.now())
+    with pytest.raises(TypeError, match="date"):
+        PlasGate().answers({"birthdate": timezone.now()})

@@ -1,0 +1,138 @@
+"""The walk through sites of many kinds, and what it says where a site does not let it through."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.testing import PlasGate, make_verification, walkthrough
+from tests.visitor import NUMBER, TYPED, Visitor
+
+pytestmark = pytest.mark.django_db
+
+ANOTHER = "+85577696119"
+
+
+@pytest.mark.parametrize("number", [NUMBER, TYPED, "85577696118"])
+def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate, number: str) -> None:
+    client = Client()
+    client.force_login(user)
+
+    verification = plasgate_ip.verify(client, number).verification
+
+    assert (verification.user, verification.phone_number) == (user, NUMBER)
+
+
+def test_a_number_object_is_typed_too(visitor: Visitor, plasgate_ip: PlasGate) -> None:
+    number = make_verification(phone_number=ANOTHER).phone_number
+
+    plasgate_ip.verifies(number)
+
+    assert plasgate_ip.verify(visitor, number).verification.phone_number == ANOTHER
+
+
+def test_an_anonymous_visitor_is_walked(passer_by: Visitor, plasgate_ip: PlasGate) -> None:
+    verification = plasgate_ip.verify(passer_by).verification
+
+    assert (verification.status, verification.user) == ("verified", None)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"PLASGATE_IP_CONTINUE_PAGE": True},
+        {"PLASGATE_IP_CALLBACK_NONCE": True},
+        {"SECURE_SSL_REDIRECT": True, "SESSION_COOKIE_SECURE": True, "CSRF_COOKIE_SECURE": True},
+        {"CSRF_USE_SESSIONS": True},
+        {"FORCE_SCRIPT_NAME": "/app"},
+        {"FORCE_SCRIPT_NAME": "/app/"},
+        {"PLASGATE_IP_PUBLIC_URL": "https://www.example.com"},
+        {"SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"},
+        {"PLASGATE_IP_PHONE_PARAMETERS": ["login_hint"]},
+    ],
+    ids=str,
+)
+def test_sites_of_many_kinds_are_walked(
+    user: User, plasgate_ip: PlasGate, settings: Any, values: dict[str, Any]
+) -> None:
+    for name, value in values.items():
+        setattr(settings, name, value)
+    browser = Visitor()
+    browser.force_login(user)
+
+    result = plasgate_ip.verify(browser, ANOTHER, next="/here/")
+
+    assert result.verification.status == "verified"
+    assert result.response["Location"] == "/here/"
+
+
+# Where it stops
+
+
+def test_an_anonymous_client_is_asked_to_sign_in(stranger: Visitor, plasgate_ip: PlasGate) -> None:
+    with pytest.raises(AssertionError, match=r"answered 302 to /accounts/login/.* Sign the client"):
+        plasgate_ip.verify(stranger)
+
+
+def test_an_invalid_number_is_reported(visitor: Visitor, plasgate_ip: PlasGate) -> None:
+    with pytest.raises(AssertionError, match=r"POST /phone/ answered 400\. This is not a phone"):
+        plasgate_ip.verify(visitor, "12")
+
+
+def test_a_limit_is_reported(visitor: Visitor, plasgate_ip: PlasGate, settings: Any) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
+    plasgate_ip.verify(visitor)
+
+    with pytest.raises(AssertionError, match=r"429\. A limit was reached"):
+        plasgate_ip.verify(visitor)
+
+
+def test_a_form_without_a_csrf_token_is_reported(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any, tmp_path: Path
+) -> None:
+    page = tmp_path / "django_plasgate_ip" / "start.html"
+    page.parent.mkdir()
+    page.write_text("<form method=post></form>")
+    template = settings.TEMPLATES[0] | {"DIRS": [tmp_path, *settings.TEMPLATES[0]["DIRS"]]}
+    settings.TEMPLATES = [template]
+
+    with pytest.raises(AssertionError, match=r"403\. The site's start\.html needs"):
+        plasgate_ip.verify(visitor)
+
+
+def test_a_row_that_the_site_deletes_is_reported(
+    visitor: Visitor, plasgate_ip: PlasGate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(client: Client, *args: str) -> str:
+        url = start(client, *args)
+        PhoneVerification.objects.all().delete()
+        return url
+
+    start = walkthrough.start
+    monkeypatch.setattr(walkthrough, "start", started)
+
+    with pytest.raises(AssertionError, match="not in the database"):
+        plasgate_ip.verify(visitor)
+
+
+def teapot(get_response: Any) -> Any:
+    """Return a middleware that lets no callback through."""
+
+    def middleware(request: HttpRequest) -> Any:
+        stopped = request.path.endswith("/callback/")
+        return HttpResponse(status=418) if stopped else get_response(request)
+
+    return middleware
+
+
+def test_a_callback_that_finishes_nothing_is_reported(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.teapot"]
+
+    with pytest.raises(AssertionError, match=r"The callback answered 418\."):
+        plasgate_ip.verify(visitor)
