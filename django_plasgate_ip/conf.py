@@ -1,12 +1,8 @@
-"""Every setting of the app: its name, type, default and unit.
-
-Each property reads ``django.conf.settings`` on every access, so ``override_settings`` works in
-tests. `checks.settings` reports wrong values.
-"""
+"""Every setting: its name, type, default and unit. `checks.settings` reports wrong values."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
@@ -16,154 +12,84 @@ from django.utils.module_loading import import_string
 _T = TypeVar("_T")
 
 
+class Setting(Generic[_T]):
+    """A setting that is read on every access, so ``override_settings`` works in tests."""
+
+    def __init__(self, default: _T, clean: Callable[[_T], _T] = lambda value: value) -> None:
+        self._default = default
+        self._clean = clean
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: Any = None) -> _T:
+        return self._clean(getattr(settings, self._name, self._default))
+
+
 class Settings:
-    """Typed, uncached access to the ``PLASGATE_IP_*`` settings."""
+    """Typed access to the ``PLASGATE_IP_*`` settings, with their defaults."""
 
-    @property
-    def PLASGATE_IP_PRIVATE_KEY(self) -> str:
-        """The API key's public half; the provider puts it into the visitor's address bar."""
-        return _setting("PLASGATE_IP_PRIVATE_KEY", "")
-
-    @property
-    def PLASGATE_IP_SECRET_KEY(self) -> str:
-        """The API key's secret half, sent as ``X-Secret`` and never anywhere else."""
-        return _setting("PLASGATE_IP_SECRET_KEY", "")
-
-    @property
-    def PLASGATE_IP_CREDENTIALS(self) -> Callable[..., Any] | str | None:
-        """A function of the request that returns its `Credentials`; None: the two keys above."""
-        return _setting("PLASGATE_IP_CREDENTIALS", None)
-
-    @property
-    def PLASGATE_IP_BASE_URL(self) -> str:
-        """Where ``authenticate`` and the exchange endpoint live; always ends with one slash."""
-        url = _setting("PLASGATE_IP_BASE_URL", "https://cloudapi.plasgate.com/ip/")
-        return url.rstrip("/") + "/"
-
-    @property
-    def PLASGATE_IP_EXCHANGE_ENDPOINT(self) -> str:
-        """The exchange endpoint's name below the base URL (the SDKs say ``check-info``)."""
-        return _setting("PLASGATE_IP_EXCHANGE_ENDPOINT", "ip-auth")
-
-    @property
-    def PLASGATE_IP_PHONE_PARAMETERS(self) -> Sequence[str]:
-        """The query parameters that carry the number to ``authenticate``, all with one value."""
-        return _setting("PLASGATE_IP_PHONE_PARAMETERS", ("phone_number", "login_hint"))
-
-    @property
-    def PLASGATE_IP_SCOPES(self) -> Sequence[str]:
-        """The scopes asked for where the caller names none."""
-        return _setting("PLASGATE_IP_SCOPES", ("mobile_id", "phone_verify"))
-
-    @property
-    def PLASGATE_IP_DEFAULT_REGION(self) -> str:
-        """The ISO 3166 region that a number typed without a country code belongs to."""
-        return _setting("PLASGATE_IP_DEFAULT_REGION", "KH")
-
-    @property
-    def PLASGATE_IP_PUBLIC_URL(self) -> str | None:
-        """Scheme and host that visitors use, without a last slash; None: from the request."""
-        url: str | None = _setting("PLASGATE_IP_PUBLIC_URL", None)
-        return url.rstrip("/") if url else None
-
-    @property
-    def PLASGATE_IP_ATTEMPT_LIFETIME(self) -> timedelta:
-        """How long after its start an attempt may still come back."""
-        return _setting("PLASGATE_IP_ATTEMPT_LIFETIME", timedelta(minutes=5))
-
-    @property
-    def PLASGATE_IP_TIMEOUT(self) -> float:
-        """Seconds for the whole exchange, from the first byte sent to the last one read."""
-        return _setting("PLASGATE_IP_TIMEOUT", 10)
-
-    @property
-    def PLASGATE_IP_CONNECT_TIMEOUT(self) -> float:
-        """Seconds for making one connection to the provider."""
-        return _setting("PLASGATE_IP_CONNECT_TIMEOUT", 3)
-
-    @property
-    def PLASGATE_IP_PROXY(self) -> str | None:
-        """URL of the proxy that the exchange goes through; the environment's is never used."""
-        return _setting("PLASGATE_IP_PROXY", None)
-
-    @property
-    def PLASGATE_IP_CA_BUNDLE(self) -> str | None:
-        """Path of the PEM file of trusted authorities; None: the one that requests ships."""
-        return _setting("PLASGATE_IP_CA_BUNDLE", None)
-
-    @property
-    def PLASGATE_IP_LOGIN_REQUIRED(self) -> bool:
-        """Whether only signed-in visitors may start."""
-        return _setting("PLASGATE_IP_LOGIN_REQUIRED", True)
-
-    @property
-    def PLASGATE_IP_CALLBACK_NONCE(self) -> bool:
-        """Whether ``redirect_uri`` carries a nonce, where the provider's account allows it."""
-        return _setting("PLASGATE_IP_CALLBACK_NONCE", False)
-
-    @property
-    def PLASGATE_IP_CONTINUE_PAGE(self) -> bool:
-        """Whether the form is answered by a page that goes on, instead of a redirect."""
-        return _setting("PLASGATE_IP_CONTINUE_PAGE", False)
-
-    @property
-    def PLASGATE_IP_FALLBACK_URL(self) -> str | None:
-        """Where visitors go whose network can't verify them: a path, a URL or a url name."""
-        return _setting("PLASGATE_IP_FALLBACK_URL", None)
-
-    @property
-    def PLASGATE_IP_FALLBACK_FUNCTION(self) -> str | None:
-        """The dotted path of a function that returns such a place, or None for nowhere.
-
-        Its arguments are the request and the verification, which is None where a limit refused
-        the start. It wins over ``PLASGATE_IP_FALLBACK_URL``.
-        """
-        return _setting("PLASGATE_IP_FALLBACK_FUNCTION", None)
-
-    @property
-    def PLASGATE_IP_ENCRYPTION_KEYS(self) -> Sequence[str] | None:
-        """Fernet keys for ``claims``; the first encrypts, all decrypt. None: see ``fields``."""
-        return _setting("PLASGATE_IP_ENCRYPTION_KEYS", None)
-
-    @property
-    def PLASGATE_IP_MAX_STARTS_PER_NUMBER(self) -> int | None:
-        """Starts an hour for one number, whoever makes them; None: no limit."""
-        return _setting("PLASGATE_IP_MAX_STARTS_PER_NUMBER", 10)
-
-    @property
-    def PLASGATE_IP_MAX_STARTS_PER_USER(self) -> int | None:
-        """Starts an hour of one account; None: no limit."""
-        return _setting("PLASGATE_IP_MAX_STARTS_PER_USER", 20)
-
-    @property
-    def PLASGATE_IP_MAX_STARTS_PER_ADDRESS(self) -> int | None:
-        """Starts an hour from one network address (IPv6: one /64); None: no limit."""
-        return _setting("PLASGATE_IP_MAX_STARTS_PER_ADDRESS", None)
-
-    @property
-    def PLASGATE_IP_MAX_STARTS_PER_SITE(self) -> int | None:
-        """Starts an hour in all; None: no limit."""
-        return _setting("PLASGATE_IP_MAX_STARTS_PER_SITE", None)
-
-    @property
-    def PLASGATE_IP_TRUSTED_PROXY_COUNT(self) -> int:
-        """How many proxies of your own append to ``X-Forwarded-For``; 0 ignores that header."""
-        return _setting("PLASGATE_IP_TRUSTED_PROXY_COUNT", 0)
-
-    @property
-    def PLASGATE_IP_CLAIMS_RETENTION(self) -> timedelta | None:
-        """How long after the start claims are kept; None: for ever."""
-        return _setting("PLASGATE_IP_CLAIMS_RETENTION", None)
-
-    @property
-    def PLASGATE_IP_ATTEMPT_RETENTION(self) -> timedelta | None:
-        """How long after the start an attempt is kept; None: for ever."""
-        return _setting("PLASGATE_IP_ATTEMPT_RETENTION", None)
-
-
-def _setting(name: str, default: _T) -> _T:
-    value: _T = getattr(settings, name, default)
-    return value
+    #: The public half of the API key. It appears in the visitor's address bar.
+    PLASGATE_IP_PRIVATE_KEY = Setting[str]("")
+    #: The secret half of the API key, sent as ``X-Secret`` and nowhere else.
+    PLASGATE_IP_SECRET_KEY = Setting[str]("")
+    #: A function of the request that returns its `Credentials`; None: the two keys above.
+    PLASGATE_IP_CREDENTIALS = Setting[Callable[..., Any] | str | None](None)
+    #: Where ``authenticate`` and the exchange endpoint are. It always ends with one slash.
+    PLASGATE_IP_BASE_URL = Setting[str](
+        "https://cloudapi.plasgate.com/ip/", clean=lambda url: url.rstrip("/") + "/"
+    )
+    #: The exchange endpoint's name below the base URL (the SDKs say ``check-info``).
+    PLASGATE_IP_EXCHANGE_ENDPOINT = Setting[str]("ip-auth")
+    #: The query parameters that carry the number to ``authenticate``, all with one value.
+    PLASGATE_IP_PHONE_PARAMETERS = Setting[Sequence[str]](("phone_number", "login_hint"))
+    #: The scopes asked for where the caller names none.
+    PLASGATE_IP_SCOPES = Setting[Sequence[str]](("mobile_id", "phone_verify"))
+    #: The ISO 3166 region that a number typed without a country code belongs to.
+    PLASGATE_IP_DEFAULT_REGION = Setting[str]("KH")
+    #: Scheme and host that visitors use, without a slash at the end; None: those of the request.
+    PLASGATE_IP_PUBLIC_URL = Setting[str | None](
+        None, clean=lambda url: url.rstrip("/") if url else None
+    )
+    #: How long after its start a verification may still come back.
+    PLASGATE_IP_ATTEMPT_LIFETIME = Setting[timedelta](timedelta(minutes=5))
+    #: Seconds for the whole exchange, from the first byte sent to the last one read.
+    PLASGATE_IP_TIMEOUT = Setting[float](10)
+    #: Seconds for making one connection to the provider.
+    PLASGATE_IP_CONNECT_TIMEOUT = Setting[float](3)
+    #: URL of the proxy that the exchange goes through; the environment's is never used.
+    PLASGATE_IP_PROXY = Setting[str | None](None)
+    #: Path of the PEM file of trusted authorities; None: the one that requests ships.
+    PLASGATE_IP_CA_BUNDLE = Setting[str | None](None)
+    #: Whether only signed-in visitors may start.
+    PLASGATE_IP_LOGIN_REQUIRED = Setting[bool](True)
+    #: Whether ``redirect_uri`` carries a nonce, where the provider's account allows it.
+    PLASGATE_IP_CALLBACK_NONCE = Setting[bool](False)
+    #: Whether the form is answered by a page that goes on, instead of a redirect.
+    PLASGATE_IP_CONTINUE_PAGE = Setting[bool](False)
+    #: Where visitors go whose network can't verify them: a path, a URL or a url name.
+    PLASGATE_IP_FALLBACK_URL = Setting[str | None](None)
+    #: The dotted path of a function that returns such a place, or None for nowhere.
+    #:
+    #: Its arguments are the request and the verification, which is None where a limit refused
+    #: the start. It wins over ``PLASGATE_IP_FALLBACK_URL``.
+    PLASGATE_IP_FALLBACK_FUNCTION = Setting[str | None](None)
+    #: Fernet keys for ``claims``; the first encrypts, all decrypt. None: see ``fields``.
+    PLASGATE_IP_ENCRYPTION_KEYS = Setting[Sequence[str] | None](None)
+    #: Starts an hour for one number, whoever makes them; None: no limit.
+    PLASGATE_IP_MAX_STARTS_PER_NUMBER = Setting[int | None](10)
+    #: Starts an hour of one account; None: no limit.
+    PLASGATE_IP_MAX_STARTS_PER_USER = Setting[int | None](20)
+    #: Starts an hour from one network address (IPv6: one /64); None: no limit.
+    PLASGATE_IP_MAX_STARTS_PER_ADDRESS = Setting[int | None](None)
+    #: Starts an hour in all; None: no limit.
+    PLASGATE_IP_MAX_STARTS_PER_SITE = Setting[int | None](None)
+    #: How many proxies of your own append to ``X-Forwarded-For``; 0 ignores that header.
+    PLASGATE_IP_TRUSTED_PROXY_COUNT = Setting[int](0)
+    #: How long after the start claims are kept; None: for ever.
+    PLASGATE_IP_CLAIMS_RETENTION = Setting[timedelta | None](None)
+    #: How long after the start an attempt is kept; None: for ever.
+    PLASGATE_IP_ATTEMPT_RETENTION = Setting[timedelta | None](None)
 
 
 conf = Settings()

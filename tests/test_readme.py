@@ -2,8 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.sandbox.magic_numbers import Outcome
 
 ROOT = Path(__file__).parents[1]
-CONFS: tuple[Any, ...] = (django_plasgate_ip.conf.conf, django_plasgate_ip.sandbox.conf.conf)
 CHECKS = {
     "django_plasgate_ip": (
         "django_plasgate_ip/checks/settings.py",
@@ -83,10 +82,13 @@ def terms(title: str) -> dict[str, list[str]]:
     return {literals[0]: literals[1:] for literals in found}
 
 
-def settings_in_code() -> Iterator[tuple[Any, str]]:
-    for conf in CONFS:
-        names = [n for n, value in vars(type(conf)).items() if isinstance(value, property)]
-        yield from ((conf, name) for name in names)
+def settings_in_code() -> Iterator[tuple[Callable[[str], Any], str]]:
+    """Yield each setting's name, after the function that reads it."""
+    conf = django_plasgate_ip.conf.conf
+    names = [name for name in vars(type(conf)) if name.startswith("PLASGATE_IP_")]
+    yield from ((partial(getattr, conf), name) for name in names)
+    sandbox = django_plasgate_ip.sandbox.conf
+    yield from ((sandbox.setting, name) for name in sandbox.DEFAULTS)
 
 
 def check_ids_in_code() -> set[str]:
@@ -108,22 +110,24 @@ def test_document_renders_without_a_warning(name: str) -> None:
 
 
 def test_readme_explains_every_setting_and_no_other() -> None:
-    assert set(terms("Settings")) == {name for _conf, name in settings_in_code()}
+    assert set(terms("Settings")) == {name for _value_of, name in settings_in_code()}
 
 
 def test_documents_name_no_setting_that_is_none() -> None:
-    known = {name for _conf, name in settings_in_code()}
+    known = {name for _value_of, name in settings_in_code()}
     for name in ("README.rst", "CHANGELOG.rst"):
         assert set(re.findall(SETTING, read(name))) <= known
 
 
 @pytest.mark.parametrize(
-    ("conf", "name"), [pytest.param(conf, name, id=name) for conf, name in settings_in_code()]
+    ("value_of", "name"), [pytest.param(*row, id=row[1]) for row in settings_in_code()]
 )
-def test_readme_gives_the_settings_default(conf: Any, name: str, settings: Any) -> None:
+def test_readme_gives_the_settings_default(
+    value_of: Callable[[str], Any], name: str, settings: Any
+) -> None:
     if hasattr(settings, name):
         delattr(settings, name)
-    default = getattr(conf, name)
+    default = value_of(name)
     documented = terms("Settings")[name]
     if documented:
         assert ast.literal_eval(documented[-1]) == default

@@ -131,8 +131,8 @@ def test_the_badge_speaks_khmer() -> None:
 
 
 def test_a_site_has_its_own_badge(settings: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "django_plasgate_ip"
-    folder.mkdir()
+    folder = tmp_path / "django_plasgate_ip" / "tags"
+    folder.mkdir(parents=True)
     (folder / "badge.html").write_text("{% if verified %}our own{% endif %}")
     (templates,) = settings.TEMPLATES
     settings.TEMPLATES = [templates | {"DIRS": [tmp_path]}]

@@ -951,7 +951,7 @@ def test_a_base_template_of_another_engine_is_not_extended(
 def test_a_site_whose_templates_are_found_nowhere_is_told(visitor: Visitor, settings: Any) -> None:
     settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
 
-    with pytest.raises(TemplateDoesNotExist, match=r"bare\.html"):
+    with pytest.raises(TemplateDoesNotExist, match=r"default_base\.html"):
         visitor.get("/phone/")
 
 

@@ -5,14 +5,12 @@ of ``default-src 'self'`` allows. Its colours are the classes of ``admin.css``.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from typing import Any
 
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 
-from django_plasgate_ip.admin import statistics
-from django_plasgate_ip.admin.statistics import Outcome, Summary
+from django_plasgate_ip.admin.statistics import NEWEST_ANSWERED, Outcome, Summary
 from django_plasgate_ip.reasons import Reason
 
 TOP_REASONS = 3
@@ -23,74 +21,52 @@ GAP = 1
 NO_FIGURE = "–"  # noqa: RUF001 - a dash, where a figure would be
 
 
-@dataclass(frozen=True)
-class Day:
-    """One day: its bar, and its row in the table."""
+def draw(summary: Summary) -> dict[str, Any] | None:
+    """Return what ``summary.html`` shows, formatted for the active language.
 
-    label: str
-    x: int
-    #: Outcome, y and height of each part. The origin is the upper left corner.
-    bar: list[tuple[Outcome, str, str]]
-    counts: list[str]
-    total: str
-    title: str
-
-
-@dataclass(frozen=True)
-class Chart:
-    """What the template needs, formatted for the active language."""
-
-    total: str
-    success_rate: str
-    median: str
-    percentile_95: str
-    newest_answered: str
-    #: Each outcome with its count.
-    legend: list[tuple[Outcome, str]]
-    #: The commonest reasons with their count and share.
-    reasons: list[tuple[Reason, str, str]]
-    days: list[Day]
-    busiest: Day
-
-
-def draw(summary: Summary) -> Chart | None:
-    """Return the chart in the active language, or None if there were no verifications."""
-    indexes = range(len(summary.days))
-    counts = [[summary.by_day[index, outcome] for outcome in Outcome] for index in indexes]
-    totals = [sum(day) for day in counts]
+    It is None if there were no verifications.
+    """
+    totals = [sum(summary.of_day(index)) for index in range(len(summary.days))]
     most = max(totals)
     if not most:
         return None
-    days = [_day(index, summary.days[index], counts[index], most) for index in indexes]
-    return Chart(
-        total=_number(sum(totals)),
-        success_rate=_percent(summary.success_rate),
-        median=_seconds(summary.median),
-        percentile_95=_seconds(summary.percentile_95),
-        newest_answered=_number(statistics.NEWEST_ANSWERED),
-        legend=[(outcome, _number(summary.total(outcome))) for outcome in Outcome],
-        reasons=list(_reasons(summary)),
-        days=days,
-        busiest=days[totals.index(most)],
-    )
+    days = [_day(summary, index, most) for index in range(len(summary.days))]
+    with_reason = summary.reasons.total()
+    return {
+        "total": _number(sum(totals)),
+        "success_rate": _percent(summary.success_rate),
+        "median": seconds(summary.median),
+        "percentile_95": seconds(summary.percentile_95),
+        "newest_answered": _number(NEWEST_ANSWERED),
+        # Each outcome with its count.
+        "legend": [(outcome, _number(summary.total(outcome))) for outcome in Outcome],
+        # The commonest reasons with their count and their share of all that have a reason.
+        "reasons": [
+            (Reason(reason), _number(count), _percent(count / with_reason))
+            for reason, count in summary.reasons.most_common(TOP_REASONS)
+        ],
+        "days": days,
+        "busiest": days[totals.index(most)],
+    }
 
 
-def _day(index: int, day: date, counts: list[int], most: int) -> Day:
-    label = date_format(day, "MONTH_DAY_FORMAT")
-    shown = [_number(count) for count in counts]
-    parts = [f"{o.label} {n}" for o, n, count in zip(Outcome, shown, counts, strict=True) if count]
-    return Day(
-        label=label,
-        x=index * DAY_WIDTH,
-        bar=list(_bar(counts, most)),
-        counts=shown,
-        total=_number(sum(counts)),
-        title=f"{label}: {', '.join(parts) or _number(0)}",
-    )
+def _day(summary: Summary, index: int, most: int) -> dict[str, Any]:
+    """Return one day: its bar, and its row in the table."""
+    label = date_format(summary.days[index], "MONTH_DAY_FORMAT")
+    counts = summary.of_day(index)
+    parts = [f"{o.label} {_number(n)}" for o, n in zip(Outcome, counts, strict=True) if n]
+    return {
+        "label": label,
+        "x": index * DAY_WIDTH,
+        "bar": list(_bar(counts, most)),
+        "counts": [_number(count) for count in counts],
+        "total": _number(sum(counts)),
+        "title": f"{label}: {', '.join(parts) or _number(0)}",
+    }
 
 
 def _bar(counts: list[int], most: int) -> Iterator[tuple[Outcome, str, str]]:
-    """Yield the parts of one bar, the verified at the foot."""
+    """Yield outcome, y and height of each part, the verified at the foot. y is 0 at the top."""
     below = 0
     for outcome, count in zip(Outcome, counts, strict=True):
         if count:
@@ -98,13 +74,6 @@ def _bar(counts: list[int], most: int) -> Iterator[tuple[Outcome, str, str]]:
             y, height = HEIGHT * (1 - below / most), HEIGHT * count / most
             # The gap shows the parts without colours, too. f-strings: SVG has no decimal comma.
             yield outcome, f"{y:.2f}", f"{max(height - GAP, height / 2):.2f}"
-
-
-def _reasons(summary: Summary) -> Iterator[tuple[Reason, str, str]]:
-    """Yield the commonest reasons with their count and their share of all that have a reason."""
-    total = summary.reasons.total()
-    for reason, count in summary.reasons.most_common(TOP_REASONS):
-        yield Reason(reason), _number(count), _percent(count / total)
 
 
 def _number(number: int) -> str:
@@ -117,10 +86,8 @@ def _percent(share: float | None) -> str:
     return _("%(percent)s %%") % {"percent": number_format(share * 100, 0)}
 
 
-def _seconds(value: float | None) -> str:
-    return NO_FIGURE if value is None else seconds(value)
-
-
-def seconds(value: float) -> str:
+def seconds(value: float | None) -> str:
     """Return a time as the list and the summary show it."""
+    if value is None:
+        return NO_FIGURE
     return _("%(seconds)s s") % {"seconds": number_format(value, 1)}

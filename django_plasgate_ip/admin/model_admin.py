@@ -1,15 +1,15 @@
 """The staff's pages: find a verification, see how it ended and why; nobody edits it."""
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
 from django.contrib.contenttypes.models import ContentType
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -76,10 +76,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),
     )
     # The operator's two ids are claims, too.
-    _claims_fieldset = (
-        gettext_lazy("Claims"),
-        {"fields": ("sub", "mobile_id", "claims_as_json")},
-    )
+    _claims_fieldset = (gettext_lazy("Claims"), {"fields": ("sub", "mobile_id", "claims_as_json")})
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: only visitors start verifications."""
@@ -102,7 +99,8 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     def get_urls(self) -> list[Any]:
         """Add the export."""
         view = self.admin_site.admin_view(require_GET(self.export_view))
-        return [path("export/", view, name=self._url_name("export")), *super().get_urls()]
+        name = f"{self.opts.app_label}_{self.opts.model_name}_export"
+        return [path("export/", view, name=name), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Add the summary of all verifications, and the link to the list's export."""
@@ -138,20 +136,14 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Add the claims for those who may see them."""
-        fieldsets = [
-            *self.fieldsets,
-            *([self._claims_fieldset] if self._sees_claims(request) else []),
-        ]
+        claims = (self._claims_fieldset,) if self._sees_claims(request) else ()
+        fieldsets = [*self.fieldsets, *claims]
         # The advice explains the reason, so without a reason there is none.
         return fieldsets if obj is None or obj.reason else [_without_advice(f) for f in fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return every field that is shown, so that the form accepts none."""
-        return [
-            name
-            for _title, options in self.get_fieldsets(request, obj)
-            for name in options["fields"]
-        ]
+        return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Record in the admin log that this member of staff looked at the claims."""
@@ -164,11 +156,9 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     def number(self, verification: PhoneVerification) -> str:
         """Return the masked number, which the stylesheet keeps on one line."""
         mask = verification.masked_number
-        return (
-            format_html('<span class="plasgate-ip-number">{}</span>', mask)
-            if mask
-            else self.get_empty_value_display()
-        )
+        if not mask:
+            return self.get_empty_value_display()
+        return format_html('<span class="plasgate-ip-number">{}</span>', mask)
 
     @admin.display(description=gettext_lazy("status"))
     def badge(self, verification: PhoneVerification) -> str:
@@ -205,42 +195,38 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     @admin.display(description=gettext_lazy("claims"))
     def claims_as_json(self, verification: PhoneVerification) -> str:
         """Return the claims, or why they can't be read."""
-        try:
-            claims = verification.claims
-        except ImproperlyConfigured as error:
-            # ClaimsUnreadable, or PLASGATE_IP_ENCRYPTION_KEYS has no usable key.
-            return str(error)
-        text = json.dumps(claims, ensure_ascii=False, indent=2, sort_keys=True)
+        text = export.claims_as_json(verification, indent=2) or self.get_empty_value_display()
         return format_html('<pre class="plasgate-ip-claims" dir="ltr">{}</pre>', text)
 
-    def _url_name(self, page: str) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_{page}"
-
     def _url(self, page: str) -> str:
-        return reverse(f"admin:{self._url_name(page)}", current_app=self.admin_site.name)
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(name, current_app=self.admin_site.name)
 
     def _record_export(self, request: HttpRequest) -> None:
         """Record who exported the claims, and with which filters, as one entry."""
+        query = request.GET.copy()
+        if query.get(SEARCH_VAR):
+            # It may be a person's number.
+            query[SEARCH_VAR] = "***"
         LogEntry.objects.create(
             user_id=str(request.user.pk),
             content_type_id=ContentType.objects.get_for_model(self.model).pk,
             object_repr=_("Claims, exported as CSV"),
             action_flag=CHANGE,
-            change_message=_asked_for(request),
+            change_message=_("Exported: %(query)s") % {"query": query.urlencode(safe="*") or "*"},
         )
 
     def _sees_claims(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.view_claims")
 
 
-def _base() -> "type[admin.ModelAdmin[Any]]":
+def _base() -> Any:
     """Return django-unfold's ModelAdmin if it is installed, as its theme needs, or Django's."""
     if not apps.is_installed("unfold"):
         return admin.ModelAdmin
     from unfold.admin import ModelAdmin
 
-    themed: type[admin.ModelAdmin[Any]] = ModelAdmin
-    return themed
+    return ModelAdmin
 
 
 @admin.register(PhoneVerification)
@@ -251,14 +237,6 @@ class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ign
 def _without_advice(fieldset: Any) -> Any:
     title, options = fieldset
     return title, options | {"fields": tuple(n for n in options["fields"] if n != "advice")}
-
-
-def _asked_for(request: HttpRequest) -> str:
-    """Return the query string without the search term, which may be a person's number."""
-    query = request.GET.copy()
-    if query.get(SEARCH_VAR):
-        query[SEARCH_VAR] = "***"
-    return _("Exported: %(query)s") % {"query": query.urlencode(safe="*") or "*"}
 
 
 def _has_claims(verification: PhoneVerification) -> bool:

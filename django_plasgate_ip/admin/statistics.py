@@ -55,6 +55,10 @@ class Summary:
     median: float | None
     percentile_95: float | None
 
+    def of_day(self, day: int) -> list[int]:
+        """Return how many verifications of a day have each outcome."""
+        return [self.by_day[day, outcome] for outcome in Outcome]
+
     def total(self, outcome: Outcome) -> int:
         """Return how many verifications have this outcome."""
         return sum(self.by_day[day, outcome] for day in range(len(self.days)))
@@ -74,10 +78,15 @@ def summarise(queryset: QuerySet[PhoneVerification]) -> Summary:
     rows = queryset.filter(created_at__gte=midnights[0], created_at__lt=midnights[-1]).order_by()
     counts = _counts(rows, midnights)
     key = _cache_key(counts, today)
-    summary = _from_cache(key)
+    summary: Summary | None = None
+    try:
+        summary = cache.get(key)
+    except Exception as error:
+        # Each cache's library raises its own errors. The list must work without any cache.
+        logger.warning("The admin's summary is not cached: %s", type(error).__name__)
     if summary is None:
         summary = _summary(days, counts, rows)
-        # _from_cache has logged a cache that is down.
+        # A cache that is down has been logged.
         with suppress(Exception):
             cache.set(key, summary, CACHE_SECONDS)
     return summary
@@ -93,8 +102,9 @@ def _counts(rows: QuerySet[PhoneVerification], midnights: list[datetime]) -> Que
     # Not TruncDate: MariaDB and MySQL truncate in a time zone only if its tables are loaded.
     ends = enumerate(midnights[1:])
     day = Case(*(When(created_at__lt=end, then=Value(number)) for number, end in ends))
-    # distinct, because the joins of a site's own get_queryset may repeat rows.
-    return rows.values_list(day, "status", "reason").annotate(Count("pk", distinct=True))
+    # Under a DISTINCT or GROUP BY of a site's own get_queryset, joins may repeat rows.
+    is_joined = rows.query.distinct or rows.query.group_by is not None
+    return rows.values_list(day, "status", "reason").annotate(Count("pk", distinct=is_joined))
 
 
 def _cache_key(counts: QuerySet[Any, Any], today: date) -> str:
@@ -110,16 +120,6 @@ def _cache_key(counts: QuerySet[Any, Any], today: date) -> str:
     return f"django_plasgate_ip.admin.statistics.{hashed.hexdigest()}"
 
 
-def _from_cache(key: str) -> Summary | None:
-    try:
-        found: Summary | None = cache.get(key)
-    except Exception as error:
-        # Each cache's library raises its own errors. The list must work without any cache.
-        logger.warning("The admin's summary is not cached: %s", type(error).__name__)
-        return None
-    return found
-
-
 def _summary(
     days: list[date], counts: QuerySet[Any, Any], rows: QuerySet[PhoneVerification]
 ) -> Summary:
@@ -129,18 +129,11 @@ def _summary(
         by_day[day, Outcome.of(status)] += count
         if reason:
             reasons[reason] += count
-    seconds = _seconds_until_answer(rows)
-    return Summary(days, by_day, reasons, _nearest_rank(seconds, 50), _nearest_rank(seconds, 95))
-
-
-def _seconds_until_answer(rows: QuerySet[PhoneVerification]) -> list[float]:
-    """Return how long the newest answers took, in ascending order.
-
-    Verifications with an error are left out: their times say when they were given up.
-    """
+    # Not the times of errors, which say when a verification was given up.
     answered = rows.filter(status__in=(Status.VERIFIED, Status.FAILED)).order_by("-created_at")
     times: Any = answered.values_list("created_at", "completed_at")[:NEWEST_ANSWERED]
-    return sorted((completed - created).total_seconds() for created, completed in times)
+    seconds = sorted((completed - created).total_seconds() for created, completed in times)
+    return Summary(days, by_day, reasons, _nearest_rank(seconds, 50), _nearest_rank(seconds, 95))
 
 
 def _nearest_rank(values: list[float], percent: int) -> float | None:

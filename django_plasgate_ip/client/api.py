@@ -17,7 +17,7 @@ from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import transport
-from django_plasgate_ip.client.parsing import Answer, clean_text, parse_answer
+from django_plasgate_ip.client.parsing import Answer, parse_answer
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import (
     CredentialsRejected,
@@ -29,9 +29,6 @@ from django_plasgate_ip.exceptions import (
     RateLimited,
 )
 from django_plasgate_ip.redaction import Hidden
-
-# verification.callback imports clean_text from here.
-__all__ = ["Answer", "PlasGateClient", "clean_text"]
 
 MAX_BODY = 64 * 1024
 _BY_STATUS: dict[int, type[ExchangeError]] = {

@@ -1,12 +1,13 @@
 """The settings as the app reads them, masked, and what the system checks say about them."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, run_checks
+from django.template.defaultfilters import pluralize
 from django.views.debug import SafeExceptionReporterFilter
 
 from django_plasgate_ip.checks import settings as settings_checks
@@ -30,7 +31,7 @@ def examine() -> Iterator[Finding]:
     yield from failure
     for message in messages:
         what = f"{message.msg} ({message.id})"
-        yield Finding(_level(message), "Checks", what, message.hint or "")
+        yield Finding(_level(message.level), "Checks", what, message.hint or "")
     if not messages and not failure:
         yield Finding(Level.OK, "Checks", "Our checks pass, those of check --deploy included.")
 
@@ -53,8 +54,8 @@ def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
     return ours, []
 
 
-def _level(message: CheckMessage) -> Level:
-    return Level.ERROR if message.level >= ERROR else Level.WARNING
+def _level(of_message: int) -> Level:
+    return Level.ERROR if of_message >= ERROR else Level.WARNING
 
 
 def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
@@ -62,15 +63,14 @@ def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
     value = settings_checks.value(name)
     default = "" if hasattr(settings, name) else " (default)"
     what = f"{name}: {_shown(name, value)}{default}"
-    levels = [_level(message) for message in messages if name in message.msg.split()]
-    if levels:
-        level = Level.ERROR if Level.ERROR in levels else Level.WARNING
-        return Finding(level, "Settings", what, "The checks below explain this.")
+    if levels := [message.level for message in messages if name in message.msg.split()]:
+        return Finding(_level(max(levels)), "Settings", what, "The checks below explain this.")
     # A site with tenants may leave it empty.
     if name == "PLASGATE_IP_SECRET_KEY" and value and not _SECRET_FORM.fullmatch(str(value)):
         do = (
-            "A shell, Compose or django-environ may have read its dollar signs as variables, or "
-            "kept quotes or backslashes: see README, Five-minute integration."
+            "It is not in the form of PlasGate's ($5$rounds=...$...$...). A shell, Compose or "
+            "django-environ may have read its dollar signs as variables, or kept quotes or "
+            "backslashes: see README, Five-minute integration."
         )
         return Finding(Level.WARNING, "Settings", what, do)
     return Finding(Level.OK, "Settings", what)
@@ -78,41 +78,27 @@ def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
 
 def _shown(name: str, value: Any) -> str:
     """Return the value for a person to read. SECURITY: it must hold no secret."""
-    if name in _SHOWN and value:
-        return _SHOWN[name](value)
     if isinstance(value, timedelta):
         return f"{value} (h:mm:ss)"
     # Django's own error page hides by name, too: a later setting may hold a secret.
-    hidden = SafeExceptionReporterFilter().cleanse_setting(name, value) if value else value
+    reporter = SafeExceptionReporterFilter()
+    hidden = reporter.cleanse_setting(name, value) if value else value
+    if hidden == reporter.cleansed_substitute:
+        return _masked(name, value)
     # A URL may hold a password before its last "@", even if the URL is malformed.
     return re.sub(r"^(.*?//|\W*).*@", r"\1***@", repr(hidden))
 
 
-def _private_key(value: Any) -> str:
+def _masked(name: str, value: Any) -> str:
+    """Return the length of a secret and, of the private key only, its two ends."""
+    if isinstance(value, (list, tuple)):
+        return f"set, {len(value)} key{pluralize(len(value))}"
     text = str(value)
     # The two ends of a short key would be most of it.
-    ends = f"{text[:4]}...{text[-4:]}" if len(text) >= MIN_SHORTENED else "set"
+    has_ends = name == "PLASGATE_IP_PRIVATE_KEY" and len(text) >= MIN_SHORTENED
     # SECURITY: control characters could command the terminal.
-    return f"{ascii(ends)[1:-1]}, {len(text)} characters"
-
-
-def _secret_key(value: Any) -> str:
-    text = str(value)
-    form = "in the form of" if _SECRET_FORM.fullmatch(text) else "not in the form of"
-    return f"set, {len(text)} characters, {form} PlasGate's ($5$rounds=...$...$...)"
-
-
-def _encryption_keys(value: Any) -> str:
-    if not isinstance(value, (list, tuple)):
-        return "set"
-    return f"set, {len(value)} key{'' if len(value) == 1 else 's'}"
-
-
-_SHOWN: dict[str, Callable[[Any], str]] = {
-    "PLASGATE_IP_PRIVATE_KEY": _private_key,
-    "PLASGATE_IP_SECRET_KEY": _secret_key,
-    "PLASGATE_IP_ENCRYPTION_KEYS": _encryption_keys,
-}
+    ends = ascii(f"{text[:4]}...{text[-4:]}")[1:-1] if has_ends else "set"
+    return f"{ends}, {len(text)} characters"
 
 
 def _unknown_settings() -> Iterator[Finding]:

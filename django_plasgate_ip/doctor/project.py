@@ -59,14 +59,12 @@ def _unapplied(alias: str) -> int:
 def _sessions() -> Finding:
     engine = settings.SESSION_ENGINE
     try:
-        is_kept = _keeps_a_session(engine)
+        problem = "" if _keeps_a_session(engine) else "the stored one was not found again"
     except Exception as error:  # of a database, a cache or a missing module: any type
-        what = f"Sessions can't be stored ({engine}): {type(error).__name__}."
-        do = "Check SESSION_ENGINE, and the cache or table that it uses."
-        return Finding(Level.ERROR, "Site", what, do)
-    if not is_kept:
-        what = f"A session was stored, but could not be read again ({engine})."
-        do = "Use database sessions, or a cache that all processes share."
+        problem = type(error).__name__
+    if problem:
+        what = f"Sessions can't be stored and read ({engine}): {problem}."
+        do = "Check SESSION_ENGINE and its cache or table, which all processes must share."
         return Finding(Level.ERROR, "Site", what, do)
     return Finding(Level.OK, "Site", f"Sessions can be stored and read ({engine}).")
 
@@ -111,10 +109,9 @@ def _to_register(path: str) -> Finding:
         return Finding(Level.WARNING, "Site", what, do)
     what = f"The redirect URI to register at PlasGate is {public}{path}"
     host = urlsplit(public).hostname or ""
+    do = ""
     if not validate_host(host, settings.ALLOWED_HOSTS):
         do = f"Add {host!r} to ALLOWED_HOSTS, or Django may answer 400 to the callback."
-        return Finding(Level.WARNING, "Site", what, do)
-    if urlsplit(public).scheme != "https":
+    elif urlsplit(public).scheme != "https":
         do = "Use https in production: this URL receives one-time codes."
-        return Finding(Level.WARNING, "Site", what, do)
-    return Finding(Level.OK, "Site", what)
+    return Finding(Level.WARNING if do else Level.OK, "Site", what, do)

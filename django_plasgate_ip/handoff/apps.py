@@ -20,8 +20,6 @@ class HandoffConfig(AppConfig):
     name = "django_plasgate_ip.handoff"
     label = "plasgate_ip_handoff"
     verbose_name = "PlasGate IP hand-off"
-    default_auto_field = "django.db.models.BigAutoField"
-
     urls = "django_plasgate_ip.handoff.urls"
 
     def ready(self) -> None:

@@ -1,15 +1,12 @@
 """Why a phone may not use a link, with a sentence for the person who holds the phone."""
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import SuspiciousOperation
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from django_plasgate_ip.exceptions import PlasGateError
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
 
 
 class Refusal(str, Enum):
@@ -32,7 +29,7 @@ class Refusal(str, Enum):
     ACCOUNT_GONE = "account_gone"
 
     @property
-    def visitor_message(self) -> "_StrPromise":
+    def visitor_message(self) -> Promise:
         """A sentence for the visitor."""
         return _WORDS[self]
 

@@ -6,26 +6,23 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from django_plasgate_ip import scopes as scope_sets
+from django_plasgate_ip.conf import conf
 from django_plasgate_ip.forms import PhoneNumberField
 
 _TAP = _("Tap the two characters that your computer shows.")
 
 
 class HandoffForm(forms.Form):
-    """The characters that were tapped, and the number where the scopes need one.
-
-    `choices`: the characters to choose from.
-    """
+    """The characters that were tapped, of `choices`, and the number where the scopes need one."""
 
     phone_number = PhoneNumberField(label=_("Phone number"))
     code = forms.ChoiceField(error_messages={"required": _TAP, "invalid_choice": _TAP})
 
-    def __init__(
-        self, *args: Any, choices: Iterable[str], asks_number: bool, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, choices: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].choices = [(choice, choice) for choice in choices]  # type: ignore[attr-defined]
         # The keyboard would cover the site's name and the account.
         self.fields["phone_number"].widget.attrs.pop("autofocus")
-        if not asks_number:
+        if not scope_sets.needs_number(conf.PLASGATE_IP_SCOPES):
             del self.fields["phone_number"]

@@ -14,7 +14,7 @@ from django_plasgate_ip.handoff import qr, tokens
 
 @dataclass(frozen=True)
 class Invitation:
-    """The context of ``plasgate_ip_handoff/invitation.html``, as ``handoff``."""
+    """The context of ``plasgate_ip_handoff/qr_code.html``, as ``handoff``."""
 
     #: The QR code.
     svg: SafeString
@@ -23,7 +23,7 @@ class Invitation:
     #: The page that shows a new code.
     again_url: str
     #: What a page includes to show all this.
-    template: str = "plasgate_ip_handoff/invitation.html"
+    template: str = "plasgate_ip_handoff/qr_code.html"
 
 
 def invite(request: HttpRequest, next_url: str, again_url: str) -> Invitation | None:
@@ -34,22 +34,12 @@ def invite(request: HttpRequest, next_url: str, again_url: str) -> Invitation | 
     it. The only query is to save a session that has no id yet.
     """
     may_start = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
-    if not may_start or _is_phone(request):
+    # All phones have "Mobi" in their browser's name. They would load the QR code over mobile data,
+    # and not show it. Tablets, and phones that ask for desktop pages, get it.
+    if not may_start or "Mobi" in request.headers.get("User-Agent", ""):
         return None
     token = tokens.issue(request)
     url = redirects.absolute(request, reverse("plasgate_ip:handoff", args=[token]))
-    screen_url = reverse(
-        "plasgate_ip:handoff_screen",
-        args=[token],
-        query={"next": next_url} if next_url else None,
-    )
+    query = {"next": next_url} if next_url else None
+    screen_url = reverse("plasgate_ip:handoff_screen", args=[token], query=query)
     return Invitation(qr.svg(url, _("A QR code for your phone's camera")), screen_url, again_url)
-
-
-def _is_phone(request: HttpRequest) -> bool:
-    """Whether the browser says that it is a phone's: all of those have "Mobi" in their name.
-
-    A phone would load the QR code over mobile data, and its page would not show it. Tablets, and
-    phones that ask for desktop pages, get the code.
-    """
-    return "Mobi" in request.headers.get("User-Agent", "")

@@ -1,4 +1,4 @@
-"""`PhoneHandoff`: which phone claimed the link that a computer showed. See `lifecycle`."""
+"""`PhoneHandoff`: which phone claimed the link that a computer showed. See `claim_and_confirm`."""
 
 from typing import Any
 
@@ -44,9 +44,6 @@ class PhoneHandoff(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
-
-    def __repr__(self) -> str:
-        return f"<PhoneHandoff {self.pk}>"
 
     def change_if_unused(self, **values: Any) -> bool:
         """Change a row that nobody has used yet; return whether it was unused.

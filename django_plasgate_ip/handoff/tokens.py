@@ -28,9 +28,9 @@ class Token:
     pk: UUID
     #: The session that showed the link.
     session_id: str
-    #: The primary key of that session's account as text; None for an anonymous visitor.
-    account: str | None
-    is_expired: bool = False
+    #: The primary key of that session's account as text; empty for an anonymous visitor.
+    account: str
+    is_expired: bool
 
     def is_of(self, request: HttpRequest) -> bool:
         """Whether this request comes from the session and the account that showed the link."""
@@ -41,41 +41,32 @@ class Token:
 def issue(request: HttpRequest) -> str:
     """Return a new token of this request's account and session."""
     session_id = browser_session.get_or_create_session_id(request)
-    account = (_account(request.user) or "").encode()
+    account = urlsafe_base64_encode(_account(request.user).encode())
     # Not JSON: a QR code of it would have half as many modules again.
-    parts = (session_id, urlsafe_base64_encode(uuid4().bytes), urlsafe_base64_encode(account))
-    return _signer().sign(".".join(parts))
+    parts = (session_id, urlsafe_base64_encode(uuid4().bytes), account)
+    return signing.TimestampSigner(salt=SALT).sign(".".join(parts))
 
 
 def read(text: str) -> Token:
     """Return the token; an expired one is marked as such. Raises `HandoffRefused`."""
+    signer = signing.TimestampSigner(salt=SALT)
+    is_expired = False
     try:
-        return _signed(text)
+        try:
+            signed = signer.unsign(text, max_age=LIFETIME)
+        except signing.SignatureExpired:
+            signed, is_expired = signer.unsign(text), True
+        session_id, pk, account = signed.split(".")
+        return Token(
+            pk=UUID(bytes=urlsafe_base64_decode(pk)),
+            session_id=session_id,
+            account=urlsafe_base64_decode(account).decode(),
+            is_expired=is_expired,
+        )
     except (signing.BadSignature, ValueError):
         # ValueError: another version of this app signed it.
         raise HandoffRefused(Refusal.INVALID) from None
 
 
-def _signer() -> signing.TimestampSigner:
-    return signing.TimestampSigner(salt=SALT)
-
-
-def _signed(text: str) -> Token:
-    try:
-        return _parsed(_signer().unsign(text, max_age=LIFETIME), is_expired=False)
-    except signing.SignatureExpired:
-        return _parsed(_signer().unsign(text), is_expired=True)
-
-
-def _parsed(text: str, *, is_expired: bool) -> Token:
-    session_id, pk, account = text.split(".")
-    return Token(
-        pk=UUID(bytes=urlsafe_base64_decode(pk)),
-        session_id=session_id,
-        account=urlsafe_base64_decode(account).decode() or None,
-        is_expired=is_expired,
-    )
-
-
-def _account(user: Any) -> str | None:
-    return user._meta.pk.value_to_string(user) if user.is_authenticated else None
+def _account(user: Any) -> str:
+    return user._meta.pk.value_to_string(user) if user.is_authenticated else ""

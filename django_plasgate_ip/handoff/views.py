@@ -1,7 +1,5 @@
 """The two ends of a hand-off: the page that the phone opens, and the computer's own."""
 
-from http import HTTPStatus
-
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
@@ -11,25 +9,22 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
-from django_plasgate_ip import flow, personal_data, redirects, responses
+from django_plasgate_ip import flow, http_responses, personal_data, redirects
 from django_plasgate_ip.exceptions import TooManyStarts
-from django_plasgate_ip.handoff import lifecycle, tokens
+from django_plasgate_ip.handoff import claim_and_confirm, tokens
+from django_plasgate_ip.handoff.claim_and_confirm import Progress, Stage
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.forms import HandoffForm
-from django_plasgate_ip.handoff.lifecycle import Claim, Progress, Stage
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.verification import browser_session
 
+# The others are 403.
 _STATUSES = {
-    Refusal.INVALID: HTTPStatus.NOT_FOUND,
-    Refusal.EXPIRED: HTTPStatus.GONE,
-    Refusal.USED: HTTPStatus.GONE,
-    Refusal.OTHER_PHONE: HTTPStatus.FORBIDDEN,
-    Refusal.SAME_BROWSER: HTTPStatus.FORBIDDEN,
-    Refusal.NO_COOKIES: HTTPStatus.FORBIDDEN,
-    Refusal.NOT_SHOWN: HTTPStatus.CONFLICT,
-    Refusal.WRONG_CODE: HTTPStatus.FORBIDDEN,
-    Refusal.ACCOUNT_GONE: HTTPStatus.GONE,
+    Refusal.INVALID: 404,
+    Refusal.EXPIRED: 410,
+    Refusal.USED: 410,
+    Refusal.NOT_SHOWN: 409,
+    Refusal.ACCOUNT_GONE: 410,
 }
 # The query with which a browser comes back to show that it keeps our cookie.
 _SECOND_LOOK = "opened"
@@ -38,7 +33,7 @@ _SECOND_LOOK = "opened"
 @login_not_required
 @never_cache
 @xframe_options_deny  # SECURITY: another site could frame this page and steal the tap.
-@responses.outside_transactions
+@http_responses.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
@@ -48,7 +43,7 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
 
     The phone needs no login: the verification belongs to the computer's account and session.
     """
-    if responses.is_prefetch(request):
+    if http_responses.is_prefetch(request):
         # The first look ties the link to its browser, and nobody has looked yet.
         return HttpResponse(status=503)
     if request.method != "POST":
@@ -57,14 +52,12 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
     # SECURITY: not the request's own path. Where a site's pattern is not anchored, that may begin
     # with "//evil.example", and the form would send the number there.
     link = reverse("plasgate_ip:handoff", args=[token])
-    parsed = None
     try:
-        parsed = tokens.read(token)
-        response = _phone(request, link, parsed)
+        response = _phone(request, link, tokens.read(token))
     except HandoffRefused as refused:
-        response = _refused_page(request, link, parsed, refused.reason)
+        response = _refused_page(request, link, token, refused.reason)
     except TooManyStarts as error:
-        response = responses.too_many_requests(request, error, again_url=link)
+        response = http_responses.too_many_requests(request, error, again_url=link)
     # The address is a secret for its five minutes. Not "no-referrer": see `views.callback`.
     response["Referrer-Policy"] = "same-origin"
     return response
@@ -87,25 +80,35 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
     if not parsed.is_of(request):
         raise Http404("No such hand-off.")
     next_url = redirects.safe_next(request, request.GET.get("next", ""))
-    progress = lifecycle.progress(request, parsed, next_url)
-    if responses.wants_json(request):
-        return responses.vary(JsonResponse(_as_json(progress)))
-    return responses.vary(_screen_page(request, progress, next_url))
+    progress = claim_and_confirm.progress(request, parsed, next_url)
+    if http_responses.wants_json(request):
+        verification = progress.verification
+        detail_url = http_responses.detail_url(verification) if verification else ""
+        answer = {"stage": progress.stage.value, "code": progress.code, "detail_url": detail_url}
+        return http_responses.vary(JsonResponse(answer))
+    return http_responses.vary(_screen_page(request, progress, next_url))
 
 
 def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
     if not (browser_session.get_session_id(request) or token.is_expired):
         return _look_again(request, link)
-    claim = lifecycle.claim(request, token)
+    claim = claim_and_confirm.claim(request, token)
     data = request.POST if request.method == "POST" else None
-    form = HandoffForm(data, choices=claim.choices, asks_number=lifecycle.asks_number())
-    if data is None:
-        return _phone_page(request, link, claim, form)
-    if not form.is_valid():
-        return _phone_page(request, link, claim, form, status=400)
-    code, number = form.cleaned_data["code"], form.cleaned_data.get("phone_number", "")
-    started = lifecycle.confirm(request, claim, code, number)
-    return responses.redirect_to_plasgate(request, started.authorize_url)
+    form = HandoffForm(data, choices=claim.handoff.choices.split())
+    if form.is_valid():
+        code, number = form.cleaned_data["code"], form.cleaned_data.get("phone_number", "")
+        started = claim_and_confirm.confirm(request, claim, code, number)
+        return http_responses.redirect_to_plasgate(request, started.authorize_url)
+    user = claim.user
+    context = {
+        "link": link,
+        "host": request.get_host(),
+        "account": _masked_login(personal_data.login_name(user)) if user else "",
+        "is_other_account": request.user.is_authenticated and request.user != user,
+        "form": form,
+    }
+    status = 400 if form.is_bound else 200
+    return http_responses.render_page(request, "plasgate_ip_handoff/phone.html", context, status)
 
 
 def _look_again(request: HttpRequest, link: str) -> HttpResponse:
@@ -121,67 +124,41 @@ def _look_again(request: HttpRequest, link: str) -> HttpResponse:
     return HttpResponseRedirect(f"{link}?{_SECOND_LOOK}")
 
 
-def _phone_page(
-    request: HttpRequest, link: str, claim: Claim, form: HandoffForm, status: int = 200
-) -> HttpResponse:
-    user = claim.user
-    context = {
-        "link": link,
-        "host": request.get_host(),
-        "account": _masked_login(personal_data.login_name(user)) if user else "",
-        "is_other_account": request.user.is_authenticated and request.user != user,
-        "form": form,
-    }
-    return responses.render_page(request, "plasgate_ip_handoff/phone.html", context, status)
-
-
 def _masked_login(name: str) -> str:
     """Return enough of a login name to recognise one's own: ``t**k``, ``t**k@example.com``."""
-    local, at, domain = name.partition("@")
-    if not local:
-        # A chat handle: "@sok".
-        local, at, domain = domain, "", ""
-    shown = local[:1] + "*" * max(2, len(local) - 2) + (local[-1:] if len(local) > 3 else "")
-    return shown + at + domain
+    # The first character stands for itself: a chat handle begins with "@".
+    local, at, domain = name[1:].partition("@")
+    last = local[-1:] if len(local) > 2 else ""
+    return name[:1] + "*" * max(2, len(local) - 1) + last + at + domain
 
 
-def _refused_page(
-    request: HttpRequest, link: str, token: Token | None, reason: Refusal
-) -> HttpResponse:
+def _refused_page(request: HttpRequest, link: str, token: str, reason: Refusal) -> HttpResponse:
+    verification = None
+    if reason is Refusal.USED:
+        # The page of the verification that this phone started.
+        verification = flow.find(request, tokens.read(token).pk)
     context = {
         "message": reason.visitor_message,
         # The code is still good: the phone may look again.
         "link": link if reason in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
         "is_warning": reason in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE),
-        "verification_url": _verification_url(request, token) if reason is Refusal.USED else "",
+        "verification_url": http_responses.detail_url(verification) if verification else "",
     }
-    name = "plasgate_ip_handoff/refused.html"
-    return responses.render_page(request, name, context, _STATUSES[reason])
-
-
-def _verification_url(request: HttpRequest, token: Token | None) -> str:
-    """Return the page of the verification that this phone started, or an empty text."""
-    verification = flow.find(request, token.pk) if token else None
-    return responses.detail_url(verification) if verification else ""
-
-
-def _as_json(progress: Progress) -> dict[str, str]:
-    verification = progress.verification
-    detail_url = responses.detail_url(verification) if verification else ""
-    return {"stage": progress.stage.value, "code": progress.code, "detail_url": detail_url}
+    status = _STATUSES.get(reason, 403)
+    return http_responses.render_page(request, "plasgate_ip_handoff/refused.html", context, status)
 
 
 def _screen_page(request: HttpRequest, progress: Progress, next_url: str) -> HttpResponse:
     verification = progress.verification
     if verification is not None and not verification.is_live:
         # Not `redirect`: it would take a next such as "foo" for the name of a view.
-        return HttpResponseRedirect(responses.result_url(request, verification))
+        return HttpResponseRedirect(http_responses.result_url(request, verification))
     context = {
         "stage": progress.stage.value,
         "code": progress.code,
-        "start_url": responses.start_url(next_url),
+        "start_url": http_responses.start_url(next_url),
     }
-    response = responses.render_page(request, "plasgate_ip_handoff/screen.html", context)
+    response = http_responses.render_page(request, "plasgate_ip_handoff/computer.html", context)
     if progress.stage not in (Stage.WRONG, Stage.EXPIRED):
-        response["Refresh"] = str(responses.REFRESH_SECONDS)
+        response["Refresh"] = str(http_responses.REFRESH_SECONDS)
     return response

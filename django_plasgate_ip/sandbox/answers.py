@@ -53,11 +53,7 @@ def json_reply(value: Any, status: int = 200) -> Reply:
 
 
 def _page(title: str, status: int = 200) -> Reply:
-    html = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n</head>\n<body>\n<h1>{title}</h1>\n</body>\n</html>\n"
-    )
+    html = f'<!doctype html>\n<html lang="en"><title>{title}</title><h1>{title}</h1></html>\n'
     return Reply(html.encode(), status)
 
 
@@ -89,7 +85,12 @@ def success(digits: str, scopes: Iterable[str]) -> dict[str, Any]:
         "phone": {"phone_number": digits},
         "profile": PROFILE,
     }
-    answer = {"error_description": " ", "sid": _sid(), "status": "success", "sub": sub(digits)}
+    answer = {
+        "error_description": " ",
+        "sid": str(uuid.uuid4()),
+        "status": "success",
+        "sub": sub(digits),
+    }
     wanted = bare(scopes)
     for scope, its_claims in claims.items():
         answer |= its_claims if scope in wanted else {}
@@ -106,7 +107,7 @@ def failure(digits: str, error_description: str) -> dict[str, Any]:
         "login_hint": digits,
         "mobile_id": mobile_id(digits),
         "phone_number_verified": "false",
-        "sid": _sid(),
+        "sid": str(uuid.uuid4()),
         "status": "failed",
         "sub": "anonymous",
     }
@@ -131,7 +132,3 @@ def callback(code: str, state: str, *, private_key: str, redirect_uri: str) -> d
 def new_code() -> str:
     """Return a code as on the API page: three UUIDs with dots between them."""
     return ".".join(str(uuid.uuid4()) for _ in range(3))
-
-
-def _sid() -> str:
-    return str(uuid.uuid4())

@@ -16,61 +16,21 @@ class Outcome(Enum):
     says in a sentence what the sandbox does.
     """
 
-    VERIFIED = (
-        "18",
-        "verified",
-        "The number is verified. So is every ending that is not in this table.",
-    )
-    NOT_ON_MOBILE_DATA = (
-        "19",
-        "not on mobile data",
-        "The exchange says failed: turn off Wi-Fi or use mobile data.",
-    )
-    ANOTHER_SIM = (
-        "20",
-        "another SIM",
-        "The exchange says failed: the phone number is not verified.",
-    )
-    DENIED = (
-        "21",
-        "denied",
-        "The callback carries error=access_denied and no code.",
-    )
-    KEYS_REFUSED = (
-        "22",
-        "keys refused",
-        "The exchange answers 403, as for wrong keys or no balance.",
-    )
-    SERVER_ERROR = (
-        "23",
-        "server error",
-        "The exchange answers 500 with an HTML page.",
-    )
+    VERIFIED = ("18", "verified", "The number is verified, as with every ending not listed here.")
+    NOT_ON_MOBILE_DATA = ("19", "not on mobile data", "The exchange says failed: turn off Wi-Fi.")
+    ANOTHER_SIM = ("20", "another SIM", "The exchange says failed: the number is not the SIM's.")
+    DENIED = ("21", "denied", "The callback carries error=access_denied and no code.")
+    KEYS_REFUSED = ("22", "keys refused", "The exchange answers 403, as for wrong keys.")
+    SERVER_ERROR = ("23", "server error", "The exchange answers 500 with an HTML page.")
     NO_ANSWER_IN_TIME = (
         "24",
         "no answer in time",
         "The exchange sleeps for PLASGATE_IP_SANDBOX_DELAY seconds, then verifies the number.",
     )
-    GARBAGE = (
-        "25",
-        "garbage",
-        "The exchange answers 200 with an HTML page instead of JSON.",
-    )
-    NEVER_COMES_BACK = (
-        "26",
-        "never comes back",
-        "The visitor stays on a page of the operator and is not sent back.",
-    )
-    NEW_MOBILE_ID = (
-        "27",
-        "new mobile_id",
-        "The number is verified, with another mobile_id each time.",
-    )
-    ANOTHER_NUMBER = (
-        "28",
-        "another number",
-        "The exchange says success, but about another number than the one asked for.",
-    )
+    GARBAGE = ("25", "garbage", "The exchange answers 200 with an HTML page instead of JSON.")
+    NEVER_COMES_BACK = ("26", "never comes back", "The visitor stays on a page of the operator.")
+    NEW_MOBILE_ID = ("27", "new mobile_id", "Verified, with another mobile_id each time.")
+    ANOTHER_NUMBER = ("28", "another number", "The exchange says success, but for another number.")
 
     def __init__(self, ending: str, label: str, happens: str) -> None:
         """Store the parts of a row of the table above."""

@@ -1,6 +1,6 @@
 """``{% load plasgate_ip %}``: a badge and a form for a site's own pages.
 
-A site may override their templates, ``django_plasgate_ip/badge.html`` and ``start_form.html``.
+A site may override their templates, which are in ``django_plasgate_ip/tags/``.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from django_plasgate_ip.reasons import Status
 register = template.Library()
 
 
-@register.inclusion_tag("django_plasgate_ip/badge.html")
+@register.inclusion_tag("django_plasgate_ip/tags/badge.html")
 def plasgate_ip_badge(who: Any, show_unverified: bool = False) -> dict[str, bool]:
     """Show that somebody's phone is verified; otherwise nothing, unless `show_unverified` is True.
 
@@ -28,7 +28,7 @@ def plasgate_ip_badge(who: Any, show_unverified: bool = False) -> dict[str, bool
     return {"verified": _is_verified(who), "show_unverified": show_unverified}
 
 
-@register.inclusion_tag("django_plasgate_ip/start_form.html", takes_context=True)
+@register.inclusion_tag("django_plasgate_ip/tags/start_form.html", takes_context=True)
 def plasgate_ip_start_form(context: template.Context, next: str = "") -> dict[str, Any]:
     """Show the form that starts a verification, or a link to log in where a login is required.
 

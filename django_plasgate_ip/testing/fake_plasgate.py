@@ -3,8 +3,8 @@
 import re
 import uuid
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import Any
+from unittest import TestCase, mock
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import responses
@@ -21,20 +21,15 @@ from django_plasgate_ip.sandbox import answers
 from django_plasgate_ip.testing import outcomes, recorded_calls, walkthrough
 from django_plasgate_ip.testing.outcomes import Outcome, Visit
 
-if TYPE_CHECKING:
-    from unittest import TestCase as _TestCase
-else:
-    _TestCase = object
-
 # `responses` replaces this app's own calls only, so other fakes of HTTP work in the same test.
 _TRANSPORT = "django_plasgate_ip.client.transport._Adapter.send"
 # Whatever PLASGATE_IP_BASE_URL becomes in the middle of a test.
 _ANY_URL = re.compile("")
 # With dollar signs, as in a real secret.
-_TEST_KEYS = (
-    ("PLASGATE_IP_PRIVATE_KEY", "test-private-key"),
-    ("PLASGATE_IP_SECRET_KEY", "$5$rounds=535000$test$secret-key"),
-)
+_TEST_KEYS = {
+    "PLASGATE_IP_PRIVATE_KEY": "test-private-key",
+    "PLASGATE_IP_SECRET_KEY": "$5$rounds=535000$test$secret-key",
+}
 
 
 class PlasGate:
@@ -50,21 +45,17 @@ class PlasGate:
         #: The calls of the exchange, oldest first. A visitor without a code causes none.
         self.calls: list[recorded_calls.Call] = []
         self._digits = ""
-        self._outcome = outcomes.verified("", {})
+        self._outcome: Outcome = outcomes.verified("", {})
         self._visits: dict[str, Visit] = {}
         self._exit = ExitStack()
 
     def __enter__(self) -> "PlasGate":
-        with ExitStack() as stack:
-            for name, test_key in _TEST_KEYS:
-                stack.enter_context(_default_key(name, test_key))
-            stack.enter_context(_no_other_calls())
-            transport = responses.RequestsMock(
-                target=_TRANSPORT, assert_all_requests_are_fired=False
-            )
-            transport.add_callback(responses.POST, _ANY_URL, callback=self._respond)
-            stack.enter_context(transport)
-            self._exit = stack.pop_all()
+        transport = responses.RequestsMock(target=_TRANSPORT, assert_all_requests_are_fired=False)
+        transport.add_callback(responses.POST, _ANY_URL, callback=self._respond)
+        for name, test_key in _TEST_KEYS.items():
+            self._exit.enter_context(_default_key(name, test_key))
+        self._exit.enter_context(_no_other_calls())
+        self._exit.enter_context(transport)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -108,16 +99,13 @@ class PlasGate:
         query = dict(parse_qsl(url.query))
         if not url.path.endswith("/authenticate") or not {"redirect_uri", "scope"} <= set(query):
             raise ValueError(f"This URL is not one that the app sends a browser to: {url.path!r}.")
-        visit = _visit(query)
-        if self._outcome.needs_number and not visit.phone_number:
-            raise ValueError(
-                "number_mismatch needs a number, and PLASGATE_IP_SCOPES asks for none: only "
-                "phone_verify and profile do."
-            )
         redirect_uri = urlsplit(query["redirect_uri"])
         back = dict(parse_qsl(redirect_uri.query))
-        back |= answers.DENIED if self._outcome.is_denial else self._issue_code(visit, query)
-        return f"{_without_script_name(redirect_uri.path)}?{urlencode(back)}"
+        is_denied = self._outcome is outcomes.denied
+        back |= answers.DENIED if is_denied else self._issue_code(query)
+        # The server in front of Django passes the path on without the script name.
+        path = redirect_uri.path.removeprefix((settings.FORCE_SCRIPT_NAME or "").rstrip("/"))
+        return f"{path}?{urlencode(back)}"
 
     def verify(
         self, client: Client, phone_number: str | PhoneNumber | None = None, *, next: str = ""
@@ -130,16 +118,21 @@ class PlasGate:
         AssertionError, with what to do, if the site does not let the client through.
         """
         typed = str(phone_number or f"+{self._digits or answers.DIGITS}")
-        authorize_url = walkthrough.start(client, typed, next)
-        verification = walkthrough.newest(client)
-        return walkthrough.finish(client, self.callback_url(authorize_url), verification)
+        return walkthrough.walk(client, typed, next, self.callback_url)
 
     def _set(self, outcome: Outcome, digits: str = "") -> "PlasGate":
         self._outcome, self._digits = outcome, digits
         return self
 
-    def _issue_code(self, visit: Visit, query: dict[str, str]) -> dict[str, str]:
+    def _issue_code(self, query: dict[str, str]) -> dict[str, str]:
         code = answers.new_code()
+        numbers = (query.get(name, "") for name in conf.PLASGATE_IP_PHONE_PARAMETERS)
+        visit = Visit(tuple(query["scope"].split()), next(filter(None, numbers), ""))
+        if self._outcome is outcomes.about_another_number and not visit.phone_number:
+            raise ValueError(
+                "number_mismatch needs a number, and PLASGATE_IP_SCOPES asks for none: only "
+                "phone_verify and profile do."
+            )
         self._visits[code] = visit
         return answers.callback(
             code,
@@ -153,13 +146,13 @@ class PlasGate:
         self.calls.append(call)
         # A test may make up a code; what was asked for is then unknown.
         unknown = Visit(scope_sets.normalise(conf.PLASGATE_IP_SCOPES))
-        reply = self._outcome.reply(self._visits.get(call.code, unknown))
+        reply = self._outcome(self._visits.get(call.code, unknown))
         if isinstance(reply, Exception):
             return reply  # `responses` raises it
         return reply.status, {"Content-Type": reply.content_type}, reply.content
 
 
-class PlasGateMixin(_TestCase):
+class PlasGateMixin(TestCase):
     """Starts a `PlasGate`, as ``self.plasgate_ip``, in each test of a case; put it first.
 
     From Python 3.11 on, ``self.enterContext(PlasGate())`` does the same.
@@ -181,8 +174,8 @@ def _default_key(name: str, test_key: str) -> AbstractContextManager[Any]:
     Not ``override_settings``, which must end before whatever else changes settings: pytest gives
     no such promise about two fixtures of one test.
     """
-    configured: property = vars(Settings)[name]
-    either = property(lambda conf: configured.__get__(conf) or test_key)
+    configured: Any = vars(Settings)[name]
+    either = property(lambda conf: configured.__get__(conf, Settings) or test_key)
     return mock.patch.object(Settings, name, either)
 
 
@@ -203,13 +196,3 @@ def _refuse(adapter: HTTPAdapter, request: PreparedRequest, **kwargs: Any) -> No
         f"{request.method} {url}: the fake PlasGate lets no call leave the process. Fake this one "
         "too (with responses.activate, for example)."
     )
-
-
-def _visit(query: dict[str, str]) -> Visit:
-    numbers = (query.get(name, "") for name in conf.PLASGATE_IP_PHONE_PARAMETERS)
-    return Visit(tuple(query["scope"].split()), next(filter(None, numbers), ""))
-
-
-def _without_script_name(path: str) -> str:
-    """Return the path as the server in front of Django passes it on."""
-    return path.removeprefix((settings.FORCE_SCRIPT_NAME or "").rstrip("/"))

@@ -23,16 +23,8 @@ class Visit:
     phone_number: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What happens to a visitor, and to the code that the visitor brings back."""
-
-    #: Returns the exchange's reply, or an exception to raise in the transport.
-    reply: Callable[[Visit], Reply | Exception]
-    #: The visitor comes back with an error, and with no code.
-    is_denial: bool = False
-    #: Only a verification with a number can end so.
-    needs_number: bool = False
+#: What the exchange does with a visitor's code: it replies, or the transport raises an exception.
+Outcome = Callable[[Visit], Reply | Exception]
 
 
 def verified(digits: str, claims: Mapping[str, Any]) -> Outcome:
@@ -50,7 +42,7 @@ def verified(digits: str, claims: Mapping[str, Any]) -> Outcome:
             return json_reply(answers.failure(visit.phone_number, answers.NOT_VERIFIED))
         return json_reply(answers.changed(answers.success(found, visit.scopes), claims))
 
-    return Outcome(reply)
+    return reply
 
 
 def failed(reason: str) -> Outcome:
@@ -69,34 +61,37 @@ def answered(body: Body, status: int) -> Outcome:
 
     Raises TypeError for a `body` that JSON can't hold.
     """
-    if isinstance(body, Exception):
-        return _always(body)
-    if isinstance(body, (str, bytes)):
-        return _always(Reply(body.encode() if isinstance(body, str) else body, status))
-    return _always(json_reply(body, status))
+    if isinstance(body, str):
+        body = body.encode()
+    if isinstance(body, bytes):
+        return _always(Reply(body, status))
+    return _always(body if isinstance(body, Exception) else json_reply(body, status))
 
 
-def _always(reply: Reply | Exception) -> Outcome:
-    return Outcome(lambda visit: reply)
+def denied(visit: Visit) -> Reply:
+    """Refuse a code that the test made up: the visitor comes back with an error, and with none."""
+    return answers.KEYS_REFUSED
 
 
-def _not_verified(text: str) -> Outcome:
-    return Outcome(
-        lambda visit: json_reply(answers.failure(visit.phone_number or answers.DIGITS, text))
-    )
-
-
-def _about_another_number(visit: Visit) -> Reply:
+def about_another_number(visit: Visit) -> Reply:
+    """Reply with a success about another number than the one that was asked for."""
     another = answers.DIGITS if visit.phone_number != answers.DIGITS else "85577696128"
     return json_reply(answers.success(another, visit.scopes))
 
 
-_FAILED = {
+def _always(reply: Reply | Exception) -> Outcome:
+    return lambda visit: reply
+
+
+def _not_verified(text: str) -> Outcome:
+    return lambda visit: json_reply(answers.failure(visit.phone_number or answers.DIGITS, text))
+
+
+_FAILED: dict[Reason, Outcome] = {
     Reason.NOT_ON_MOBILE_DATA: _not_verified(answers.NOT_ON_MOBILE_DATA),
     Reason.NOT_VERIFIED: _not_verified(answers.NOT_VERIFIED),
-    Reason.NUMBER_MISMATCH: Outcome(_about_another_number, needs_number=True),
-    # The reply is for a code that the test made up: PlasGate has issued none.
-    Reason.PROVIDER_DENIED: Outcome(lambda visit: answers.KEYS_REFUSED, is_denial=True),
+    Reason.NUMBER_MISMATCH: about_another_number,
+    Reason.PROVIDER_DENIED: denied,
     Reason.CREDENTIALS_REJECTED: _always(answers.KEYS_REFUSED),
     Reason.RATE_LIMITED: _always(answers.TOO_MANY_REQUESTS),
     Reason.PROVIDER_ERROR: _always(answers.SERVER_ERROR),

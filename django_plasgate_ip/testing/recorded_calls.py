@@ -1,7 +1,7 @@
 """What the site sent to the exchange."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,14 +12,14 @@ from django_plasgate_ip.redaction import Hidden
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the exchange; keys and code are not in its ``repr``."""
+    """One call of the exchange; its ``repr`` hides keys and code."""
 
     #: Without the query, which holds the private key.
     url: str
     #: The ``X-Secret``.
-    secret_key: str = field(repr=False)
-    private_key: str = field(repr=False)
-    code: str = field(repr=False)
+    secret_key: str
+    private_key: str
+    code: str
     state: str
     redirect_uri: str
 

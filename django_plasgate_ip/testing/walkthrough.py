@@ -1,5 +1,6 @@
 """Walks Django's test client through a verification, over the site's own pages."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,11 +31,26 @@ class Result:
     verification: PhoneVerification
 
 
-def start(client: Client, phone_number: str, next_url: str) -> str:
-    """Open the start page, send its form, and return the URL at PlasGate.
+def walk(
+    client: Client, phone_number: str, next_url: str, callback_url: Callable[[str], str]
+) -> Result:
+    """Walk `client` from the start page to PlasGate and through the callback.
 
-    Raises AssertionError if the browser is not sent to PlasGate.
+    `callback_url` returns where PlasGate sends the browser that came with the given URL. Raises
+    AssertionError where the site stops the walk.
     """
+    authorize_url = _start(client, phone_number, next_url)
+    rows = PhoneVerification.objects.on_primary()
+    started = rows.for_session(client.session[SESSION_KEY])[0]
+    response = _open(client, callback_url(authorize_url))
+    verification = rows.get(pk=started.pk)
+    if verification.is_live:
+        raise _stopped("The callback", response)
+    return Result(response, verification)
+
+
+def _start(client: Client, phone_number: str, next_url: str) -> str:
+    """Open the start page, send its form, and return the URL at PlasGate."""
     path = reverse("plasgate_ip:start")
     page = _open(client, path, {"next": next_url} if next_url else {})
     if page.status_code != 200:
@@ -54,24 +70,6 @@ def start(client: Client, phone_number: str, next_url: str) -> str:
     if not urlsplit(url).path.endswith("/authenticate"):
         raise _stopped(f"POST {path}", response)
     return url
-
-
-def newest(client: Client) -> PhoneVerification:
-    """Return the newest verification of `client`'s session."""
-    session_id = client.session[SESSION_KEY]
-    found = PhoneVerification.objects.on_primary().for_session(session_id).first()
-    if found is None:
-        raise AssertionError("The verification that was started is not in the database.")
-    return found
-
-
-def finish(client: Client, callback_url: str, verification: PhoneVerification) -> Result:
-    """Open the callback and return the result. Raises AssertionError if it finished nothing."""
-    response = _open(client, callback_url)
-    verification = PhoneVerification.objects.on_primary().get(pk=verification.pk)
-    if verification.is_live:
-        raise _stopped("The callback", response)
-    return Result(response, verification)
 
 
 def _open(client: Client, path: str, query: dict[str, str] | None = None) -> Any:

@@ -3,8 +3,8 @@
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from django_plasgate_ip.client.api import clean_text
 from django_plasgate_ip.client.credentials import fingerprint
+from django_plasgate_ip.client.parsing import clean_text
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification.verdict import Verdict

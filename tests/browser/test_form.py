@@ -20,7 +20,7 @@ from tests.browser.site import Site
 pytestmark = pytest.mark.browser
 
 BUTTON = ".plasgate-ip button"
-# Milliseconds, as busy.js has it.
+# Milliseconds, as busy_button.js has it.
 PATIENCE = 30_000
 
 FORM = """() => {
@@ -110,8 +110,8 @@ def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
 def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> None:
     # As one with two of the app's forms does.
     visitor.page.goto("/phone/")
-    visitor.page.add_script_tag(url="/static/django_plasgate_ip/busy.js")
-    count = "[...document.scripts].filter(({ src }) => src.endsWith('/busy.js')).length"
+    visitor.page.add_script_tag(url="/static/django_plasgate_ip/busy_button.js")
+    count = "[...document.scripts].filter(({ src }) => src.endsWith('/busy_button.js')).length"
     assert visitor.page.evaluate(count) == 2
 
     visitor.page.fill("#id_phone_number", ON_WIFI)

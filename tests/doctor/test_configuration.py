@@ -130,7 +130,7 @@ def test_a_password_in_a_url_is_not_shown(name: str, url: Any, settings: Any) ->
 def test_encryption_keys_of_a_wrong_type_are_not_shown(keys: Any, settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
 
-    assert line("PLASGATE_IP_ENCRYPTION_KEYS").what.endswith(": set")
+    assert line("PLASGATE_IP_ENCRYPTION_KEYS").what.endswith(f": set, {len(str(keys))} characters")
 
 
 def test_a_later_setting_whose_name_says_that_it_is_secret_is_not_shown(
@@ -141,7 +141,7 @@ def test_a_later_setting_whose_name_says_that_it_is_secret_is_not_shown(
     monkeypatch.setattr(configuration, "NAMES", [*NAMES, name])
 
     assert "of-a-webhook" not in everything()
-    assert "***" in line(name).what
+    assert line(name).what == f"{name}: set, 12 characters (default)"
 
 
 # The secret's form
@@ -155,7 +155,7 @@ def test_a_whole_secret_is_fine(secret: str, settings: Any) -> None:
     found = line("PLASGATE_IP_SECRET_KEY")
 
     assert found.level is Level.OK
-    assert f"set, {len(secret)} characters, in the form of PlasGate's" in found.what
+    assert found.what.endswith(f": set, {len(secret)} characters")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,8 @@ def test_a_secret_whose_dollar_signs_were_read_is_seen(secret: str, settings: An
     found = line("PLASGATE_IP_SECRET_KEY")
 
     assert found.level is Level.WARNING
-    assert f"set, {len(secret)} characters, not in the form" in found.what
+    assert found.what.endswith(f": set, {len(secret)} characters")
+    assert "not in the form" in found.do
     assert "dollar signs" in found.do
     assert secret.strip("$=") not in everything()
 

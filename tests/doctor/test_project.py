@@ -126,7 +126,7 @@ def test_the_session_is_deleted_again_and_would_soon_end_by_itself(
 def test_a_cache_that_keeps_nothing_is_told(settings: Any) -> None:
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.cache"
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-    found = about("could not be read again")
+    found = about("was not found again")
 
     assert found.level is Level.ERROR
     assert "cache" in found.do
@@ -142,7 +142,7 @@ def test_a_cache_that_keeps_nothing_is_told(settings: Any) -> None:
 )
 def test_sessions_that_cannot_be_stored_are_told(engine: str, error: str, settings: Any) -> None:
     settings.SESSION_ENGINE = engine
-    found = about("Sessions can't be stored")
+    found = about("Sessions can't be stored and read")
 
     assert found.level is Level.ERROR
     assert found.what.endswith(f"({engine}): {error}.")

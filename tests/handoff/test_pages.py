@@ -6,9 +6,9 @@ import pytest
 from django.http import HttpRequest
 
 from django_plasgate_ip.handoff import tokens
-from tests import test_responses
+from tests import test_http_responses
 from tests.handoff.devices import Phone
-from tests.test_responses import EveryPage
+from tests.test_http_responses import EveryPage
 from tests.visitor import Visitor
 
 
@@ -20,12 +20,12 @@ def new_link(visitor: Visitor) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["plasgate_ip_handoff/phone", "plasgate_ip_handoff/refused", "plasgate_ip_handoff/screen"],
+    ["plasgate_ip_handoff/phone", "plasgate_ip_handoff/refused", "plasgate_ip_handoff/computer"],
 )
 class TestOurPages(EveryPage):
     def show(self, name: str, visitor: Visitor, settings: Any) -> Any:
         link = new_link(visitor)
-        if name.endswith("/screen"):
+        if name.endswith("/computer"):
             return visitor.get(f"{link}screen/")
         browser = visitor if name.endswith("/refused") else Phone()
         return browser.get(link)
@@ -34,4 +34,4 @@ class TestOurPages(EveryPage):
 @pytest.mark.parametrize("name", ["django_plasgate_ip/start", "django_plasgate_ip/failed"])
 class TestPagesWithACode(EveryPage):
     def show(self, name: str, visitor: Visitor, settings: Any) -> Any:
-        return test_responses.show(name.removeprefix("django_plasgate_ip/"), visitor, settings)
+        return test_http_responses.show(name.removeprefix("django_plasgate_ip/"), visitor, settings)

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from django_plasgate_ip.handoff import lifecycle
+from django_plasgate_ip.handoff import claim_and_confirm
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
@@ -105,7 +105,7 @@ def test_an_account_that_is_deleted_during_the_tap_is_reported_on_the_phone(
     # The row of the account is deleted after it was read.
     read = User.objects.get()
     user.delete()
-    monkeypatch.setattr(lifecycle, "_user_of", lambda token: read)
+    monkeypatch.setattr(claim_and_confirm, "_user_of", lambda token: read)
 
     response = tap(phone, page, code)
 
@@ -222,7 +222,7 @@ def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
         PhoneHandoff.objects.update(used_at=timezone.now())
         return constant_time_compare(*texts)
 
-    monkeypatch.setattr(lifecycle, "constant_time_compare", overtaken)
+    monkeypatch.setattr(claim_and_confirm, "constant_time_compare", overtaken)
 
     assert tap(phone, page, code).status_code == 410
     assert not PhoneVerification.objects.exists()

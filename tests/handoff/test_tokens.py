@@ -27,7 +27,7 @@ def request_of(user: Any) -> HttpRequest:
 
 
 def test_a_token_names_the_session_and_the_account(user: User) -> None:
-    for someone, account in ((user, str(user.pk)), (AnonymousUser(), None)):
+    for someone, account in ((user, str(user.pk)), (AnonymousUser(), "")):
         request = request_of(someone)
 
         token = tokens.read(tokens.issue(request))

@@ -62,7 +62,7 @@ def test_the_phones_page_names_the_site_and_the_account(
     ("name", "masked"),
     [
         ("teak", "t**k"),
-        ("@sok", "s**"),
+        ("@sok", "@**k"),
         ("sokha@example.com", "s***a@example.com"),
         ("+85577696118", "+**********8"),
         ("ab", "a**"),

@@ -6,7 +6,7 @@ import pytest
 from django.test import RequestFactory
 
 from django_plasgate_ip.sandbox import request_parsing
-from django_plasgate_ip.sandbox.request_parsing import Malformed, UnusableNumber
+from django_plasgate_ip.sandbox.request_parsing import Refused, UnusableNumber
 
 NUMBER = "85577696118"
 
@@ -45,9 +45,11 @@ def test_an_absolute_redirect_uri_is_returned_byte_for_byte(uri: str) -> None:
     ],
     ids=str,
 )
-def test_any_other_redirect_uri_is_malformed(query: dict[str, str]) -> None:
-    with pytest.raises(Malformed, match="redirect_uri must be"):
+def test_any_other_redirect_uri_is_a_bad_request(query: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="redirect_uri must be") as caught:
         request_parsing.redirect_uri(query)
+
+    assert caught.value.status == 400
 
 
 def test_scopes_are_returned_as_they_were_sent() -> None:
@@ -59,10 +61,11 @@ def test_scopes_are_returned_as_they_were_sent() -> None:
 
 
 @pytest.mark.parametrize("query", [{}, {"scope": "openid ip:mobile_id"}, {"scope": "phone email"}])
-def test_scopes_that_the_api_page_does_not_allow_are_malformed(query: dict[str, str]) -> None:
-    with pytest.raises(Malformed, match="at least one of phone_verify") as caught:
+def test_scopes_that_the_api_page_does_not_allow_are_a_bad_request(query: dict[str, str]) -> None:
+    with pytest.raises(Refused, match="at least one of phone_verify") as caught:
         request_parsing.requested_scopes(query)
 
+    assert caught.value.status == 400
     assert "email" not in str(caught.value)
 
 
@@ -110,9 +113,11 @@ def test_members_that_are_not_text_count_as_missing() -> None:
     assert request_parsing.json_body(request) == {"state": "a state"}
 
 
-@pytest.mark.parametrize("body", [b"", b"code=1", b"[]", b"null", b"\xff", b"[" * 100_000])
-def test_a_body_that_is_not_a_json_object_is_malformed(body: Any) -> None:
+@pytest.mark.parametrize("body", [b"", b"code=1", b"[]", b"null", b"\xff"])
+def test_a_body_that_is_not_a_json_object_is_a_bad_request(body: Any) -> None:
     request = RequestFactory().post("/", body, content_type="application/json")
 
-    with pytest.raises(Malformed, match="JSON object"):
+    with pytest.raises(Refused, match="JSON object") as caught:
         request_parsing.json_body(request)
+
+    assert caught.value.status == 400

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import IntegrityError
 from django.utils import timezone
 
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
@@ -117,12 +118,6 @@ def test_a_row_has_what_it_is_given(user: User) -> None:
     assert made.session_id == made.callback_session_id == "a session"
 
 
-def test_ids_that_are_given_are_in_the_claims_too() -> None:
-    made = make_verification(mobile_id="an id", sub="a sub")
-
-    assert (made.claims["mobile_id"], made.claims["sub"]) == ("an id", "a sub")
-
-
 def test_scopes_without_mobile_id_give_none() -> None:
     assert make_verification(scopes=["phone_verify"]).mobile_id == ""
 
@@ -156,34 +151,37 @@ def test_times_are_those_that_are_given() -> None:
 
     both = make_verification(created_at=begun, completed_at=ended)
     assert (both.created_at, both.completed_at) == (begun, ended)
-    completed = make_verification(completed_at=ended).completed_at
-    assert completed == ended
-    after = make_verification(created_at=begun)
-    assert after.completed_at is not None
-    assert begun == after.created_at < after.completed_at < ended
     assert make_verification(status="pending", created_at=begun).created_at == begun
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"status": "failed", "reason": "expired"}, "'expired', but one of these: not_on_mobile"),
-        ({"status": "verified", "reason": "expired"}, "'expired', but none"),
-        ({"status": "pending", "reason": "expired"}, "'expired', but none"),
-        ({"status": "failed", "mobile_id": "an id"}, "need the status verified"),
-        ({"status": "error", "sub": "a sub"}, "need the status verified"),
-        ({"status": "pending", "completed_at": timezone.now()}, "has not been completed"),
-        ({"age": timedelta(1), "completed_at": timezone.now()}, "either age"),
-        ({"age": timedelta(1), "created_at": timezone.now()}, "either age"),
+        ({"status": "failed", "reason": "expired"}, "expired is a reason of error, not of failed"),
+        ({"status": "verified", "reason": "expired"}, "not of verified"),
+        ({"status": "pending", "reason": "not_verified"}, "not_verified is .* not of pending"),
         ({"status": "done"}, "done"),
         ({"reason": "tired"}, "tired"),
     ],
 )
-def test_values_that_dont_go_together_are_refused(values: dict[str, Any], message: str) -> None:
+def test_a_reason_of_another_status_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_verification(**values)
 
     assert not PhoneVerification.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"status": "failed", "mobile_id": "an id"},
+        {"status": "error", "sub": "a sub"},
+        {"status": "pending", "completed_at": timezone.now()},
+    ],
+)
+def test_the_database_refuses_other_values_that_dont_go_together(values: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match=r"(?i)constraint"):
+        make_verification(**values)
 
 
 def test_an_invalid_number_is_refused() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from django_plasgate_ip.client.api import Answer
+from django_plasgate_ip.client import Answer
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verification import verdict
 from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB

@@ -2,9 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
-from textwrap import fill
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -13,19 +14,6 @@ from django_plasgate_ip.doctor import configuration, project, trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 _WIDTH = max(len(level.value) for level in Level)
-_MARGIN = " " * (_WIDTH + 4)
-_COLUMNS = 100
-
-
-def examine(*, offline: bool = False) -> Iterator[Finding]:
-    """Yield each finding as soon as it is known.
-
-    `offline` leaves out the call to PlasGate. The site's own database and cache are still used.
-    """
-    yield from configuration.examine()
-    yield from project.examine()
-    if not offline:
-        yield from trial_call.examine()
 
 
 class Command(BaseCommand):
@@ -43,14 +31,15 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--offline`` and ``--json``."""
         parser.add_argument("--offline", action="store_true", help="Do not call PlasGate.")
-        parser.add_argument(
-            "--json", action="store_true", dest="as_json", help="Print one JSON object."
-        )
+        parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the findings. Raises CommandError, exit status 1, if one is an error."""
-        findings = examine(offline=options["offline"])
-        counts = self._as_json(findings) if options["as_json"] else self._as_text(findings)
+        rooms = [configuration, project]
+        if not options["offline"]:
+            rooms.append(trial_call)
+        findings = chain.from_iterable(room.examine() for room in rooms)
+        counts = self._as_json(findings) if options["json"] else self._as_text(findings)
         if errors := counts[Level.ERROR]:
             raise CommandError(f"Errors: {errors}.")
 
@@ -61,40 +50,18 @@ class Command(BaseCommand):
         return Counter(finding.level for finding in found)
 
     def _as_text(self, findings: Iterable[Finding]) -> Counter[Level]:
+        style = self.style
+        styles = {Level.OK: style.SUCCESS, Level.WARNING: style.WARNING, Level.ERROR: style.ERROR}
         counts: Counter[Level] = Counter()
-        section = ""
-        for finding in findings:
-            if finding.about != section:
-                section = finding.about
-                self.stdout.write(self.style.MIGRATE_HEADING(section))
-            self._print(finding)
-            counts[finding.level] += 1
+        for section, group in groupby(findings, key=attrgetter("about")):
+            self.stdout.write(style.MIGRATE_HEADING(section))
+            for finding in group:
+                word = styles[finding.level](finding.level.value.ljust(_WIDTH))
+                self.stdout.write(f"  {word}  {finding.what}")
+                if finding.do:
+                    self.stdout.write(f"  {'':{_WIDTH}}  -> {finding.do}")
+                # The next finding may have to wait for the network.
+                self.stdout.flush()
+                counts[finding.level] += 1
         self.stdout.write(", ".join(f"{level.value}: {counts[level]}" for level in Level))
         return counts
-
-    def _print(self, finding: Finding) -> None:
-        styles = {
-            Level.OK: self.style.SUCCESS,
-            Level.WARNING: self.style.WARNING,
-            Level.ERROR: self.style.ERROR,
-        }
-        word = styles[finding.level](finding.level.value.ljust(_WIDTH))
-        self.stdout.write(f"  {word}  {_folded(finding.what, '')}")
-        if finding.do:
-            self.stdout.write(f"{_MARGIN}{_folded(finding.do, '-> ')}")
-        # The next finding may have to wait for the network.
-        self.stdout.flush()
-
-
-def _folded(text: str, lead: str) -> str:
-    """Return `lead` and the text, in lines of a page's width, without the first line's margin."""
-    folded = fill(
-        text,
-        _COLUMNS,
-        initial_indent=_MARGIN + lead,
-        subsequent_indent=_MARGIN + " " * len(lead),
-        # A URL must stay whole, so that it can be copied.
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return folded.removeprefix(_MARGIN)

@@ -15,6 +15,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+from itertools import permutations
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -48,16 +49,6 @@ class Claim:
     handoff: PhoneHandoff
     #: The computer's account; None for an anonymous visitor.
     user: Any
-
-    @property
-    def choices(self) -> list[str]:
-        """The pairs of characters to tap. The computer shows one of them."""
-        return self.handoff.choices.split()
-
-
-def asks_number() -> bool:
-    """Whether the phone has to be asked for its number."""
-    return scope_sets.needs_number(scope_sets.normalise(conf.PLASGATE_IP_SCOPES))
 
 
 def claim(request: HttpRequest, token: Token) -> Claim:
@@ -97,17 +88,30 @@ def confirm(
         raise HandoffRefused(Refusal.USED)
     if not is_right:
         raise HandoffRefused(Refusal.WRONG_CODE)
-    return _start(
-        request,
-        PhoneVerification(
-            pk=claim.token.pk,
-            user=claim.user,
-            phone_number=phone_number,
-            scopes=" ".join(scope_sets.normalise(conf.PLASGATE_IP_SCOPES)),
-            session_id=claim.token.session_id,
-            callback_session_id=claim.handoff.opened_by,
-        ),
+    verification = PhoneVerification(
+        pk=claim.token.pk,
+        user=claim.user,
+        phone_number=phone_number,
+        scopes=" ".join(scope_sets.normalise(conf.PLASGATE_IP_SCOPES)),
+        session_id=claim.token.session_id,
+        callback_session_id=claim.handoff.opened_by,
     )
+    return _start(request, verification)
+
+
+def _start(request: HttpRequest, verification: PhoneVerification) -> flow.StartedVerification:
+    try:
+        # SECURITY: no receiver gets this request: it is the phone's, not the computer's.
+        return flow.launch(request, verification, signal_request=None)
+    except Exception as error:
+        # The site's own function for keys may raise anything.
+        if not PhoneVerification.objects.on_primary().filter(pk=verification.pk).exists():
+            # Nothing was stored, so the code is still unused.
+            PhoneHandoff.objects.on_primary().filter(pk=verification.pk).update(used_at=None)
+        if isinstance(error, IntegrityError):
+            # Somebody deleted the account after it was read.
+            raise HandoffRefused(Refusal.ACCOUNT_GONE) from None
+        raise
 
 
 class Stage(str, Enum):
@@ -122,7 +126,7 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class Progress:
-    """A stage, with what belongs to it."""
+    """A stage; the code while it is opened, and the verification once it is started."""
 
     stage: Stage
     code: str = ""
@@ -139,7 +143,10 @@ def progress(request: HttpRequest, token: Token, next_url: str = "") -> Progress
     if handoff is not None and handoff.used_at is not None:
         verification = flow.find(request, token.pk)
         if verification is not None:
-            _store_next_url(verification, next_url)
+            if next_url and not verification.next_url:
+                same = PhoneVerification.objects.on_primary().filter(pk=token.pk, next_url="")
+                same.update(next_url=next_url)
+                verification.next_url = next_url
             return Progress(Stage.STARTED, verification=verification)
         if handoff.was_wrong:
             return Progress(Stage.WRONG)
@@ -153,7 +160,7 @@ def progress(request: HttpRequest, token: Token, next_url: str = "") -> Progress
 
 
 def _user_of(token: Token) -> Any:
-    if token.account is None:
+    if not token.account:
         return None
     users: Any = get_user_model()
     user = users._default_manager.filter(pk=token.account).first()
@@ -167,7 +174,9 @@ def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
     handoffs = PhoneHandoff.objects.on_primary()
     if token.is_expired:
         return handoffs.filter(pk=token.pk).first()
-    choices = _draw_choices()
+    # Different pairs, in random order.
+    pairs = ["".join(pair) for pair in permutations(ALPHABET, 2)]
+    choices = secrets.SystemRandom().sample(pairs, CHOICES)
     handoff, created = handoffs.get_or_create(
         pk=token.pk,
         defaults={
@@ -179,32 +188,3 @@ def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
     if created:
         handoffs.filter(created_at__lt=timezone.now() - KEPT).delete()
     return handoff
-
-
-def _draw_choices() -> list[str]:
-    """Return different pairs of characters, in random order."""
-    pairs = [first + second for first in ALPHABET for second in ALPHABET if first != second]
-    return secrets.SystemRandom().sample(pairs, CHOICES)
-
-
-def _start(request: HttpRequest, verification: PhoneVerification) -> flow.StartedVerification:
-    try:
-        # SECURITY: no receiver gets this request: it is the phone's, not the computer's.
-        return flow.launch(request, verification, signal_request=None)
-    except Exception as error:
-        # The site's own function for keys may raise anything.
-        if not PhoneVerification.objects.on_primary().filter(pk=verification.pk).exists():
-            # Nothing was stored, so the code is still unused.
-            handoffs = PhoneHandoff.objects.on_primary()
-            handoffs.filter(pk=verification.pk).update(used_at=None)
-        if isinstance(error, IntegrityError):
-            # Somebody deleted the account after it was read.
-            raise HandoffRefused(Refusal.ACCOUNT_GONE) from None
-        raise
-
-
-def _store_next_url(verification: PhoneVerification, next_url: str) -> None:
-    if next_url and not verification.next_url:
-        same = PhoneVerification.objects.on_primary().filter(pk=verification.pk, next_url="")
-        same.update(next_url=next_url)
-        verification.next_url = next_url

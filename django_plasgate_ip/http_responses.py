@@ -54,10 +54,12 @@ def _base_template() -> Any:
     Only Django's own engines count: a template of theirs can't extend one of Jinja's.
     """
     engines_of_django = [each for each in engines.all() if isinstance(each, DjangoTemplates)]
-    for name, engine in product(["base.html", "django_plasgate_ip/bare.html"], engines_of_django):
+    for name, engine in product(
+        ["base.html", "django_plasgate_ip/default_base.html"], engines_of_django
+    ):
         with suppress(TemplateDoesNotExist):
             return engine.get_template(name)
-    raise TemplateDoesNotExist("django_plasgate_ip/bare.html")
+    raise TemplateDoesNotExist("django_plasgate_ip/default_base.html")
 
 
 def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str) -> HttpResponse:
@@ -89,7 +91,7 @@ def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpRespon
         # For sites whose CSP has form-action 'self'. Chromium applies it to the redirect after a
         # POST, but not to a link or a refresh.
         context = {"authorize_url": authorize_url}
-        response = render_page(request, "django_plasgate_ip/continue.html", context)
+        response = render_page(request, "django_plasgate_ip/continue_to_plasgate.html", context)
         response["Refresh"] = f"0; url={authorize_url}"
         return response
     return _RedirectToPlasGate(authorize_url)

@@ -375,7 +375,7 @@ def test_a_hand_off_shows_nothing_in_its_text(visitor: Visitor, phone: Visitor, 
     stored = PhoneHandoff.objects.get()
 
     assert str(stored) == str(stored.pk)
-    assert repr(stored) == f"<PhoneHandoff {stored.pk}>"
+    assert repr(stored) == f"<PhoneHandoff: {stored.pk}>"
     assert tokens.read(token_of(link)).pk == stored.pk
 
 

@@ -21,12 +21,12 @@ PAGES = [
     f"django_plasgate_ip/{name}"
     for name in (
         "start",
-        "waiting",
+        "in_progress",
         "verified",
         "failed",
-        "continue",
+        "continue_to_plasgate",
         "invalid_callback",
-        "carried",
+        "result_on_phone",
     )
 ]
 SCRIPT = "<script>alert(1)</script>"
@@ -48,16 +48,16 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
         return visitor.get("/phone/")
     if name == "invalid_callback":
         return visitor.get("/phone/callback/")
-    settings.PLASGATE_IP_CONTINUE_PAGE = name == "continue"
+    settings.PLASGATE_IP_CONTINUE_PAGE = name == "continue_to_plasgate"
     response = visitor.start()
-    if name == "continue":
+    if name == "continue_to_plasgate":
         return response
     row = attempt()
     if name == "verified":
         end(row, status="verified", sub=SUB)
     elif name == "failed":
         end(row, status="failed", reason="not_on_mobile_data")
-    elif name == "carried":
+    elif name == "result_on_phone":
         # Another session's: this browser only takes it to PlasGate and back.
         PhoneVerification.objects.filter(pk=row.pk).update(user=None, session_id="a computer's")
     return visitor.get(f"/phone/{row.pk}/")
@@ -215,7 +215,9 @@ def test_the_button_has_words_for_when_it_is_busy_and_a_place_to_say_them(visito
 
     assert button["data-busy"] == "One moment"
     assert [attrs for _, attrs in page.tags if attrs.get("role") == "status"]
-    assert "/static/django_plasgate_ip/busy.js" in [script["src"] for script in page.all("script")]
+    assert "/static/django_plasgate_ip/busy_button.js" in [
+        script["src"] for script in page.all("script")
+    ]
 
 
 def test_the_start_page_says_first_what_to_do_about_wifi(visitor: Visitor) -> None:
@@ -369,7 +371,7 @@ def test_the_waiting_page_offers_to_look_again_and_to_start_again(
 
 
 def test_the_link_to_plasgate_takes_no_referer_along(visitor: Visitor, settings: Any) -> None:
-    (link,) = Page(show("continue", visitor, settings)).all("a")
+    (link,) = Page(show("continue_to_plasgate", visitor, settings)).all("a")
 
     assert link["rel"] == "noreferrer"
 

@@ -1,0 +1,57 @@
+"""Imports run one way: web -> flow -> verification -> client and models -> conf."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import django_plasgate_ip
+
+PACKAGE = Path(django_plasgate_ip.__file__).parent
+WEB = {"views", "http_responses", "forms", "decorators", "urls", "templatetags"}
+PLUGINS = {"admin", "handoff", "sandbox", "testing", "doctor", "management", "backends"}
+# What a room must not import.
+FORBIDDEN = {
+    "client": WEB | PLUGINS | {"flow", "verification", "models", "redirects"},
+    "models": WEB | PLUGINS | {"flow", "verification", "client", "redirects"},
+    "redirects": WEB | PLUGINS | {"flow", "verification", "client"},
+    "verification": WEB | PLUGINS | {"flow", "redirects"},
+    "flow": WEB | PLUGINS,
+    "http_responses": PLUGINS | {"views"},
+    "views": PLUGINS,
+    "handoff": {"admin", "sandbox", "testing", "views"},
+    "admin": {"handoff", "sandbox", "testing", "views", "flow"},
+    "sandbox": WEB | {"flow", "verification", "client", "models", "testing"},
+}
+
+
+def imported(room: str) -> Iterator[tuple[str, str]]:
+    """Yield each module of the room with what it imports from the package."""
+    folder = PACKAGE / room
+    for path in folder.rglob("*.py") if folder.is_dir() else [folder.with_suffix(".py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not node.module:
+                continue
+            package, _, below = node.module.partition(".")
+            if package == "django_plasgate_ip":
+                names = [below] if below else [alias.name for alias in node.names]
+                yield from ((path.name, name.split(".")[0]) for name in names)
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_a_room_imports_nothing_from_above(room: str) -> None:
+    found = list(imported(room))
+
+    assert found
+    assert [(file, name) for file, name in found if name in FORBIDDEN[room]] == []
+
+
+def test_the_core_looks_for_a_plugin_in_one_place() -> None:
+    users = [
+        path.name
+        for path in PACKAGE.rglob("*.py")
+        if 'is_installed("django_plasgate_ip' in path.read_text(encoding="utf-8")
+    ]
+
+    assert users == ["apps.py"]
