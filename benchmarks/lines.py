@@ -19,7 +19,6 @@ class Line:
     #: What `reference` is the figure of; empty where there is none.
     beside: str = ""
     reference: float | None = None
-    at_least: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -32,9 +31,7 @@ class Line:
         if self.goal is None:
             return ""
         judged = self.here if self.reference is None else self.ratio or 0.0
-        return (
-            "met" if (judged >= self.goal if self.at_least else judged <= self.goal) else "MISSED"
-        )
+        return "met" if judged <= self.goal else "MISSED"
 
     def cells(self) -> tuple[str, ...]:
         """Return the line as texts, in the order of `HEAD`."""
@@ -43,7 +40,7 @@ class Line:
             _figure(self.here, self.unit),
             "" if self.reference is None else f"{_figure(self.reference, self.unit)} {self.beside}",
             "" if self.ratio is None else f"{self.ratio:.2f}",
-            "" if self.goal is None else f"{'>=' if self.at_least else '<='} {self.goal:g}",
+            "" if self.goal is None else f"<= {self.goal:g}",
             self.verdict,
         )
 
@@ -53,19 +50,8 @@ class Line:
 
 
 def against(what: str, times: dict[str, list[float]], goal: float | None, beside: str) -> Line:
-    """Return the line of two contestants that were timed in turn: seconds in, medians in ms out."""
-    return _pair(what, times, "here", goal, beside)
-
-
-def floor(what: str, times: dict[str, list[float]], beside: str) -> Line:
-    """Return the line of the contestant "floor": what could hardly be done in less."""
-    return _pair(f"  floor: {what}", times, "floor", None, beside)
-
-
-def _pair(
-    what: str, times: dict[str, list[float]], which: str, goal: float | None, beside: str
-) -> Line:
-    here, reference = (median(times[name]) * 1000 for name in (which, "reference"))
+    """Return the line of "here" and "reference": seconds in, medians in milliseconds out."""
+    here, reference = (median(times[name]) * 1000 for name in ("here", "reference"))
     return Line(what, here, "ms", goal, beside, reference)
 
 

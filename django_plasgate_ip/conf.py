@@ -74,7 +74,7 @@ class Settings:
     #: Its arguments are the request and the verification, which is None where a limit refused
     #: the start. It wins over ``PLASGATE_IP_FALLBACK_URL``.
     PLASGATE_IP_FALLBACK_FUNCTION = Setting[str | None](None)
-    #: Fernet keys for ``claims``; the first encrypts, all decrypt. None: see ``fields``.
+    #: Fernet keys for ``claims``; the first encrypts, all decrypt. None: see `encryption`.
     PLASGATE_IP_ENCRYPTION_KEYS = Setting[Sequence[str] | None](None)
     #: Starts an hour for one number, whoever makes them; None: no limit.
     PLASGATE_IP_MAX_STARTS_PER_NUMBER = Setting[int | None](10)
@@ -88,7 +88,7 @@ class Settings:
     PLASGATE_IP_TRUSTED_PROXY_COUNT = Setting[int](0)
     #: How long after the start claims are kept; None: for ever.
     PLASGATE_IP_CLAIMS_RETENTION = Setting[timedelta | None](None)
-    #: How long after the start an attempt is kept; None: for ever.
+    #: How long after the start a verification is kept; None: for ever.
     PLASGATE_IP_ATTEMPT_RETENTION = Setting[timedelta | None](None)
 
 

@@ -138,11 +138,12 @@ class Reencrypted:
 def reencrypt(rows: QuerySet[Any], batch_size: int) -> Iterator[Reencrypted]:
     """Encrypt the claims of these rows with the first key, in the order of the primary key.
 
+    `rows`: those that have claims.
+
     Each batch is a transaction. It skips rows that another transaction has locked. Those follow
     one by one: a transaction that waits for a row must not hold others, or two could wait for each
-    other.
+    other. A database that can't skip locked rows (MariaDB 10.5) waits for them in the batch.
     """
-    rows = rows.exclude(claims={})
     can_skip = connections[rows.db].features.has_select_for_update_skip_locked
     page = rows
     while pks := list(page.order_by("pk").values_list("pk", flat=True)[:batch_size]):
@@ -159,7 +160,8 @@ def _reencrypt(rows: QuerySet[Any], skip_locked: bool = False) -> tuple[set[Any]
     with kept_sealed(), transaction.atomic(using=rows.db):
         locked = list(rows.select_for_update(skip_locked=skip_locked).only("claims"))
         readable = [row for row in locked if _use_first_key(row)]
-        rows.bulk_update(readable, ["claims"])
+        # Small statements: the database compares each row with every other one of its statement.
+        rows.bulk_update(readable, ["claims"], batch_size=100)
     return {row.pk for row in locked}, len(locked) - len(readable)
 
 

@@ -14,10 +14,7 @@ from django.db.models.query_utils import DeferredAttribute
 from phonenumber_field import modelfields
 
 from django_plasgate_ip import phones
-from django_plasgate_ip.encryption import Sealed as Sealed
-from django_plasgate_ip.encryption import cipher as cipher
-from django_plasgate_ip.encryption import is_kept_sealed
-from django_plasgate_ip.encryption import kept_sealed as kept_sealed
+from django_plasgate_ip.encryption import Sealed, is_kept_sealed
 
 if TYPE_CHECKING:
     _TextField = models.TextField[Any, Any]

@@ -106,13 +106,15 @@ def complete(request: HttpRequest) -> PhoneVerification:
         raise InvalidCallback("This session has no verification.")
     if verification.status != Status.PENDING:
         return verification
+    # Other requests have to see the claim while this one waits for the operator.
+    transitions.require_no_transaction()
     client = _client(request)
     end = callback.validate(request, verification, client.private_key)
     if end is None:
         if not transitions.claim(verification):
             return _stored(verification)
         end = _exchange(client, request, verification)
-    if not transitions.finish(verification, end, request, durable=True):
+    if not transitions.finish(verification, end, request, autocommit=True):
         return _stored(verification)
     return verification
 

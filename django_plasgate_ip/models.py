@@ -12,8 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
+from django_plasgate_ip.encryption import kept_sealed
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
-from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField, kept_sealed
+from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ class PhoneVerification(models.Model):
             models.Index(fields=["mobile_id_changed", "created_at"], name="plasgate_ip_changed"),
             models.Index(fields=["status", "created_at"], name="plasgate_ip_status"),
             models.Index(fields=["reason", "created_at"], name="plasgate_ip_reason"),
-            models.Index(fields=["created_at"], name="plasgate_ip_created"),
+            models.Index(fields=["created_at", "address"], name="plasgate_ip_created"),
             models.Index(fields=["sub"], name="plasgate_ip_sub"),
             models.Index(fields=["mobile_id"], name="plasgate_ip_mobile_id"),
         )
@@ -267,8 +268,7 @@ class PhoneVerification(models.Model):
         # Not "status = ...". Where PostgreSQL expects few live rows, it would use the index of the
         # status, and read all verifications that visitors have abandoned since the last purge.
         others = [status for status in Status.values if status != self.status]
-        same = PhoneVerification.objects.on_primary().filter(pk=self.pk)
-        return same.exclude(status__in=others)
+        return PhoneVerification.objects.on_primary().filter(~Q(status__in=others), pk=self.pk)
 
     def transition(self, **values: Any) -> bool:
         """Change a row that still has this instance's status; return whether it had.

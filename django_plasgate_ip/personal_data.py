@@ -51,7 +51,7 @@ def erase(verifications: PhoneVerificationQuerySet) -> int:
 
 
 def delete(pks: list[Any]) -> None:
-    """Delete the verifications with these keys, and the admin log's entries about them."""
+    """Delete the verifications with these keys, their hand-offs, and the admin log's entries."""
     _delete_log_entries(pks)
     if handoff := handoff_app():
         handoff.forget(pks)

@@ -32,8 +32,13 @@ def stale() -> PhoneVerificationQuerySet:
 
 
 def with_old_claims() -> PhoneVerificationQuerySet:
-    """Return the verifications with claims older than ``PLASGATE_IP_CLAIMS_RETENTION``."""
-    return _older_than(conf.PLASGATE_IP_CLAIMS_RETENTION).exclude(claims={})
+    """Return the verifications with claims older than ``PLASGATE_IP_CLAIMS_RETENTION``.
+
+    Those that are `old` themselves are not among them: their claims are deleted with the row.
+    """
+    rows = _older_than(conf.PLASGATE_IP_CLAIMS_RETENTION).exclude(claims={})
+    kept = conf.PLASGATE_IP_ATTEMPT_RETENTION
+    return rows if kept is None else rows.filter(created_at__gte=timezone.now() - kept)
 
 
 def old() -> PhoneVerificationQuerySet:
@@ -90,9 +95,9 @@ def _in_batches(
         with transaction.atomic(using=rows.db):
             locked = page.order_by("created_at").select_for_update(skip_locked=can_skip)
             batch = list(locked.values_list("pk", "created_at")[:batch_size])
+            if not batch:
+                return
             act([pk for pk, _ in batch])
-        if not batch:
-            return
         yield len(batch)
         # The next batch starts here, so that the database does not read past rows that are done.
         page = rows.filter(created_at__gte=batch[-1][1])

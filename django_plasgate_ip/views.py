@@ -15,7 +15,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from django_plasgate_ip import flow, http_responses, redirects
+from django_plasgate_ip import flow, redirects, responses
 from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts
@@ -27,7 +27,7 @@ from django_plasgate_ip.verification import browser_session
 
 @login_not_required
 @never_cache
-@http_responses.outside_transactions
+@responses.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
@@ -38,24 +38,24 @@ def start(request: HttpRequest) -> HttpResponse:
         # SECURITY: by its Content-Type, a request makes Django read the query in any charset,
         # utf-7 and lone surrogates included. Our URLs are UTF-8.
         request.encoding = "utf-8"
-    return http_responses.vary(_start(request))
+    return responses.vary(_start(request))
 
 
 @login_not_required
 @never_cache
-@http_responses.outside_transactions
+@responses.outside_transactions
 @sensitive_variables()
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
     """Take what PlasGate sends back and redirect: the code must not stay in the address bar."""
-    if http_responses.is_prefetch(request):
+    if responses.is_prefetch(request):
         # Only a visit spends the code. A browser might store a 2xx and show it later.
         return HttpResponse(status=503)
     try:
         verification = flow.complete(request)
     except InvalidCallback:
         template = "django_plasgate_ip/invalid_callback.html"
-        response = http_responses.render_page(request, template, {}, status=400)
+        response = responses.render_page(request, template, {}, status=400)
         # The site's base.html may have forms. With "no-referrer", their POST has "Origin: null",
         # which Django's CSRF check refuses.
         response["Referrer-Policy"] = "same-origin"
@@ -76,8 +76,8 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     verification = flow.find(request, pk)
     if verification is None:
         raise Http404("No such verification.")
-    if http_responses.wants_json(request):
-        return http_responses.vary(JsonResponse(_as_json(verification)))
+    if responses.wants_json(request):
+        return responses.vary(JsonResponse(_as_json(verification)))
     if browser_session.is_carrier(request, verification):
         response = _carrier_page(request, verification)
     else:
@@ -85,8 +85,8 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     if verification.status == Status.EXCHANGING or (
         verification.is_live and verification.is_handed_over
     ):
-        response["Refresh"] = str(http_responses.REFRESH_SECONDS)
-    return http_responses.vary(response)
+        response["Refresh"] = str(responses.REFRESH_SECONDS)
+    return responses.vary(response)
 
 
 def _start(request: HttpRequest) -> HttpResponse:
@@ -102,8 +102,8 @@ def _start(request: HttpRequest) -> HttpResponse:
     try:
         started = flow.begin(request, data.get("phone_number"), next_url=data["next"])
     except TooManyStarts as error:
-        again_url = http_responses.start_url(redirects.safe_next(request, data["next"]))
-        return http_responses.too_many_requests(request, error, again_url)
+        again_url = responses.start_url(redirects.safe_next(request, data["next"]))
+        return responses.too_many_requests(request, error, again_url)
     return _redirect_or_json(request, started)
 
 
@@ -120,17 +120,17 @@ def _posted(request: HttpRequest) -> Any:
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:
-    if http_responses.wants_json(request):
+    if responses.wants_json(request):
         error = {"message": _("Sign in first."), "code": "login_required"}
         return JsonResponse({"errors": {"__all__": [error]}}, status=401)
     # A form whose session has ended brings its next along; a GET has it in its address.
     data = request.POST if request.method == "POST" else request.GET
     next_url = redirects.safe_next(request, data.get("next", ""))
-    return redirect_to_login(http_responses.start_url(next_url))
+    return redirect_to_login(responses.start_url(next_url))
 
 
 def _invalid_form(request: HttpRequest, form: StartForm) -> HttpResponse:
-    if http_responses.wants_json(request):
+    if responses.wants_json(request):
         return JsonResponse({"errors": form.errors.get_json_data()}, status=400)
     return _start_page(request, form, form.cleaned_data.get("next", ""), status=400)
 
@@ -141,20 +141,20 @@ def _start_page(
     next_url = redirects.safe_next(request, next_url)
     context = {
         "form": form,
-        "handoff": _invitation(request, next_url, again_url=http_responses.start_url(next_url)),
+        "handoff": _invitation(request, next_url, again_url=responses.start_url(next_url)),
     }
-    return http_responses.render_page(request, "django_plasgate_ip/start.html", context, status)
+    return responses.render_page(request, "django_plasgate_ip/start.html", context, status)
 
 
 def _redirect_or_json(request: HttpRequest, started: flow.StartedVerification) -> HttpResponse:
-    if not http_responses.wants_json(request):
-        return http_responses.redirect_to_plasgate(request, started.authorize_url)
+    if not responses.wants_json(request):
+        return responses.redirect_to_plasgate(request, started.authorize_url)
     verification = started.verification
     return JsonResponse(
         {
             "id": str(verification.pk),
             "authorize_url": started.authorize_url,
-            "detail_url": http_responses.detail_url(verification),
+            "detail_url": responses.detail_url(verification),
         }
     )
 
@@ -162,20 +162,20 @@ def _redirect_or_json(request: HttpRequest, started: flow.StartedVerification) -
 def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:
     # The callback's path may be in the default language; the visitor's page is in their own.
     with translation.override(verification.language or translation.get_language()):
-        return http_responses.result_url(request, verification)
+        return responses.result_url(request, verification)
 
 
 def _owner_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
     context = {
         "verification": verification,
-        "next_url": http_responses.next_url(request, verification) or get_script_prefix(),
-        "start_url": http_responses.start_url(verification.next_url),
+        "next_url": responses.next_url(request, verification) or get_script_prefix(),
+        "start_url": responses.start_url(verification.next_url),
         "fallback_url": redirects.fallback_url(request, verification),
     }
     if verification.reason == Reason.NOT_ON_MOBILE_DATA:
-        again_url = http_responses.detail_url(verification)
+        again_url = responses.detail_url(verification)
         context["handoff"] = _invitation(request, verification.next_url, again_url)
-    return http_responses.render_page(request, _TEMPLATES[Status(verification.status)], context)
+    return responses.render_page(request, _TEMPLATES[Status(verification.status)], context)
 
 
 _TEMPLATES = {
@@ -193,7 +193,7 @@ def _carrier_page(request: HttpRequest, verification: PhoneVerification) -> Http
     if verification.status == Status.PENDING:
         # A second tap, or going back, may have lost the way to PlasGate.
         context["authorize_url"] = flow.authorize_url(request, verification)
-    return http_responses.render_page(request, "django_plasgate_ip/result_on_phone.html", context)
+    return responses.render_page(request, "django_plasgate_ip/result_on_phone.html", context)
 
 
 def _invitation(request: HttpRequest, next_url: str, again_url: str) -> Any:

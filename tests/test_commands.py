@@ -73,16 +73,16 @@ def test_each_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[s
 def test_purge_does_each_step_and_prints_how_much() -> None:
     assert run("plasgate_ip_purge") == [
         "2 stale verifications ended",
-        "5 verifications emptied of their claims",
         "4 verifications deleted",
+        "2 verifications emptied of their claims",
     ]
     assert PhoneVerification.objects.count() == 4
     assert PhoneVerification.objects.exclude(claims={}).count() == 1
 
     assert run("plasgate_ip_purge") == [
         "0 stale verifications ended",
-        "0 verifications emptied of their claims",
         "0 verifications deleted",
+        "0 verifications emptied of their claims",
     ]
 
 
@@ -90,11 +90,9 @@ def test_purge_does_each_step_and_prints_how_much() -> None:
 def test_purge_prints_a_line_for_each_batch_but_the_last() -> None:
     assert run("plasgate_ip_purge", "--batch-size=2") == [
         "2 stale verifications ended",
-        "2 of 5 verifications emptied of their claims",
-        "4 of 5 verifications emptied of their claims",
-        "5 verifications emptied of their claims",
         "2 of 4 verifications deleted",
         "4 verifications deleted",
+        "2 verifications emptied of their claims",
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 import django_plasgate_ip
 
 PACKAGE = Path(django_plasgate_ip.__file__).parent
-WEB = {"views", "http_responses", "forms", "decorators", "urls", "templatetags"}
+WEB = {"views", "responses", "forms", "decorators", "urls", "templatetags"}
 PLUGINS = {"admin", "handoff", "sandbox", "testing", "doctor", "management", "backends"}
 # What a room must not import.
 FORBIDDEN = {
@@ -18,7 +18,7 @@ FORBIDDEN = {
     "redirects": WEB | PLUGINS | {"flow", "verification", "client"},
     "verification": WEB | PLUGINS | {"flow", "redirects"},
     "flow": WEB | PLUGINS,
-    "http_responses": PLUGINS | {"views"},
+    "responses": PLUGINS | {"views"},
     "views": PLUGINS,
     "handoff": {"admin", "sandbox", "testing", "views"},
     "admin": {"handoff", "sandbox", "testing", "views", "flow"},

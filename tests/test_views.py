@@ -56,6 +56,8 @@ WANTS_JSON = [
     AXIOS,
     "application/json",
     "application/json; charset=utf-8",
+    "application/json;charset=UTF-8",
+    "application/json; indent=4",
     "application/json, text/html",
     "text/html;q=0.5, application/json",
     "application/json;q=0.9, text/html;q=0.8, */*;q=0.7",

@@ -80,14 +80,6 @@ def confirm(
     the scopes ask for one. Raises `HandoffRefused`, and whatever `flow.begin` raises; then the
     phone can tap again.
     """
-    if claim.handoff.shown_at is None:
-        # SECURITY: no screen has shown the characters yet, so the tap is a guess.
-        raise HandoffRefused(Refusal.NOT_SHOWN)
-    is_right = constant_time_compare(code, claim.handoff.code)
-    if not claim.handoff.change_if_unused(used_at=timezone.now(), was_wrong=not is_right):
-        raise HandoffRefused(Refusal.USED)
-    if not is_right:
-        raise HandoffRefused(Refusal.WRONG_CODE)
     verification = PhoneVerification(
         pk=claim.token.pk,
         user=claim.user,
@@ -96,6 +88,14 @@ def confirm(
         session_id=claim.token.session_id,
         callback_session_id=claim.handoff.opened_by,
     )
+    if claim.handoff.shown_at is None:
+        # SECURITY: no screen has shown the characters yet, so the tap is a guess.
+        raise HandoffRefused(Refusal.NOT_SHOWN)
+    is_right = constant_time_compare(code, claim.handoff.code)
+    if not claim.handoff.change_if_unused(used_at=timezone.now(), was_wrong=not is_right):
+        raise HandoffRefused(Refusal.USED)
+    if not is_right:
+        raise HandoffRefused(Refusal.WRONG_CODE)
     return _start(request, verification)
 
 

@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
-from django_plasgate_ip import flow, http_responses, personal_data, redirects
+from django_plasgate_ip import flow, personal_data, redirects, responses
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.handoff import claim_and_confirm, tokens
 from django_plasgate_ip.handoff.claim_and_confirm import Progress, Stage
@@ -33,7 +33,7 @@ _SECOND_LOOK = "opened"
 @login_not_required
 @never_cache
 @xframe_options_deny  # SECURITY: another site could frame this page and steal the tap.
-@http_responses.outside_transactions
+@responses.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
@@ -43,7 +43,7 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
 
     The phone needs no login: the verification belongs to the computer's account and session.
     """
-    if http_responses.is_prefetch(request):
+    if responses.is_prefetch(request):
         # The first look ties the link to its browser, and nobody has looked yet.
         return HttpResponse(status=503)
     if request.method != "POST":
@@ -57,7 +57,7 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
     except HandoffRefused as refused:
         response = _refused_page(request, link, token, refused.reason)
     except TooManyStarts as error:
-        response = http_responses.too_many_requests(request, error, again_url=link)
+        response = responses.too_many_requests(request, error, again_url=link)
     # The address is a secret for its five minutes. Not "no-referrer": see `views.callback`.
     response["Referrer-Policy"] = "same-origin"
     return response
@@ -81,12 +81,12 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
         raise Http404("No such hand-off.")
     next_url = redirects.safe_next(request, request.GET.get("next", ""))
     progress = claim_and_confirm.progress(request, parsed, next_url)
-    if http_responses.wants_json(request):
+    if responses.wants_json(request):
         verification = progress.verification
-        detail_url = http_responses.detail_url(verification) if verification else ""
+        detail_url = responses.detail_url(verification) if verification else ""
         answer = {"stage": progress.stage.value, "code": progress.code, "detail_url": detail_url}
-        return http_responses.vary(JsonResponse(answer))
-    return http_responses.vary(_screen_page(request, progress, next_url))
+        return responses.vary(JsonResponse(answer))
+    return responses.vary(_screen_page(request, progress, next_url))
 
 
 def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
@@ -98,7 +98,7 @@ def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
     if form.is_valid():
         code, number = form.cleaned_data["code"], form.cleaned_data.get("phone_number", "")
         started = claim_and_confirm.confirm(request, claim, code, number)
-        return http_responses.redirect_to_plasgate(request, started.authorize_url)
+        return responses.redirect_to_plasgate(request, started.authorize_url)
     user = claim.user
     context = {
         "link": link,
@@ -108,7 +108,7 @@ def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
         "form": form,
     }
     status = 400 if form.is_bound else 200
-    return http_responses.render_page(request, "plasgate_ip_handoff/phone.html", context, status)
+    return responses.render_page(request, "plasgate_ip_handoff/phone.html", context, status)
 
 
 def _look_again(request: HttpRequest, link: str) -> HttpResponse:
@@ -142,23 +142,23 @@ def _refused_page(request: HttpRequest, link: str, token: str, reason: Refusal) 
         # The code is still good: the phone may look again.
         "link": link if reason in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
         "is_warning": reason in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE),
-        "verification_url": http_responses.detail_url(verification) if verification else "",
+        "verification_url": responses.detail_url(verification) if verification else "",
     }
     status = _STATUSES.get(reason, 403)
-    return http_responses.render_page(request, "plasgate_ip_handoff/refused.html", context, status)
+    return responses.render_page(request, "plasgate_ip_handoff/refused.html", context, status)
 
 
 def _screen_page(request: HttpRequest, progress: Progress, next_url: str) -> HttpResponse:
     verification = progress.verification
     if verification is not None and not verification.is_live:
         # Not `redirect`: it would take a next such as "foo" for the name of a view.
-        return HttpResponseRedirect(http_responses.result_url(request, verification))
+        return HttpResponseRedirect(responses.result_url(request, verification))
     context = {
         "stage": progress.stage.value,
         "code": progress.code,
-        "start_url": http_responses.start_url(next_url),
+        "start_url": responses.start_url(next_url),
     }
-    response = http_responses.render_page(request, "plasgate_ip_handoff/computer.html", context)
+    response = responses.render_page(request, "plasgate_ip_handoff/computer.html", context)
     if progress.stage not in (Stage.WRONG, Stage.EXPIRED):
-        response["Refresh"] = str(http_responses.REFRESH_SECONDS)
+        response["Refresh"] = str(responses.REFRESH_SECONDS)
     return response

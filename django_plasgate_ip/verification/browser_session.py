@@ -13,7 +13,8 @@ SESSION_KEY = "plasgate_ip"
 
 def get_session_id(request: HttpRequest) -> str:
     """Return this session's id, or an empty text where it has none yet."""
-    session = getattr(request, "session", {})
+    # Some APIs log in without a session, or with None for one.
+    session = getattr(request, "session", None) or {}
     return str(session.get(SESSION_KEY, ""))
 
 

@@ -40,15 +40,20 @@ def store(verification: PhoneVerification, signal_request: HttpRequest | None) -
         finish_if_live(live, _superseded, signal_request)
 
 
+def require_no_transaction() -> None:
+    """Raise RuntimeError inside a transaction. An enclosing ``TestCase`` does not count."""
+    using = router.db_for_write(PhoneVerification)
+    if transaction.get_connection(using).in_atomic_block:
+        with transaction.atomic(using=using, durable=True):
+            pass
+
+
 def claim(verification: PhoneVerification) -> bool:
     """Claim a pending verification's code for this request; return whether it was unclaimed.
 
-    The claim is committed before the provider is called. Raises RuntimeError inside a transaction,
-    which would hide the claim from other requests for as long as the operator takes.
+    The claim has to be committed before the provider is called: see `require_no_transaction`.
     """
-    using = router.db_for_write(PhoneVerification)
-    with transaction.atomic(using=using, durable=True):
-        return verification.transition(status=Status.EXCHANGING.value, exchanging_at=timezone.now())
+    return verification.transition(status=Status.EXCHANGING.value, exchanging_at=timezone.now())
 
 
 def finish(
@@ -56,28 +61,27 @@ def finish(
     end: Verdict,
     request: HttpRequest | None,
     *,
-    durable: bool = False,
+    autocommit: bool = False,
 ) -> bool:
     """End a verification; return whether it was still in this instance's status.
 
     `request`: the one that receivers get. The signals are sent after the commit of whatever
-    transaction is open. `durable`: no transaction may be open, or this raises RuntimeError.
+    transaction is open. `autocommit`: none is (see `require_no_transaction`), so they are sent at
+    once. In a site's ``TestCase`` they would otherwise wait for ever.
     """
-    using = router.db_for_write(PhoneVerification)
     columns = result_columns(end)
     previous = sim_change.find_previous(
         verification.user_id,
         columns.get("phone_number", verification.phone_number),
         end.mobile_id,
     )
-    with transaction.atomic(using=using, durable=durable):
-        if not verification.transition(**columns, mobile_id_changed=previous is not None):
-            return False
-    if durable:
-        # It is committed. In a site's TestCase `on_commit` would wait for ever.
-        send_signals(verification, request, previous)
+    if not verification.transition(**columns, mobile_id_changed=previous is not None):
+        return False
+    send = partial(send_signals, verification, request, previous)
+    if autocommit:
+        send()
     else:
-        send = partial(send_signals, verification, request, previous)
+        using = router.db_for_write(PhoneVerification)
         transaction.on_commit(send, using=using, robust=True)
     return True
 

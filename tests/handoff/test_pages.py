@@ -6,9 +6,9 @@ import pytest
 from django.http import HttpRequest
 
 from django_plasgate_ip.handoff import tokens
-from tests import test_http_responses
+from tests import test_responses
 from tests.handoff.devices import Phone
-from tests.test_http_responses import EveryPage
+from tests.test_responses import EveryPage
 from tests.visitor import Visitor
 
 
@@ -34,4 +34,4 @@ class TestOurPages(EveryPage):
 @pytest.mark.parametrize("name", ["django_plasgate_ip/start", "django_plasgate_ip/failed"])
 class TestPagesWithACode(EveryPage):
     def show(self, name: str, visitor: Visitor, settings: Any) -> Any:
-        return test_http_responses.show(name.removeprefix("django_plasgate_ip/"), visitor, settings)
+        return test_responses.show(name.removeprefix("django_plasgate_ip/"), visitor, settings)

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from django_plasgate_ip.exceptions import InvalidScopes
 from django_plasgate_ip.handoff import claim_and_confirm
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
@@ -276,6 +277,19 @@ def test_missing_keys_do_not_use_the_tap_up(
     assert tap(phone, page, code).status_code == 404
     assert not PhoneVerification.objects.exists()
     settings.PLASGATE_IP_CREDENTIALS = None
+    assert tap(phone, page, code).status_code == 302
+
+
+def test_wrong_scopes_do_not_use_the_tap_up(
+    visitor: Visitor, phone: Visitor, link: str, settings: Any
+) -> None:
+    page = phone.get(link)
+    code = code_on(visitor, link)
+    settings.PLASGATE_IP_SCOPES = ["openid"]
+
+    with pytest.raises(InvalidScopes):
+        tap(phone, page, code)
+    del settings.PLASGATE_IP_SCOPES
     assert tap(phone, page, code).status_code == 302
 
 

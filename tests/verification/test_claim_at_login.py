@@ -151,8 +151,18 @@ def test_a_login_without_an_attempt_does_not_even_ask_for_one(
     assert PhoneVerification._meta.db_table not in str(captured.captured_queries)
 
 
-@pytest.mark.parametrize("request_", [None, RequestFactory().get("/")], ids=["none", "bare"])
-def test_a_login_without_a_request_or_a_session_is_none_of_our_business(
+def without_a_session() -> Any:
+    request: Any = RequestFactory().get("/")
+    request.session = None
+    return request
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [None, RequestFactory().get("/"), without_a_session()],
+    ids=["no request", "no session attribute", "no session"],
+)
+def test_a_login_without_a_request_or_a_session_changes_nothing(
     user: User, request_: HttpRequest | None
 ) -> None:
     user_logged_in.send(User, request=request_, user=user)

@@ -10,13 +10,13 @@ from django_plasgate_ip.management.arguments import add_batch_size
 # What a step does, the rows that it finds, and the function that does it.
 _STEPS = (
     ("stale verifications ended", retention.stale, retention.end_stale),
-    ("verifications emptied of their claims", retention.with_old_claims, retention.empty_claims),
     ("verifications deleted", retention.old, retention.delete_old),
+    ("verifications emptied of their claims", retention.with_old_claims, retention.empty_claims),
 )
 
 
 class Command(BaseCommand):
-    """Ends stale verifications, empties old claims and deletes old verifications."""
+    """Ends stale verifications, deletes old ones and empties old claims."""
 
     help = (
         "End verifications that never came back or were cut off, empty claims older than "

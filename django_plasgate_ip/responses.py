@@ -23,8 +23,6 @@ from django_plasgate_ip.verification import browser_session
 
 # Seconds until a page that waits for a verification reloads.
 REFRESH_SECONDS = 3
-# Some clients name the charset, which Django takes for another type.
-_JSON_TYPES = ("application/json", "application/json; charset=utf-8")
 
 View = Callable[..., HttpResponse]
 
@@ -133,8 +131,17 @@ def start_url(next_url: str) -> str:
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Whether ``Accept`` prefers JSON to HTML. A browser's does not, and neither does ``*/*``."""
-    return request.get_preferred_type(["text/html", *_JSON_TYPES]) in _JSON_TYPES
+    """Whether ``Accept`` names JSON ahead of HTML. A browser's does not, and neither does ``*/*``.
+
+    Not `HttpRequest.get_preferred_type`: it takes ``application/json; charset=UTF-8``, which many
+    clients send, for another type.
+    """
+    for accepted in request.accepted_types:
+        if (accepted.main_type, accepted.sub_type) == ("application", "json"):
+            return True
+        if accepted.match("text/html"):
+            return False
+    return False
 
 
 def vary(response: HttpResponse) -> HttpResponse:
