@@ -216,6 +216,8 @@ def own_connections() -> Iterator[None]:
     """Start with no connection, and leave none behind."""
     transport.forget_sessions()
     yield
+    for session in transport._sessions.values():
+        session.close()
     transport.forget_sessions()
 
 

@@ -8,7 +8,6 @@ host's name. Each further address of the host may add one connect timeout.
 Connections are kept for the life of the process, since a new one costs a TLS handshake.
 """
 
-import functools
 import io
 import logging
 import os
@@ -67,12 +66,16 @@ def overdue() -> bool:
 
 
 _lock = threading.Lock()
+_sessions: dict[tuple[str | None, str | None], requests.Session] = {}
 
 
 def session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
     """Return this process's session for these two settings. All threads use the same one."""
+    key = (ca_bundle, proxy)
     with _lock:
-        return _session(ca_bundle, proxy)
+        if key not in _sessions:
+            _sessions[key] = _new_session(ca_bundle, proxy)
+        return _sessions[key]
 
 
 def forget_sessions() -> None:
@@ -83,15 +86,14 @@ def forget_sessions() -> None:
     """
     global _lock
     _lock = threading.Lock()
-    _session.cache_clear()
+    _sessions.clear()
 
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(after_in_child=forget_sessions)
 
 
-@functools.cache
-def _session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
+def _new_session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
     new = _Session()
     # SECURITY: a proxy or .netrc of the environment would receive the secret, or replace it.
     new.trust_env = False

@@ -8,7 +8,7 @@ DEFAULTS: dict[str, Any] = {
     # The only ``private_key`` that the sandbox accepts.
     "PLASGATE_IP_SANDBOX_PRIVATE_KEY": "sandbox-private-key",
     # The only ``X-Secret`` that the sandbox accepts, with dollar signs as in a real one.
-    "PLASGATE_IP_SANDBOX_SECRET_KEY": "$5$rounds=535000$sandbox$secret-key",
+    "PLASGATE_IP_SANDBOX_SECRET_KEY": "$5$rounds=535000$sandbox$secret-key",  # nosec B105
     # Seconds that `Outcome.NO_ANSWER_IN_TIME` sleeps; longer than the caller waits.
     "PLASGATE_IP_SANDBOX_DELAY": 30,
 }

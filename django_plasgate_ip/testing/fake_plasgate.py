@@ -28,7 +28,7 @@ _ANY_URL = re.compile("")
 # With dollar signs, as in a real secret.
 _TEST_KEYS = {
     "PLASGATE_IP_PRIVATE_KEY": "test-private-key",
-    "PLASGATE_IP_SECRET_KEY": "$5$rounds=535000$test$secret-key",
+    "PLASGATE_IP_SECRET_KEY": "$5$rounds=535000$test$secret-key",  # nosec B105
 }
 
 
