@@ -10,6 +10,7 @@ import pytest
 import responses
 from django.contrib.auth.models import User
 from django.http import HttpRequest
+from django.utils import translation
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
@@ -84,6 +85,13 @@ def answers() -> Iterator[Answers]:
     """Return PlasGate's exchange; before a test sets an answer, a call is a connection error."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
         yield Answers(transport)
+
+
+@pytest.fixture(autouse=True)
+def default_language() -> Iterator[None]:
+    """Forget the language that a test has left active."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

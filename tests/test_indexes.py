@@ -106,9 +106,10 @@ def test_a_limit_reads_no_whole_table(row: PhoneVerification, settings: Any) -> 
         for name in names:
             setattr(settings, name, 100 if name == limited else None)
 
-        ((_kind, index),) = scans(lambda: limits.check(row))
+        used = scans(lambda: limits.check(row))
 
-        assert index.startswith("plasgate_ip_"), limited
+        assert used
+        assert all(index.startswith("plasgate_ip_") for _kind, index in used), limited
 
 
 def test_a_callback_reads_no_whole_table(row: PhoneVerification) -> None:
@@ -117,7 +118,7 @@ def test_a_callback_reads_no_whole_table(row: PhoneVerification) -> None:
         "plasgate_ip_callback": lambda: objects.for_callback(row.callback_session_id),
         "plasgate_ip_session": lambda: objects.for_session(row.session_id).first(),
         "plasgate_ip_verified": lambda: sim_change.find_previous(
-            row.user_id, row.phone_number, "another"
+            row.user_id, "+85577999999", "a number that nobody has verified"
         ),
     }
     for index, ask in queries.items():
