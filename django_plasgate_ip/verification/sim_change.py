@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from django.db import router, transaction
-from django.db.models import Q
 from django.http import HttpRequest
 
 from django_plasgate_ip import signals
@@ -25,15 +24,13 @@ def find_previous(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerif
     """
     if not (user_id and phone_number and mobile_id):
         return None
-    verifications = PhoneVerification.objects.on_primary()
-    same_number = verifications.verified().filter(
-        ~Q(mobile_id=""), user_id=user_id, phone_number=phone_number
-    )
-    # Every callback waits for this, and mostly there is no such row, or it has the same value.
-    last = same_number.order_by("-completed_at").only("mobile_id").first()
-    if last is None or last.mobile_id == mobile_id:
+    verified = PhoneVerification.objects.on_primary().verified()
+    same_number = verified.filter(user_id=user_id, phone_number=phone_number)
+    # Every callback waits for this, and other values are rare.
+    if not same_number.exclude(mobile_id__in=("", mobile_id)).exists():
         return None
-    return verifications.filter(pk=last.pk).first()
+    last = same_number.exclude(mobile_id="").order_by("-completed_at").first()
+    return last if last and last.mobile_id != mobile_id else None
 
 
 def assign(verification: PhoneVerification, user: Any) -> None:
