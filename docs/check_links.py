@@ -47,5 +47,5 @@ def broken(folder: Path) -> list[str]:
 
 if __name__ == "__main__":
     lines = broken(Path(sys.argv[1]))
-    print("\n".join(lines) or "Every relative link leads somewhere.")
+    print("\n".join(lines) or f"Every relative link in {sys.argv[1]} leads somewhere.")
     sys.exit(bool(lines))
