@@ -51,6 +51,8 @@ autodoc_preserve_defaults = True
 
 html_theme = "furo"
 html_title = project
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_copy_source = False
 html_show_copyright = False
 html_theme_options = {

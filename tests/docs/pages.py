@@ -21,7 +21,7 @@ DOCUMENTS = (
 FILE_NAME = re.compile(r"[\w./-]*\.(py|html|env|ini)")
 
 
-class Ignored(Directive):
+class Ignored(Directive):  # type: ignore[misc]
     """A directive of Sphinx's, or of a text that a test reads elsewhere."""
 
     has_content = final_argument_whitespace = True
@@ -31,7 +31,7 @@ class Ignored(Directive):
         return []
 
 
-class Confval(Directive):
+class Confval(Directive):  # type: ignore[misc]
     """A setting, with ``name`` and ``default`` as attributes of its node."""
 
     has_content = True
