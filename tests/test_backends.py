@@ -12,12 +12,14 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
+from docutils import nodes
 
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.backends import VerifiedPhoneBackend
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
 from tests.conftest import Answers
+from tests.test_readme import section
 from tests.verification.test_claim_at_login import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, NUMBER, SUB, Visitor, attempt, outcome
 
@@ -122,6 +124,21 @@ def test_the_owner_of_a_number_logs_in_by_verifying_it(
     assert response["Location"] == path
     assert get_in(stranger, path)
     assert who_is(stranger) == "teak"
+
+
+def test_the_view_in_the_readme_is_all_that_a_site_needs(stranger: Visitor, owner: User) -> None:
+    _settings, code = section("Logging in by phone").findall(nodes.literal_block)
+    names: dict[str, Any] = {}
+    exec(code.astext(), names)  # noqa: S102 - our own
+    stranger.verify()
+    request: Any = HttpRequest()
+    request.session, request.user = stranger.session, AnonymousUser()
+
+    assert names["phone_login"](request)["Location"] == "/"
+    assert request.user == owner
+    # And who is nobody goes to the login.
+    request.user = AnonymousUser()
+    assert names["phone_login"](request)["Location"] == "/accounts/login/"
 
 
 def test_the_attempt_goes_to_the_account_and_is_no_changed_sim(

@@ -1,7 +1,6 @@
 """The documentation's Python and templates run, and do what the text around them says.
 
-test_packaging.py follows README's integration in a new site. test_pytest_plugin.py runs the
-examples for tests, and tests/handoff/test_invitation.py those for the hand-off.
+The hand-off's page runs in tests/handoff/test_invitation.py, where its app is installed.
 """
 
 import os
@@ -34,7 +33,6 @@ from tests.visitor import MASKED, TYPED
 
 pytestmark = pytest.mark.django_db
 
-# It needs its app in INSTALLED_APPS.
 HANDOFF = "docs/handoff.rst"
 
 

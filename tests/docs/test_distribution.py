@@ -26,20 +26,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def metadata(wheel: Path) -> Any:
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        return message_from_bytes(archive.read(name))
-
-
 def test_twine_renders_it(wheel: Path) -> None:
     check = [sys.executable, "-m", "twine", "check", "--strict", str(wheel)]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_its_links_are_absolute_and_lead_to_what_exists(metadata: Any) -> None:
+def test_its_links_are_absolute_and_lead_to_what_exists(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata: Any = message_from_bytes(archive.read(name))
     warnings = StringIO()
     readme = metadata.get_payload(decode=True).decode()
     tree = publish_doctree(readme, settings_overrides={"warning_stream": warnings})

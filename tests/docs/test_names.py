@@ -15,6 +15,7 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.sandbox.magic_numbers import Outcome
+from django_plasgate_ip.testing import PlasGate
 from tests.docs.pages import DOCUMENTS, ROOT, document, read, section, table
 
 CHECKS = {
@@ -90,6 +91,13 @@ def test_the_commands_are_those_of_the_app() -> None:
     assert set(re.findall(r"manage\.py (plasgate_ip_\w+)", ALL)) == commands
 
 
+def test_the_fake_has_what_the_reference_names() -> None:
+    terms = [term.astext() for term in section("Reference").findall(nodes.term)]
+    names = {term.removeprefix(".").partition("(")[0] for term in terms}
+    public = {name for name in dir(PlasGate()) if not name.startswith("_")}
+    assert names == public | {"make_verification"}
+
+
 def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
     folder = ROOT / "django_plasgate_ip/templates/django_plasgate_ip"
     templates = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
@@ -100,9 +108,8 @@ def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
 
 def test_the_changelog_begins_with_the_version() -> None:
     (version,) = re.findall(r'^version = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
-    titles = [title.astext() for title in document("CHANGELOG.rst").findall(nodes.title)]
-    assert titles[0] == "Changelog"
-    assert titles[1].split()[0] == version
+    _changelog, first = list(document("CHANGELOG.rst").findall(nodes.title))[:2]
+    assert first.astext().split()[0] == version
 
 
 def test_the_addresses_stand_in_one_place() -> None:
