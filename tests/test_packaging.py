@@ -1,4 +1,4 @@
-"""What users get: the built distributions, and the README's integration with the wheel.
+"""What users get: the built distributions, and the README's integration with the source's wheel.
 
 The section "Five-minute integration" of README.rst is followed to the letter, in a new project:
 
@@ -16,7 +16,6 @@ import sys
 import tarfile
 import venv
 import zipfile
-from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -25,6 +24,7 @@ import pytest
 from django.conf import settings
 
 from tests import small_site
+from tests.docs.pages import blocks
 
 pytestmark = pytest.mark.package
 
@@ -151,16 +151,20 @@ def test_the_oldest_dependencies_are_the_ones_tested(metadata: Message):
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, wheel):
-    """A new virtual environment with a new Django project: its folder, and its environment."""
+def site(tmp_path_factory, dist):
+    """A new virtual environment with a new Django project, beside the source distribution's files.
+
+    Return the project's folder, and its environment.
+    """
     folder = tmp_path_factory.mktemp("site")
     venv.create(folder / "venv", with_pip=True)
-    # pip takes django-plasgate-ip to mean this very file, wherever it is asked for.
-    constraint = folder / "constraint.txt"
-    constraint.write_text(f"django-plasgate-ip @ {wheel.as_uri()}\n")
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(folder, filter="data")
+    (unpacked,) = folder.glob("django_plasgate_ip-*")
+    unpacked.rename(folder / "django-plasgate-ip")
     env = {
         "PATH": f"{folder / 'venv' / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PIP_CONSTRAINT": str(constraint),
         "DJANGO_SETTINGS_MODULE": "mysite.settings",
         "PLASGATE_IP_PRIVATE_KEY": settings.PLASGATE_IP_PRIVATE_KEY,
         "PLASGATE_IP_SECRET_KEY": settings.PLASGATE_IP_SECRET_KEY,
@@ -168,23 +172,6 @@ def site(tmp_path_factory, wheel):
     run("python", "-m", "pip", "install", "django", cwd=folder, **env)
     run("django-admin", "startproject", "mysite", cwd=folder, **env)
     return folder / "mysite", env
-
-
-def blocks(title: str) -> Iterator[tuple[str | None, bool, str]]:
-    """Yield each block below a heading of the README: the file named, whether code, the text."""
-    from docutils import nodes
-    from docutils.core import publish_doctree
-
-    text = (ROOT / "README.rst").read_text(encoding="utf-8")
-    document = publish_doctree(text, settings_overrides={"doctitle_xform": False})
-    for section in document.findall(nodes.section):
-        if section[0].astext() != title:
-            continue
-        for block in section.findall(nodes.literal_block):
-            above = block.parent[block.parent.index(block) - 1]
-            names = (literal.astext() for literal in above.findall(nodes.literal))
-            file = next(filter(re.compile(r"[\w./-]*\.(py|html|env)").fullmatch, names), None)
-            yield file, "code" in block["classes"], block.astext()
 
 
 def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
@@ -211,20 +198,15 @@ def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
     assert str(folder.parent / "venv") in printed  # not the checkout's
 
 
-def test_a_new_sites_own_tests_run_with_the_wheel_and_its_extra(site, wheel, tmp_path):
-    _folder, env = site
+def test_a_new_sites_own_tests_run_with_the_extra(site, tmp_path):
+    folder, env = site
     small_site.write(tmp_path)
-    # With an extra, some of pip's versions can't take a file for a constraint.
-    env = {name: value for name, value in env.items() if name != "PIP_CONSTRAINT"}
-    env |= {"DJANGO_SETTINGS_MODULE": "settings", "TEST_KEY": "any-word"}
-    named = "django-plasgate-ip[testing]"
+    env = {**env, "DJANGO_SETTINGS_MODULE": "settings", "TEST_KEY": "any-word"}
     for file, is_code, text in blocks("Testing your own site"):
         if is_code:
             (tmp_path / file).write_text(text)
         else:
-            assert named in text
-            command = text.replace(named, f"{named} @ {wheel.as_uri()}")
-            run("bash", "-ec", command, cwd=tmp_path, **env)
+            run("bash", "-ec", text, cwd=folder, **env)
 
     # Nothing but the entry point loads the fixture.
     by_pytest = run("python", "-W", "error", "-m", "pytest", "test_members.py", cwd=tmp_path, **env)

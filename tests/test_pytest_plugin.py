@@ -13,8 +13,7 @@ from docutils import nodes
 
 from django_plasgate_ip.testing import PlasGate
 from tests import small_site
-from tests.test_packaging import blocks
-from tests.test_readme import read, section
+from tests.docs.pages import blocks, read, section
 from tests.testing.test_outcomes import PLAYABLE
 
 PLUGIN = "django_plasgate_ip.pytest_plugin"

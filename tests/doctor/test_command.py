@@ -14,14 +14,13 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command, execute_from_command_line
-from docutils import nodes
 
 from django_plasgate_ip.doctor.findings import Level
 from tests.conftest import Answers
+from tests.docs.pages import blocks
 from tests.doctor.conftest import HOST
 from tests.provider import Provider, answer, closed_port, own_connections, says
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
-from tests.test_readme import section
 
 pytestmark = pytest.mark.django_db
 
@@ -204,7 +203,7 @@ def test_the_sandbox_is_called_as_plasgate_is(live_server: Any, settings: Any) -
     assert "PlasGate answered 404. There is no such endpoint." in misspelt
 
 
-# The README
+# The documentation
 
 
 def blurred(text: str) -> str:
@@ -212,13 +211,12 @@ def blurred(text: str) -> str:
     return re.sub(r"\d[\d.:]*", "0", text)
 
 
-def test_the_readmes_example_is_what_it_prints(plasgate: Provider, settings: Any) -> None:
+def test_the_documented_example_is_what_it_prints(plasgate: Provider, settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = None
     printed = run().splitlines()
 
-    blocks = section("The wire doctor").findall(nodes.literal_block)
-    (example,) = [block.astext() for block in blocks if "Network" in block.astext()]
-    # The README folds long lines.
+    ((_file, _language, example),) = blocks("The doctor")
+    # The page folds long lines.
     unfolded = re.sub(r"\n {11} *(?!->|[ \n])", " ", example)
     shown = [line for line in unfolded.splitlines() if line.strip() != "..."]
     assert len(shown) > 15

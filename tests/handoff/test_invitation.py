@@ -13,15 +13,14 @@ from django.http import HttpRequest, HttpResponse
 from django.template import Engine, RequestContext, engines
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
-from docutils import nodes
 
 from django_plasgate_ip.handoff import qr
 from django_plasgate_ip.handoff.invitation import invite
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.conftest import Answers
+from tests.docs.pages import blocks
 from tests.handoff.devices import offered, screen_url, statements, svg, text
-from tests.test_readme import section
 from tests.visitor import FAILED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -165,12 +164,12 @@ def test_a_code_costs_one_query_for_a_new_session_and_then_none(visitor: Visitor
     assert len(statements(again)) == len(statements(without)) == 2
 
 
-def test_the_readmes_own_page_shows_a_code(visitor: Visitor) -> None:
+def test_the_documented_page_shows_a_code(visitor: Visitor) -> None:
     page = visitor.get("/phone/").wsgi_request
     names: dict[str, Any] = {"request": page, "context": {}, "INSTALLED_APPS": []}
-    blocks = list(section("A desktop visitor").findall(nodes.literal_block))
-    code = [block.astext() for block in blocks if "python" in block["classes"]]
-    (template,) = [block.astext() for block in blocks if "html" in block["classes"]]
+    found = list(blocks("Continue on a phone"))
+    code = [text for _file, language, text in found if language == "python"]
+    (template,) = [text for _file, language, text in found if language == "html+django"]
 
     exec("\n".join(code), names)  # noqa: S102 - our own
 

@@ -1,0 +1,161 @@
+"""The documentation's Python and templates run, and do what the text around them says.
+
+The hand-off's page runs in tests/handoff/test_invitation.py, where its app is installed.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.messages import get_messages
+from django.contrib.messages.storage.fallback import FallbackStorage
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template import engines
+from django.test import RequestFactory
+from django.urls import include, path
+
+from django_plasgate_ip import signals
+from django_plasgate_ip.backends import LOGIN_KEY
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.testing import make_verification
+from django_plasgate_ip.verification.browser_session import SESSION_KEY
+from tests import urls
+from tests.docs.pages import DOCUMENTS, blocks, document
+from tests.visitor import MASKED, TYPED
+
+pytestmark = pytest.mark.django_db
+
+HANDOFF = "docs/handoff.rst"
+
+
+def code_of(name: str, language: str = "python") -> list[str]:
+    found = blocks(document(name))
+    return [text for _file, its_language, text in found if its_language == language]
+
+
+WITH_CODE = [name for name in DOCUMENTS if code_of(name) and name != HANDOFF]
+
+
+def request_of(user: Any, **posted: str) -> Any:
+    factory = RequestFactory()
+    request: Any = factory.post("/", posted) if posted else factory.get("/payout/")
+    request.user, request.session = user, SessionStore()
+    request._messages = FallbackStorage(request)
+    return request
+
+
+@pytest.fixture
+def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Return what the pages take for granted, and put back what their code registers."""
+    monkeypatch.setitem(os.environ, "PLASGATE_IP_PRIVATE_KEY", "a key")
+    monkeypatch.setitem(os.environ, "PLASGATE_IP_SECRET_KEY", "$5$rounds=535000$a$secret")
+    mysite: Any = ModuleType("mysite")
+    mysite.views = SimpleNamespace(members=lambda request: HttpResponse())
+    monkeypatch.setitem(sys.modules, "mysite", mysite)
+    (tmp_path / ".env").write_text("")
+    receivers, registered = signals.phone_verified.receivers[:], admin.site._registry.copy()
+    yield {
+        "__name__": "documentation",
+        "BASE_DIR": tmp_path,
+        "INSTALLED_APPS": [],
+        "User": User,
+        # It has a "user", which is not called "author".
+        "Article": SimpleNamespace(objects=mock.Mock(annotate=LogEntry.objects.annotate)),
+        "include": include,
+        "path": path,
+        "request": request_of(user),
+        "urlpatterns": [],
+        "user": user,
+    }
+    signals.phone_verified.receivers = receivers
+    signals.phone_verified.sender_receivers_cache.clear()
+    admin.site._registry = registered
+
+
+def run(names: dict[str, Any], name: str) -> dict[str, Any]:
+    """Run all Python of a document, in one namespace and in order."""
+    for text in code_of(name):
+        exec(compile(text.replace('"author"', '"user"'), name, "exec"), names)  # noqa: S102
+    return names
+
+
+@pytest.mark.parametrize("name", WITH_CODE)
+def test_the_python_runs(names: dict[str, Any], name: str) -> None:
+    assert run(names, name)["__name__"] == "documentation"
+
+
+def test_the_template_tags_render(names: dict[str, Any], user: User) -> None:
+    (template,) = code_of("docs/pages.rst", "html+django")
+    make_verification(user)
+
+    page = engines["django"].from_string(template).render({"user": user}, names["request"])
+
+    assert page.count("Phone verified") == 2
+    assert "/welcome/" in page
+    assert not any(code_of(n, "html+django") for n in {*DOCUMENTS} - {"docs/pages.rst", HANDOFF})
+
+
+def test_the_sites_own_form_starts_a_verification(names: dict[str, Any], user: User) -> None:
+    signup = run(names, "docs/pages.rst")["signup"]
+    names["render"] = lambda request, template, context: HttpResponse(context["problem"])
+
+    assert "/authenticate?" in signup(request_of(user, phone=TYPED))["Location"]
+    assert signup(request_of(user, phone="077")).content == b"Please check the number."
+
+
+def test_the_receiver_greets(names: dict[str, Any], user: User) -> None:
+    run(names, "docs/signals.rst")
+    request = request_of(user)
+    verified = make_verification(user)
+    signals.phone_verified.send(PhoneVerification, verification=verified, request=request)
+
+    assert [str(message) for message in get_messages(request)] == [f"{MASKED} is yours."]
+
+
+def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(
+    names: dict[str, Any], user: User, settings: Any
+) -> None:
+    page = path("me/", lambda request: HttpResponse(), name="confirm-it-is-me")
+    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": [*urls.urlpatterns, page]})
+    payout = run(names, "docs/verified-phones.rst")["payout"]
+    make_verification(user, mobile_id_changed=True)
+
+    assert payout(request_of(user))["Location"] == "/me/?next=%2Fpayout%2F"
+    exec(code_of("docs/verified-phones.rst")[-1], names)  # noqa: S102
+    assert payout(request_of(user)) is None
+
+
+def test_the_view_logs_the_owner_of_the_number_in(
+    names: dict[str, Any], user: User, settings: Any
+) -> None:
+    phone_login = run(names, "docs/login.rst")["phone_login"]
+    settings.AUTHENTICATION_BACKENDS = names["AUTHENTICATION_BACKENDS"]
+    make_verification(user)
+    request: HttpRequest = request_of(AnonymousUser())
+    row = make_verification(session_id="a-session")
+    request.session.update({SESSION_KEY: "a-session", LOGIN_KEY: str(row.pk)})
+
+    assert phone_login(request)["Location"] == "/"
+    assert request.user == user
+    assert phone_login(request_of(AnonymousUser()))["Location"] == "/accounts/login/"
+
+
+def test_a_tenant_is_found_by_its_host(names: dict[str, Any], user: User) -> None:
+    keys_for = run(names, "docs/tenants.rst")["keys_for"]
+    shop = SimpleNamespace(private_key="a", secret_key="b")
+    names["Shop"] = mock.Mock(
+        _default_manager=mock.Mock(all=lambda: mock.Mock(get=mock.Mock(return_value=shop)))
+    )
+
+    assert keys_for(request_of(user)).private_key == "a"
+    names["get_object_or_404"] = mock.Mock(side_effect=Http404)
+    with pytest.raises(Http404):
+        keys_for(request_of(user))

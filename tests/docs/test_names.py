@@ -1,0 +1,136 @@
+"""The documentation names what the code has, and nothing else."""
+
+import ast
+import re
+from datetime import timedelta
+from typing import Any
+
+from django.core.management import get_commands
+from django.dispatch import Signal
+from docutils import nodes
+
+import django_plasgate_ip.sandbox.conf as sandbox
+from django_plasgate_ip import signals
+from django_plasgate_ip.conf import conf
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.sandbox.magic_numbers import Outcome
+from django_plasgate_ip.testing import PlasGate
+from tests.docs.pages import DOCUMENTS, ROOT, document, read, section, table
+
+CHECKS = {
+    "django_plasgate_ip": ("checks/settings.py", "checks/project.py"),
+    "plasgate_ip_sandbox": ("sandbox/apps.py",),
+}
+ALL = "\n".join(read(name) for name in DOCUMENTS)
+
+
+def documented_settings() -> dict[str, str]:
+    """Return the default of each setting, as it is written."""
+    found = document("docs/settings.rst").findall(nodes.container)
+    return {node["setting"]: node["default"].strip("`") for node in found}
+
+
+def settings_in_code() -> set[str]:
+    names = {name for name in vars(type(conf)) if name.startswith("PLASGATE_IP_")}
+    return names | set(sandbox.DEFAULTS)
+
+
+def check_ids_in_code() -> set[str]:
+    return {
+        f"{label}.{number}"
+        for label, paths in CHECKS.items()
+        for path in paths
+        for number in re.findall(r"\b[EW]\d{3}\b", read(f"django_plasgate_ip/{path}"))
+    }
+
+
+def test_the_settings_are_those_of_the_code() -> None:
+    assert set(documented_settings()) == settings_in_code()
+    assert set(re.findall(r"PLASGATE_IP_[A-Z]+(?:_[A-Z]+)*", ALL)) == settings_in_code()
+
+
+def test_the_defaults_are_those_of_the_code(settings: Any) -> None:
+    for name, documented in documented_settings().items():
+        if hasattr(settings, name):
+            delattr(settings, name)
+        default = sandbox.setting(name) if name in sandbox.DEFAULTS else getattr(conf, name)
+        if name == "PLASGATE_IP_ATTEMPT_LIFETIME":
+            assert (documented, default) == ("5 minutes", timedelta(minutes=5))
+        else:
+            assert ast.literal_eval(documented or "''") == default, name
+
+
+def test_the_reasons_are_those_of_the_code() -> None:
+    assert table("Reasons") == {reason.value: reason.status.value for reason in Reason}
+
+
+def test_the_signals_are_those_of_the_code() -> None:
+    names = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
+    assert names == {"phone_verified", "phone_verification_failed", "mobile_id_changed"}
+    words = set(re.findall(r"\w+", section("Signals").astext()))
+    assert names | {"sender", "verification", "request", "previous"} <= words
+    assert set(re.findall(r"autodata:: (\w+)", read("docs/api.rst"))) == names
+
+
+def test_the_checks_are_those_of_the_code() -> None:
+    assert set(table("System checks")) == check_ids_in_code()
+    assert set(re.findall(rf"(?:{'|'.join(CHECKS)})\.[A-Z]\d+", ALL)) == check_ids_in_code()
+
+
+def test_the_indexes_are_those_of_the_model() -> None:
+    assert set(table("Indexes")) == {index.name for index in PhoneVerification._meta.indexes}
+
+
+def test_the_magic_numbers_are_those_of_the_sandbox() -> None:
+    assert table("Magic numbers") == {outcome.ending: outcome.label for outcome in Outcome}
+
+
+def test_the_commands_are_those_of_the_app() -> None:
+    commands = {name for name, app in get_commands().items() if app == "django_plasgate_ip"}
+    assert set(re.findall(r"manage\.py (plasgate_ip_\w+)", ALL)) == commands
+
+
+def test_the_fake_has_what_the_reference_names() -> None:
+    terms = [term.astext() for term in section("Reference").findall(nodes.term)]
+    names = {term.removeprefix(".").partition("(")[0] for term in terms}
+    public = {name for name in dir(PlasGate()) if not name.startswith("_")}
+    assert names == public | {"make_verification"}
+
+
+def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
+    folder = ROOT / "django_plasgate_ip/templates/django_plasgate_ip"
+    templates = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
+    for block in ("content", "title", "plasgate_ip"):
+        assert f"``{block}``" in read("docs/pages.rst")
+        assert f"{{% block {block} %}}" in templates
+
+
+def test_the_changelog_begins_with_the_version() -> None:
+    (version,) = re.findall(r'^version = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
+    _changelog, first = list(document("CHANGELOG.rst").findall(nodes.title))[:2]
+    assert first.astext().split()[0] == version
+
+
+def test_the_addresses_stand_in_one_place() -> None:
+    urls = re.findall(r'^(?:Source|Documentation) = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
+    assert len(urls) == 2
+    folders = ("docs", "django_plasgate_ip", "example_project", "benchmarks", ".github", ".ci")
+    paths = [path for path in ROOT.iterdir() if path.is_file()]
+    paths += [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    texts = {path: path.read_bytes() for path in paths if path.suffix not in (".png", ".pyc")}
+    for url in urls:
+        address = url.removesuffix("en/latest/").rstrip("/").encode()
+        assert [path for path in texts if address in texts[path]] == [ROOT / "pyproject.toml"]
+        assert texts[ROOT / "pyproject.toml"].count(address) == 1
+
+
+def test_the_readme_is_one_screen_with_links_that_lead_somewhere() -> None:
+    text = read("README.rst")
+    assert len(text.encode()) <= 8192
+    assert text.count("\n") <= 200
+    links = [node["refuri"] for node in document("README.rst").findall(nodes.reference)]
+    links += [node["uri"] for node in document("README.rst").findall(nodes.image)]
+    local = [link for link in links if not link.startswith(("https:", "http:"))]
+    assert len(local) > 10
+    assert {link for link in local if not (ROOT / link).is_file()} <= {"SECURITY.md"}
