@@ -5,7 +5,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.conf import settings
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.sandbox import answers
@@ -127,6 +130,20 @@ class Visitor(Client):
     def _path(self, path: str) -> str:
         """Return what the server in front of Django leaves of a path."""
         return path.removeprefix(settings.FORCE_SCRIPT_NAME or "")
+
+
+def request_of(user: Any = None, session: Any = None, **query: str) -> HttpRequest:
+    """Return a request as a view of the site gets it."""
+    request = RequestFactory().get("/sites-own/", query)
+    request.session = SessionStore() if session is None else session
+    request.user = user or AnonymousUser()
+    return request
+
+
+def came_back(request: HttpRequest, **changes: Any) -> HttpRequest:
+    """Return the same browser's request for the callback, with `changes` to its query."""
+    query = changed({"code": CODE, "state": STATE}, changes)
+    return request_of(request.user, request.session, **query)
 
 
 def newest() -> PhoneVerification:

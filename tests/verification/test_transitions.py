@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -22,6 +21,7 @@ from tests.visitor import MOBILE_ID, NUMBER, SUB
 pytestmark = pytest.mark.django_db
 
 SECOND = timedelta(seconds=1)
+TICK = timedelta(microseconds=1)
 FAILED = Verdict(Reason.NOT_VERIFIED, "No", claims={"sub": "anonymous"})
 VERIFIED = Verdict(sub=SUB, mobile_id=MOBILE_ID, claims={"sub": SUB})
 
@@ -56,26 +56,18 @@ def test_a_new_verification_ends_the_live_ones_of_its_session(
     assert {call.kwargs["request"] for call in receivers.failed.call_args_list} == {request}
 
 
-def test_a_new_verification_is_the_newest_although_another_clock_is_ahead() -> None:
-    ahead = stored("failed", -3 * SECOND)
-    new = unsaved(ago=SECOND)
-
-    transitions.store(new, None)
-
-    assert new.created_at == ahead.created_at + timedelta(microseconds=1)
-    assert PhoneVerification.objects.for_session("browser").first() == new
-
-
-def test_a_new_verification_starts_now(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_verification_is_the_newest_also_after_one_from_a_clock_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = stop_clock(monkeypatch, transitions)
-    first, second = unsaved(ago=SECOND), unsaved(ago=SECOND)
+    earlier = stored("failed", SECOND)
 
-    transitions.store(first, None)
-    assert first.created_at == now
-
-    PhoneVerification.objects.update(created_at=now - SECOND)
-    transitions.store(second, None)
-    assert second.created_at == now
+    for created_at, expected in ((now - SECOND, now), (now + SECOND, now + SECOND + TICK)):
+        PhoneVerification.objects.filter(pk=earlier.pk).update(created_at=created_at)
+        new = unsaved(ago=SECOND)
+        transitions.store(new, None)
+        assert new.created_at == expected
+        new.delete()
 
 
 def test_a_start_reads_the_newest_hundred_of_its_session(settings: Any) -> None:
@@ -139,18 +131,6 @@ def test_a_code_is_claimed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stored_end(first) == ("exchanging", "")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_transaction_is_refused() -> None:
-    transitions.require_no_transaction()
-
-    with transaction.atomic(), pytest.raises(RuntimeError):
-        transitions.require_no_transaction()
-
-
-def test_the_transaction_of_a_test_case_is_not_refused() -> None:
-    transitions.require_no_transaction()
-
-
 # Finish
 
 
@@ -183,20 +163,6 @@ def test_with_autocommit_the_signal_is_sent_at_once(receivers: Receivers) -> Non
     assert (row.status, row.reason, row.sub, row.mobile_id) == ("verified", "", SUB, MOBILE_ID)
 
 
-def test_a_verification_that_has_moved_is_not_ended_again(
-    receivers: Receivers, commit: Any
-) -> None:
-    row = stored("exchanging")
-    PhoneVerification.objects.update(status="error", reason="expired", completed_at=timezone.now())
-
-    with commit():
-        assert not transitions.finish(row, VERIFIED, None)
-    assert not transitions.finish(row, VERIFIED, None, autocommit=True)
-
-    assert stored_end(row) == ("error", "expired")
-    assert receivers.heard == []
-
-
 def test_the_columns_of_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     now = stop_clock(monkeypatch, transitions)
 
@@ -219,25 +185,27 @@ def test_the_columns_of_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     assert NUMBER not in repr(columns)
 
 
-@pytest.mark.parametrize("status", ["pending", "exchanging"])
-def test_a_live_verification_is_ended_for_the_reason_of_its_status(
-    status: str, receivers: Receivers, commit: Any
+def test_a_verification_that_has_moved_is_not_ended_again(
+    receivers: Receivers, commit: Any
 ) -> None:
-    row, request = stored(status), HttpRequest()
-    reasons = {"pending": Reason.SUPERSEDED, "exchanging": Reason.INTERRUPTED}
+    row, stale = stored("exchanging"), stored(ago=timedelta(minutes=6))
+    ended = {"status": "error", "reason": "interrupted", "completed_at": timezone.now()}
+    PhoneVerification.objects.update(**ended)
 
     with commit():
-        transitions.finish_if_live(row, lambda live: reasons[live.status], request)
+        assert not transitions.finish(row, VERIFIED, None)
+        assert not transitions.finish_if_stale(stale)
+        transitions.finish_if_live(stale, lambda live: Reason.SUPERSEDED, None)
+    assert not transitions.finish(row, VERIFIED, None, autocommit=True)
 
-    assert stored_end(row) == ("error", reasons[status])
-    assert receivers.heard == [("failed", row)]
-    assert receivers.failed.call_args.kwargs["request"] is request
+    assert stored_end(row) == stored_end(stale) == ("error", "interrupted")
+    assert receivers.heard == []
 
 
-def test_a_verification_whose_code_was_claimed_meanwhile_is_ended_too(commit: Any) -> None:
+def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
     row = stored()
     transitions.claim(PhoneVerification.objects.get())
-    stored("exchanging", session_id="other")
+    other = stored("exchanging", session_id="other")
     seen: list[str] = []
 
     def reason_for(live: PhoneVerification) -> Reason:
@@ -248,20 +216,7 @@ def test_a_verification_whose_code_was_claimed_meanwhile_is_ended_too(commit: An
 
     assert seen == ["pending", "exchanging"]
     assert stored_end(row) == ("error", "interrupted")
-    assert PhoneVerification.objects.live().count() == 1
-
-
-def test_a_verification_that_has_ended_meanwhile_stays_as_it_is(
-    receivers: Receivers, commit: Any
-) -> None:
-    row = stored()
-    transitions.finish(PhoneVerification.objects.get(), FAILED, None)
-
-    with commit():
-        transitions.finish_if_live(row, lambda live: Reason.SUPERSEDED, None)
-
-    assert stored_end(row) == ("failed", "not_verified")
-    assert receivers.heard == []
+    assert stored_end(other) == ("exchanging", "")
 
 
 @pytest.mark.parametrize(
@@ -271,12 +226,9 @@ def test_a_verification_that_has_ended_meanwhile_stays_as_it_is(
 def test_a_stale_verification_is_ended_after_its_time_and_not_before(
     status: str, seconds: int, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = stop_clock(monkeypatch, models)
-    time = timedelta(seconds=seconds)
-    stale, live = stored(status), stored(status)
-    started = now - time - timedelta(microseconds=1)
-    stale.created_at = stale.exchanging_at = started
-    live.created_at = live.exchanging_at = now - time
+    last = stop_clock(monkeypatch, models) - timedelta(seconds=seconds)
+    live = stored(status, created_at=last, exchanging_at=last)
+    stale = stored(status, created_at=last - TICK, exchanging_at=last - TICK)
 
     assert transitions.finish_if_stale(stale)
     assert not transitions.finish_if_stale(live)
@@ -285,31 +237,21 @@ def test_a_stale_verification_is_ended_after_its_time_and_not_before(
     assert stored_end(live) == (status, "")
 
 
-def test_a_stale_verification_that_another_request_ended_is_reported_as_not_ended() -> None:
-    row = stored(ago=timedelta(minutes=6))
-    transitions.finish(PhoneVerification.objects.get(), FAILED, None)
-
-    assert not transitions.finish_if_stale(row)
-
-
 # Signals
 
 
 @pytest.mark.parametrize("status", ["verified", "failed", "error"])
-def test_each_end_has_its_signal(status: str, receivers: Receivers) -> None:
-    row, request = unsaved(status), HttpRequest()
+def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
+    status: str, receivers: Receivers
+) -> None:
+    request, own = HttpRequest(), unsaved(status)
+    handed_over = unsaved(status, callback_session_id="phone")
 
-    transitions.send_signals(row, request)
+    transitions.send_signals(own, request)
+    transitions.send_signals(handed_over, request)
 
-    signal = receivers.verified if status == "verified" else receivers.failed
-    assert receivers.heard == [("verified" if status == "verified" else "failed", row)]
-    assert signal.call_args.kwargs["request"] is request
-    assert signal.call_args.kwargs["sender"] is PhoneVerification
-
-
-def test_receivers_do_not_get_the_request_of_a_hand_offs_phone(receivers: Receivers) -> None:
-    row = unsaved("verified", callback_session_id="phone")
-
-    transitions.send_signals(row, HttpRequest())
-
-    assert receivers.verified.call_args.kwargs["request"] is None
+    name = "verified" if status == "verified" else "failed"
+    assert receivers.heard == [(name, own), (name, handed_over)]
+    sent = getattr(receivers, name).call_args_list
+    assert [call.kwargs["request"] for call in sent] == [request, None]
+    assert sent[0].kwargs["sender"] is PhoneVerification
