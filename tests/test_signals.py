@@ -1,16 +1,13 @@
 """Each verification that ends sends one signal, after its row is committed."""
 
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.http import HttpRequest
-from django.utils import timezone
 
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
@@ -27,12 +24,6 @@ def verified(visitor: Visitor, answers: Answers) -> None:
     visitor.verify()
 
 
-def found_expired(visitor: Visitor, answers: Answers) -> None:
-    visitor.start()
-    PhoneVerification.objects.update(created_at=timezone.now() - timedelta(minutes=6))
-    visitor.get(f"/phone/{newest().pk}/")
-
-
 def started_again(visitor: Visitor, answers: Answers) -> None:
     visitor.start()
     visitor.start()
@@ -44,22 +35,20 @@ def started_again_in_the_exchange(visitor: Visitor, answers: Answers) -> None:
 
 
 def logged_in(visitor: Visitor, answers: Answers) -> None:
-    user = User.objects.get(username="teak")
     visitor.logout()
     visitor.start()
-    visitor.force_login(user)
+    visitor.force_login(User.objects.get())
 
 
 ENDS: dict[End, str] = {
     verified: "",
-    found_expired: "expired",
     started_again: "superseded",
     started_again_in_the_exchange: "interrupted",
     logged_in: "user_changed",
 }
 
 
-def _reason_from_elsewhere(pk: Any) -> str:
+def reason_from_elsewhere(pk: Any) -> str:
     """Read the row in another connection."""
     try:
         return PhoneVerification.objects.ended().get(pk=pk).reason
@@ -76,7 +65,7 @@ def test_each_end_sends_one_signal_after_the_commit(
 
     def look(verification: PhoneVerification, **kwargs: Any) -> None:
         with ThreadPoolExecutor(1) as pool:
-            elsewhere = pool.submit(_reason_from_elsewhere, verification.pk).result()
+            elsewhere = pool.submit(reason_from_elsewhere, verification.pk).result()
         seen.append((connection.in_atomic_block, elsewhere))
 
     receivers.verified.side_effect = receivers.failed.side_effect = look
@@ -91,14 +80,13 @@ def test_each_end_sends_one_signal_after_the_commit(
     assert seen[0] == (False, ENDS[end])
     receiver = receivers.failed if ENDS[end] else receivers.verified
     sent = receiver.call_args_list[0].kwargs
-    assert sent["sender"] is PhoneVerification
     assert isinstance(sent["request"], HttpRequest)
     for name in ("pk", "status", "reason", "completed_at", "claims", "phone_number"):
         assert getattr(sent["verification"], name) == getattr(row, name)
 
 
 @pytest.mark.parametrize("end", [verified, started_again])
-def test_a_receiver_that_raises_is_logged_and_affects_no_other_receiver(
+def test_a_receiver_that_raises_is_logged_and_affects_nothing_else(
     visitor: Visitor,
     answers: Answers,
     receivers: Receivers,
@@ -110,7 +98,11 @@ def test_a_receiver_that_raises_is_logged_and_affects_no_other_receiver(
     def listen(verification: PhoneVerification, **kwargs: Any) -> None:
         heard.append(verification)
 
-    receivers.verified.side_effect = receivers.failed.side_effect = ZeroDivisionError("mine")
+    def break_the_database(**kwargs: Any) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+
+    receivers.verified.side_effect = receivers.failed.side_effect = break_the_database
     signals.phone_verified.connect(listen)
     signals.phone_verification_failed.connect(listen)
 
@@ -119,22 +111,7 @@ def test_a_receiver_that_raises_is_logged_and_affects_no_other_receiver(
     row = PhoneVerification.objects.ended().get()
     assert row.reason == ENDS[end]
     assert heard == [row]
-    records = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert any(record.exc_info and record.exc_info[0] is ZeroDivisionError for record in records)
-
-
-def test_a_receiver_that_breaks_the_database_does_not_undo_the_verification(
-    visitor: Visitor, answers: Answers, receivers: Receivers
-) -> None:
-    def break_it(**kwargs: Any) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT nothing FROM nowhere")
-
-    receivers.verified.side_effect = break_it
-
-    verified(visitor, answers)
-
-    assert outcome() == ("verified", "")
+    assert "nowhere" in caplog.text
 
 
 def test_in_the_sites_transaction_the_signal_waits_for_the_commit(

@@ -4,17 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
-from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.urls import path
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import claim_at_login
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
-from tests import urls
 from tests.conftest import Answers, Receivers
 from tests.verification.rows import stop_clock, stored, stored_end
 from tests.visitor import Visitor, newest, outcome, request_of
@@ -33,16 +29,6 @@ class PhoneBackend:
 
 class StricterBackend:
     claim_age = HOUR / 2
-
-
-def sign_up(request: HttpRequest) -> HttpResponse:
-    """Be the view of a site that creates the account after the verification."""
-    login(request, User.objects.create_user("new", password="a password"))
-    return HttpResponse()
-
-
-class Site:
-    urlpatterns = [path("sign-up/", sign_up), *urls.urlpatterns]
 
 
 def log_in(browser: Visitor) -> None:
@@ -69,16 +55,6 @@ def test_a_login_takes_over_what_its_session_verified(
     elsewhere = Visitor()
     elsewhere.force_login(user)
     assert elsewhere.get(f"/phone/{newest().pk}/").status_code == 200
-
-
-def test_a_sign_up_takes_it_over_too(passer_by: Visitor, answers: Answers, settings: Any) -> None:
-    settings.ROOT_URLCONF = Site
-    answers()
-    passer_by.verify()
-
-    passer_by.get("/sign-up/")
-
-    assert PhoneVerification.objects.is_verified(User.objects.get(username="new"))
 
 
 def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(

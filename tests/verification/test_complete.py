@@ -19,7 +19,6 @@ from tests.conftest import Answers, Receivers
 from tests.visitor import (
     CODE,
     DIGITS,
-    FAILED,
     MOBILE_ID,
     NUMBER,
     PROFILE,
@@ -60,20 +59,6 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
     assert row.claims.items() >= (claims | {"phone_number_verified": "true"}).items()
     assert row.completed_at is not None
     assert row.created_at < row.completed_at <= timezone.now()
-
-
-def test_a_failed_answer_is_stored_without_ids(answers: Answers) -> None:
-    answers(FAILED)
-    request = request_of()
-    flow.begin(request, TYPED)
-
-    flow.complete(came_back(request))
-
-    row = newest()
-    assert outcome() == ("failed", "not_on_mobile_data")
-    assert row.error_description == FAILED["error_description"]
-    assert (row.sub, row.mobile_id) == ("", "")
-    assert row.claims["mobile_id"] == MOBILE_ID
 
 
 @pytest.mark.parametrize(
