@@ -123,7 +123,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
 
 
 def latest(request: HttpRequest) -> PhoneVerification | None:
-    """Return this session's newest verification, whatever its status, or None."""
+    """Return this session's newest verification in any status, or None."""
     session_id = browser_session.get_session_id(request)
     return PhoneVerification.objects.on_primary().for_session(session_id).first()
 
