@@ -57,9 +57,12 @@ def test_begin_stores_what_the_callback_needs_and_returns_where_to_go(user: User
 def test_by_default_the_scopes_are_a_setting_and_there_is_no_next(settings: Any) -> None:
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
 
-    row = flow.begin(request_of()).verification
+    # No language is active.
+    with translation.override(None):
+        row = flow.begin(request_of()).verification
 
     assert (row.user, row.scopes, row.next_url) == (None, "mobile_id", "")
+    assert row.language == ""
 
 
 @pytest.mark.parametrize("scopes", ["mobile_id", "phone"])

@@ -44,7 +44,7 @@ pytestmark = pytest.mark.django_db
     ],
 )
 def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
-    answers: Answers, scopes: str, claims: dict[str, Any], number: str
+    answers: Answers, receivers: Receivers, scopes: str, claims: dict[str, Any], number: str
 ) -> None:
     answers(**claims)
     request = request_of()
@@ -54,6 +54,8 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
 
     row = newest()
     assert finished == row == started.verification
+    # At once: the commit of a site's TestCase never comes.
+    assert receivers.heard == [("verified", row)]
     assert (finished.status, finished.reason) == outcome() == ("verified", "")
     assert (row.sub, row.mobile_id, str(row.phone_number)) == (SUB, MOBILE_ID, number)
     assert row.claims.items() >= (claims | {"phone_number_verified": "true"}).items()

@@ -1,5 +1,6 @@
 """What an answer proves for its scopes and its number."""
 
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
@@ -160,8 +161,10 @@ def test_an_anonymous_sub_is_stored_as_empty() -> None:
     assert (end.status, end.sub, end.mobile_id) == (Status.VERIFIED, "", MOBILE_ID)
 
 
-def test_the_repr_of_a_verdict_hides_the_person() -> None:
+def test_a_verdict_is_frozen_and_its_repr_hides_the_person() -> None:
     end = judge(success(claims=PROFILE | {"sub": SUB}, phone_number=NUMBER), "phone")
 
+    with pytest.raises(FrozenInstanceError):
+        end.reason = Reason.EXPIRED  # type: ignore[misc]
     for secret in (NUMBER, SUB, MOBILE_ID, "Teak"):
         assert secret not in repr(end)
