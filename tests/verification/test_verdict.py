@@ -162,9 +162,13 @@ def test_an_anonymous_sub_is_stored_as_empty() -> None:
 
 
 def test_a_verdict_is_frozen_and_its_repr_hides_the_person() -> None:
-    end = judge(success(claims=PROFILE | {"sub": SUB}, phone_number=NUMBER), "phone")
+    answer = success(
+        claims=PROFILE | {"sub": SUB}, phone_number=NUMBER, error_description="their text"
+    )
+
+    end = judge(answer, "phone")
 
     with pytest.raises(FrozenInstanceError):
         end.reason = Reason.EXPIRED  # type: ignore[misc]
-    for secret in (NUMBER, SUB, MOBILE_ID, "Teak"):
+    for secret in (NUMBER, SUB, MOBILE_ID, "Teak", "their text"):
         assert secret not in repr(end)
