@@ -1,4 +1,4 @@
-"""The app's configuration, and the one place where the core looks for a plugin."""
+"""The app's configuration, and the only place where the core looks for the hand-off."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PlasGateIPConfig(AppConfig):
-    """Registers the checks and connects the receivers."""
+    """The configuration of the app ``django_plasgate_ip``."""
 
     name = "django_plasgate_ip"
     verbose_name = _("Phone verification")
@@ -35,7 +35,7 @@ class PlasGateIPConfig(AppConfig):
 
 
 def handoff_app() -> "HandoffConfig | None":
-    """Return the app config of the hand-off, or None where the site has not installed it."""
+    """Return the app config of the hand-off, or None if the site has not installed it."""
     if not apps.is_installed("django_plasgate_ip.handoff"):
         return None
     config: HandoffConfig = apps.get_app_config("plasgate_ip_handoff")  # type: ignore[assignment]

@@ -1,7 +1,7 @@
 """The public API of a verification: `begin`, `complete`, `latest`, `find`.
 
-A site with its own form and pages needs nothing else. The state is the row and one small id in the
-session, so any worker on any machine can take the next step.
+A site with its own form and pages needs no other module. The state is one database row and one
+small id in the session, so any worker on any machine can take the next step.
 """
 
 import logging
@@ -32,10 +32,10 @@ logger = logging.getLogger("django_plasgate_ip")
 
 @dataclass(frozen=True)
 class StartedVerification:
-    """What `begin` returns: the row, and where to send the visitor's browser."""
+    """What `begin` returns: the verification, and the URL to redirect the browser to."""
 
     verification: PhoneVerification
-    #: Holds the number and the private key, so it is not in the repr.
+    #: It contains the number and the private key, so the repr leaves it out.
     authorize_url: str = field(repr=False)
 
 
@@ -47,16 +47,17 @@ def begin(
 ) -> StartedVerification:
     """Start a verification for this request's user and session.
 
-    `phone_number`: in any form that `phones.parse` reads; required where the scopes need a number,
-    ignored elsewhere. `scopes`: by default ``PLASGATE_IP_SCOPES``. `next_url`: where the visitor
-    goes once verified; dropped unless it is on this site. A live verification of this session ends.
+    `phone_number`: in any form that `phones.parse` reads. It is required if the scopes need a
+    number, and ignored otherwise. `scopes`: by default ``PLASGATE_IP_SCOPES``. `next_url`: where
+    the visitor is redirected after a success; ignored unless it is on this site. Live verifications
+    of this session end.
 
     Raises `InvalidPhoneNumber`, `InvalidScopes`, `TooManyStarts`, and ImproperlyConfigured for
-    missing keys; then nothing is stored. Inside a transaction, limits are not exact.
+    missing keys; then nothing is stored. Inside a transaction, the limits are not exact.
     """
     names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
-    # SECURITY: an error tracker stores local variables. From here on none of them shows a number;
-    # `sensitive_variables` would keep the argument itself in its own frame.
+    # SECURITY: an error tracker stores local variables. From here on, their repr hides the number.
+    # `sensitive_variables` would keep the argument itself in a frame of its own.
     phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(names) else ""
     session_id = browser_session.get_session_id(request) or browser_session.new_session_id(request)
     verification = PhoneVerification(
@@ -75,10 +76,11 @@ def begin(
 def launch(
     request: HttpRequest, verification: PhoneVerification, signal_request: HttpRequest | None
 ) -> StartedVerification:
-    """Store a verification that knows its owner, number and scopes, and build its authorize URL.
+    """Store a verification whose owner, number and scopes are set, and build its authorize URL.
 
-    `request`: of the browser that goes to PlasGate. `signal_request`: what receivers get for the
-    verifications that this start ends. Raises as `begin` does.
+    `request`: the request of the browser that is redirected to PlasGate. `signal_request`: the
+    request that receivers get for the verifications that this start ends. Raises what `begin`
+    raises.
     """
     client = _client(request)
     verification.key_fingerprint = credentials.fingerprint(client.private_key)
@@ -93,12 +95,13 @@ def launch(
 
 @sensitive_variables()
 def complete(request: HttpRequest) -> PhoneVerification:
-    """Finish this session's verification with the code that `request`, the callback, brings.
+    """Finish this session's verification with the code in `request`, the callback.
 
-    Returns the finished verification; a repeated callback gets the stored one. While another
-    request exchanges the code, it is returned unfinished (``is_live``). Raises `InvalidCallback`
-    where this session has no verification, and RuntimeError inside a transaction, because it calls
-    the provider: decorate your view with ``non_atomic_requests``.
+    Returns the finished verification. A repeated callback gets the stored result. While another
+    request exchanges the code, the verification is returned unfinished (``is_live``).
+
+    Raises `InvalidCallback` if this session has no verification. Raises RuntimeError inside a
+    transaction, because it calls the provider: decorate your view with ``non_atomic_requests``.
     """
     session_id = browser_session.get_session_id(request)
     verification = PhoneVerification.objects.on_primary().for_callback(session_id)
@@ -106,7 +109,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
         raise InvalidCallback("This session has no verification.")
     if verification.status != Status.PENDING:
         return verification
-    # Other requests have to see the claim while this one waits for the operator.
+    # Other requests must see the claim while this one waits for the operator.
     transitions.require_no_transaction()
     client = _client(request)
     end = callback.validate(request, verification, client.private_key)
@@ -120,16 +123,16 @@ def complete(request: HttpRequest) -> PhoneVerification:
 
 
 def latest(request: HttpRequest) -> PhoneVerification | None:
-    """Return this session's newest verification, whatever its status, or None."""
+    """Return this session's newest verification in any status, or None."""
     session_id = browser_session.get_session_id(request)
     return PhoneVerification.objects.on_primary().for_session(session_id).first()
 
 
 def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
-    """Return the verification `pk` if it is this user's or this session's own, else None.
+    """Return the verification `pk` if it belongs to this user or this session; None otherwise.
 
-    The phone that takes it to PlasGate for a computer may see it, too. A verification that can't
-    continue is ended first.
+    In a hand-off, it is also returned to the phone that confirms it for a computer. A verification
+    that can't continue is ended first.
     """
     same = PhoneVerification.objects.on_primary().filter(pk=pk)
     verification = same.first()
@@ -144,10 +147,10 @@ def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
 
 
 def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where the browser goes for a pending verification. Raises ImproperlyConfigured.
+    """Return the URL at PlasGate for a pending verification.
 
-    The URL holds the number. It is an empty text where other keys than this request's started the
-    verification: its callback would be refused.
+    The URL contains the number. It is an empty text if other keys than this request's started the
+    verification, because its callback would be refused. Raises ImproperlyConfigured.
     """
     client = _client(request)
     is_same = verification.key_fingerprint == credentials.fingerprint(client.private_key)
@@ -155,7 +158,10 @@ def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
 
 
 def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
-    """Whether this request's user, or anonymous session, was verified, at most `max_age` ago."""
+    """Whether this request's user, or its anonymous session, was verified.
+
+    `max_age`: completed no longer ago than this; None: at any time.
+    """
     verifications = PhoneVerification.objects.on_primary()
     if request.user.is_authenticated:
         return verifications.is_verified(request.user, max_age=max_age)
@@ -170,10 +176,8 @@ def has_changed(request: HttpRequest) -> bool:
 
 
 def _client(request: HttpRequest) -> PlasGateClient:
-    """Return the client of this request's keys.
-
-    Raises ImproperlyConfigured for whatever storing the answer needs, before a code is spent.
-    """
+    """Return a client with this request's keys. Raises ImproperlyConfigured."""
+    # An invalid encryption key must fail here. Later the code would be spent, and the answer lost.
     cipher()
     keys = credentials.for_request(request)
     return PlasGateClient(keys.private_key, keys.secret_key)
@@ -187,7 +191,7 @@ def _authorize_url(client: PlasGateClient, verification: PhoneVerification) -> s
 def _exchange(
     client: PlasGateClient, request: HttpRequest, verification: PhoneVerification
 ) -> Verdict:
-    """Call the provider. No transaction is open now, and no row is locked."""
+    """Exchange the code. No transaction may be open, and no row locked, while this waits."""
     code, state = request.GET["code"], request.GET["state"]
     try:
         answer = client.exchange(code, state, verification.redirect_uri)

@@ -1,7 +1,7 @@
-"""The one place that turns typed text into a number, its digits and its mask.
+"""Parse typed text into a number, and format a number for PlasGate, for storage and for people.
 
 Inside the app a number is a `Number` (E.164, ``+855…``). PlasGate gets digits without the plus sign
-(``855…``). People and logs see the mask.
+(``855…``). Pages and logs show the mask.
 """
 
 import unicodedata
@@ -15,12 +15,12 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.redaction import Hidden
 
-# No number with its separators is longer.
+# E.164 allows 15 digits; the rest is for separators.
 MAX_LENGTH = 40
 
 
 class Number(PhoneNumber):  # type: ignore[misc]
-    """A number that is masked in its ``repr``."""
+    """A phone number with a masked ``repr``."""
 
     def __repr__(self) -> str:
         return f"<Number {mask(self) if self.is_valid() else '***'}>"
@@ -34,8 +34,8 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     (Khmer, Arabic, full width). `region` is the ISO 3166 region of national numbers, by default
     ``PLASGATE_IP_DEFAULT_REGION``. A `PhoneNumber` is read like its E.164 text.
 
-    Raises `InvalidPhoneNumber` for anything else, and for letters and extensions, which
-    phonenumbers would read as digits or drop silently.
+    Raises `InvalidPhoneNumber` for any other text. Letters and extensions are refused, because
+    phonenumbers would read the former as digits and drop the latter.
     """
     plain = _plain(str(text.as_e164) if isinstance(text, PhoneNumber) else text)
     for candidate in _readings(plain):
@@ -48,24 +48,24 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
 def from_wire(text: str) -> Number:
     """Return the number in an answer: digits with the country code, the plus sign optional.
 
-    `parse` reads a national number (``077…``). Raises `InvalidPhoneNumber`.
+    A national number (``077…``) is read as `parse` reads it. Raises `InvalidPhoneNumber`.
     """
     plain = _plain(text)
     return _valid("+" + plain.removeprefix("+"), None) or parse(plain)
 
 
 def digits(number: PhoneNumber) -> str:
-    """Return the number as PlasGate wants it: ``85577696118``."""
+    """Return the number in PlasGate's format: ``85577696118``."""
     return Hidden(e164(number).removeprefix("+"))
 
 
 def e164(number: PhoneNumber) -> str:
-    """Return ``+85577696118``, whatever ``PHONENUMBER_DEFAULT_FORMAT`` says."""
+    """Return ``+85577696118``. ``PHONENUMBER_DEFAULT_FORMAT`` has no effect."""
     return Hidden(number.as_e164)
 
 
 def hidden(number: Any) -> Any:
-    """Return a `PhoneNumber` as a `Number`, and anything else as it is."""
+    """Return a `PhoneNumber` as a `Number`, and any other value unchanged."""
     if not isinstance(number, PhoneNumber) or isinstance(number, Number):
         return number
     masked = Number()
@@ -74,11 +74,11 @@ def hidden(number: Any) -> Any:
 
 
 def mask(number: Any) -> str:
-    """Return ``+855 77 *** *18``: enough to recognise one's own number, too little to call it.
+    """Return ``+855 77 *** *18``: visitors recognise their own number, others can't call it.
 
-    `number` is a `PhoneNumber`; anything else has an empty mask. The country code, the first group
-    and the last two digits stay. Where that would hide fewer than four digits (short numbers, or
-    numbers in two groups), the first group is hidden, too.
+    The country code, the first group and the last two digits stay. If that would hide fewer than
+    four digits (short numbers, or numbers in two groups), the first group is hidden, too. The mask
+    of a value that is not a `PhoneNumber` is empty.
     """
     if not isinstance(number, PhoneNumber) or number.country_code is None:
         return ""
@@ -106,12 +106,12 @@ def _plain(text: str) -> str:
 
 
 def _character(character: str) -> str:
-    """Return an ASCII digit, a plus sign, nothing for a separator, or a sign that is refused."""
+    """Return an ASCII digit, a plus sign, or nothing for a separator. "?" is refused later."""
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
-    # Zs and Cf: spaces, the zero-width space that Khmer keyboards put between words, and the
-    # direction marks of a number that is pasted from a contact card. Pd: dashes.
+    # Zs and Cf are spaces, the zero-width space that Khmer keyboards put between words, and the
+    # direction marks around a number that is copied from a contact card. Pd are dashes.
     if category in {"Zs", "Cf", "Pd"} or character in "./()":
         return ""
     return "+" if character in "+\uff0b" else "?"
@@ -120,7 +120,8 @@ def _character(character: str) -> str:
 def _readings(plain: str) -> Iterator[str]:
     yield plain
     if plain.startswith("00"):
-        # The prefix that most countries dial. The region's own may differ (Cambodia: 001).
+        # Most countries dial 00 before the country code. phonenumbers knows the region's own
+        # prefix (Cambodia: 001).
         yield "+" + plain[2:]
 
 

@@ -1,7 +1,8 @@
-"""Why a verification ended, as stable codes with a sentence for the visitor and one for staff.
+"""The reasons why a verification ended: stable codes, each with messages for visitors and staff.
 
-The visitor's sentence says what to do next and never mentions keys. The staff's sentence says where
-to look. The codes are an interface: receivers, JSON clients and reports compare them.
+The visitor's message says what happened and what to do next, and never mentions keys. The staff's
+message says what happened and where to look. The codes are a public interface: receivers, JSON
+clients and reports compare them.
 """
 
 from dataclasses import dataclass
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Status(models.TextChoices):
-    """Where a verification stands."""
+    """The status of a verification. The last three are final."""
 
     PENDING = "pending", pgettext_lazy("status", "pending")
     EXCHANGING = "exchanging", pgettext_lazy("status", "exchanging")
     VERIFIED = "verified", pgettext_lazy("status", "verified")
-    # The operator did not confirm it.
+    # The operator did not confirm the number.
     FAILED = "failed", pgettext_lazy("status", "failed")
-    # Something broke; nothing is known about the number.
+    # The operator's answer is missing or can't be used, so nothing is known about the number.
     ERROR = "error", pgettext_lazy("status", "error")
 
 
@@ -31,7 +32,7 @@ LIVE = (Status.PENDING, Status.EXCHANGING)
 
 
 class Reason(models.TextChoices):
-    """Why a verification is not verified."""
+    """The reason why a verification ended without success."""
 
     NOT_ON_MOBILE_DATA = "not_on_mobile_data", _("not on mobile data")
     NOT_VERIFIED = "not_verified", _("not verified")
@@ -51,17 +52,17 @@ class Reason(models.TextChoices):
 
     @property
     def status(self) -> Status:
-        """`Status.FAILED` where the operator refused, `Status.ERROR` where something broke."""
+        """`Status.FAILED` if the operator did not confirm; `Status.ERROR` for all other reasons."""
         return Status.FAILED if self in _FAILED else Status.ERROR
 
     @property
     def visitor_message(self) -> "_StrPromise":
-        """A sentence for the visitor."""
+        """The message for the visitor, translated lazily."""
         return _WORDS[self].visitor_message
 
     @property
     def staff_message(self) -> "_StrPromise":
-        """A sentence for the site's staff."""
+        """The message for staff, translated lazily."""
         return _WORDS[self].staff_message
 
 
@@ -86,97 +87,117 @@ _TRY_LATER = _("We could not check your number just now. Please try again in a f
 _WORDS = {
     Reason.NOT_ON_MOBILE_DATA: _Words(
         _("Your phone was not on mobile data. Turn off Wi-Fi, use mobile data and try again."),
-        _("The visitor came over Wi-Fi, a VPN or a desktop. Nothing to mend on the site."),
+        _(
+            "The visitor used Wi-Fi, a VPN or a desktop computer. There is nothing to fix on the "
+            "site."
+        ),
     ),
     Reason.NOT_VERIFIED: _Words(
         _("Your mobile network did not confirm this number. Check it and try again."),
         _(
-            "The operator says that the number is not the one of the SIM card in use. Nothing to "
-            "mend on the site."
+            "The operator reports that the SIM card in use has another number. There is nothing "
+            "to fix on the site."
         ),
     ),
     Reason.NUMBER_MISMATCH: _Words(
-        _("Your mobile network answered for another number. Check yours and try again."),
         _(
-            "The answer is about another number than the one asked for: another SIM card, or "
-            "somebody else's code. Many of these from one user are worth a look."
+            "Your mobile network confirmed another number than the one you typed. Check your "
+            "number and try again."
+        ),
+        _(
+            "The answer is about another number than the requested one. The phone has another SIM "
+            "card, or somebody used a code from another verification. If this happens often for "
+            "one user, check that account."
         ),
     ),
     Reason.PROVIDER_DENIED: _Words(
-        _("Your mobile network refused the check. Use mobile data of your own SIM and try again."),
         _(
-            "PlasGate sent the visitor back with an error. Read its text in the error description; "
-            "of many, ask support@plasgate.com."
+            "Your mobile network refused to check your number. Use the mobile data of your own "
+            "SIM card and try again."
+        ),
+        _(
+            "PlasGate redirected the visitor back with an error. Read the error description. If "
+            "this happens often, contact support@plasgate.com."
         ),
     ),
     Reason.CREDENTIALS_REJECTED: _Words(
         _TRY_LATER,
         _(
             "PlasGate answered 401 or 403. Check PLASGATE_IP_PRIVATE_KEY and "
-            "PLASGATE_IP_SECRET_KEY (its dollar signs, too), then the account's balance and its "
-            "IP Verification subscription."
+            "PLASGATE_IP_SECRET_KEY, including its dollar signs. Then check the account's balance "
+            "and its IP Verification subscription."
         ),
     ),
     Reason.RATE_LIMITED: _Words(
         _TRY_LATER,
-        _("PlasGate answered 429: too many requests for this account. Ask for a higher limit."),
+        _(
+            "PlasGate answered 429: this account sent too many requests. If this happens often, "
+            "contact support@plasgate.com."
+        ),
     ),
     Reason.PROVIDER_ERROR: _Words(
         _TRY_LATER,
         _(
-            "PlasGate answered with an error. A 404 means that PLASGATE_IP_BASE_URL or "
-            "PLASGATE_IP_EXCHANGE_ENDPOINT is wrong; a 500 is for support@plasgate.com."
+            "PlasGate answered with an error. The log has its HTTP status. After a 404, check "
+            "PLASGATE_IP_BASE_URL and PLASGATE_IP_EXCHANGE_ENDPOINT. If a 500 happens often, "
+            "contact support@plasgate.com."
         ),
     ),
     Reason.PROVIDER_UNREACHABLE: _Words(
         _TRY_LATER,
         _(
-            "No connection to PLASGATE_IP_BASE_URL. Check its spelling, the server's DNS, "
-            "firewall and certificates."
+            "The site could not connect to PLASGATE_IP_BASE_URL. Check its spelling, and the "
+            "server's DNS, firewall and certificates."
         ),
     ),
     Reason.PROVIDER_TIMEOUT: _Words(
         _TRY_LATER,
         _(
-            "PlasGate did not answer within PLASGATE_IP_TIMEOUT seconds. Of many, run "
-            "plasgate_ip_doctor on the server, or allow more seconds."
+            "PlasGate did not answer within PLASGATE_IP_TIMEOUT seconds. If this happens often, "
+            "run plasgate_ip_doctor on the server, or allow more seconds."
         ),
     ),
     Reason.INVALID_RESPONSE: _Words(
         _TRY_LATER,
         _(
-            "The answer was not what the API promises for these scopes. Check "
-            "PLASGATE_IP_BASE_URL and that the account may use the scopes in PLASGATE_IP_SCOPES."
+            "The answer did not contain what the API promises for these scopes. Check "
+            "PLASGATE_IP_BASE_URL, and that the account may use the scopes in PLASGATE_IP_SCOPES."
         ),
     ),
     Reason.INVALID_CALLBACK: _Words(
-        _("The answer from your mobile network could not be trusted. Please start again."),
+        _("We could not trust the answer from your mobile network. Please start again."),
         _(
-            "The callback lacked code or state, or its private_key, redirect_uri or nonce was not "
-            "the one sent: a tampered link, or a redirect URI that PlasGate rewrites. Of many, "
-            "check the one registered at PlasGate."
+            "The callback had no code or state, or its private_key, redirect_uri or nonce was not "
+            "the one that the site sent. Somebody changed the link, or PlasGate changed the "
+            "redirect URI. If this happens often, check the redirect URI registered at PlasGate."
         ),
     ),
     Reason.EXPIRED: _Words(
         _("This took too long. Please start again."),
         _(
-            "The visitor did not come back within PLASGATE_IP_ATTEMPT_LIFETIME. Nothing to mend "
-            "on the site."
+            "The visitor did not come back within PLASGATE_IP_ATTEMPT_LIFETIME. There is nothing "
+            "to fix on the site."
         ),
     ),
     Reason.SUPERSEDED: _Words(
-        _("You started again; this attempt no longer counts."),
-        _("The visitor started again before this attempt came back. Nothing to mend on the site."),
+        _("You have started a newer verification. Please continue with that one."),
+        _(
+            "The visitor started again before this verification ended. There is nothing to fix on "
+            "the site."
+        ),
     ),
     Reason.INTERRUPTED: _Words(
-        _("This was cut off before it was finished. Please start again."),
+        _("The check stopped before it was finished. Please start again."),
         _(
-            "The exchange was never finished: the server stopped, or the visitor started again. "
-            "Look for restarts and killed workers in the server's log."
+            "The exchange was not finished: the server stopped, or the visitor started again. "
+            "Check the server's log for restarts and killed workers."
         ),
     ),
     Reason.USER_CHANGED: _Words(
         _("You signed in while your number was being checked. Please start again."),
-        _("Another account was signed in when the visitor came back. Nothing to mend on the site."),
+        _(
+            "Another account was signed in when the visitor came back. There is nothing to fix on "
+            "the site."
+        ),
     ),
 }

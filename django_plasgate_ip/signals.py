@@ -1,27 +1,27 @@
-"""The signals. Exactly one of the first two is sent, once, for every verification that ends.
+"""The signals. For every verification that ends, exactly one of the first two is sent, once.
 
-All are sent after the commit, with ``send_robust``: Django logs a receiver that raises, and nothing
-else changes. Receivers get
+All are sent after the commit, with ``send_robust``. Django logs a receiver that raises; the other
+receivers and the verification are not affected. Receivers get
 
 ``sender``
     the `PhoneVerification` class,
 ``verification``
-    the row, finished; its ``status`` and ``reason`` are text, as of any row,
+    the finished row; its ``status`` and ``reason`` are plain text,
 ``request``
-    the request that ended it, or None where no request of the visitor's own browser did: for the
-    purge command, and for the phone of a hand-off.
+    the request of the visitor's own browser that ended it. It is None if the purge command ended
+    it, or if a phone confirmed it in a hand-off.
 """
 
 from django.dispatch import Signal
 
-#: ``verification.status`` is ``verified``: the number, or the SIM's ``mobile_id``, is confirmed.
+#: ``verification.status`` is ``verified``: the operator confirmed the number or the ``mobile_id``.
 phone_verified = Signal()
 
 #: ``verification.status`` is ``failed`` or ``error``; ``verification.reason`` says why.
 phone_verification_failed = Signal()
 
 #: A user's number was verified with another ``mobile_id`` than the last time: the SIM or the device
-#: changed, or the number belongs to somebody else now. Sent after ``phone_verified``, with
-#: ``previous``: the verified row that it differs from. Where a login claimed the verification,
-#: ``request`` is None.
+#: changed, or the number belongs to somebody else now. It is sent after ``phone_verified``.
+#: ``previous`` is the earlier verified row. ``request`` is None if a login claimed the
+#: verification.
 mobile_id_changed = Signal()

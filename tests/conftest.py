@@ -1,4 +1,4 @@
-"""Fixtures for every module: who visits, what PlasGate answers, who listens."""
+"""Fixtures for all tests: visitors, PlasGate's answers, and receivers of the signals."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,17 +18,17 @@ from django_plasgate_ip.sandbox.answers import Reply, changed, json_reply
 from tests import figures
 from tests.visitor import VERIFIED, Visitor
 
-# Where the distribution is installed, its entry point has registered it already.
+# If the distribution is installed, its entry point has registered the plugin already.
 pytest_plugins = ["django_plasgate_ip.pytest_plugin"]
 
 EXCHANGE_URL = "https://cloudapi.plasgate.com/ip/ip-auth"
 
 
 class Answers:
-    """What PlasGate answers to the exchange. It replaces the transport, so all of the client runs.
+    """PlasGate's answers to the exchange. It replaces the transport, so the whole client runs.
 
     ``answers()`` is the API page's success, ``answers(sub=None)`` the same without its ``sub``,
-    ``answers(FAILED)`` its failure, ``answers(http=500, body="…")`` anything else.
+    ``answers(FAILED)`` its failure, ``answers(http=500, body="…")`` any other response.
     """
 
     def __init__(self, transport: responses.RequestsMock) -> None:
@@ -43,7 +43,7 @@ class Answers:
         meanwhile: Callable[[], Any] = lambda: None,
         **changes: Any,
     ) -> "Answers":
-        """Answer every call from now on; `meanwhile` happens while the site waits for it."""
+        """Answer every call from now on. `meanwhile` runs while the site waits for the answer."""
         if body is None:
             reply: Reply | Exception = json_reply(changed(answer, changes), http)
         else:
@@ -56,7 +56,7 @@ class Answers:
         return self.by(respond)
 
     def by(self, respond: Callable[[dict[str, Any]], Reply | Exception]) -> "Answers":
-        """Answer every call from now on with what `respond` returns for its JSON body."""
+        """Answer every call from now on with the reply that `respond` returns for its JSON body."""
 
         def callback(request: Any) -> Any:
             reply = respond(json.loads(request.body))
@@ -70,7 +70,7 @@ class Answers:
 
     @property
     def calls(self) -> list[Any]:
-        """The requests that were made, each with its JSON body as ``sent``."""
+        """The requests so far, each with its JSON body as ``sent``."""
         requests: list[Any] = [call.request for call in self._transport.calls]
         for request in requests:
             request.sent = json.loads(request.body)
@@ -82,14 +82,14 @@ class Answers:
 
 @pytest.fixture
 def answers() -> Iterator[Answers]:
-    """Return PlasGate's exchange; before a test sets an answer, a call is a connection error."""
+    """Return PlasGate's exchange. Until a test sets an answer, a call is a connection error."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
         yield Answers(transport)
 
 
 @pytest.fixture(autouse=True)
 def default_language() -> Iterator[None]:
-    """Forget the language that a test has left active."""
+    """Deactivate the language that a test has activated."""
     yield
     translation.deactivate()
 
@@ -114,27 +114,27 @@ def visitor(user: User) -> Visitor:
 
 @pytest.fixture
 def stranger(db: None) -> Visitor:
-    """Return a browser that nobody is signed in with."""
+    """Return a browser without a signed-in user."""
     return Visitor()
 
 
 @pytest.fixture
 def passer_by(stranger: Visitor, settings: Any) -> Visitor:
-    """Return a browser that nobody is signed in with, on a site that lets it start."""
+    """Return a browser without a signed-in user, on a site where it may start."""
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     return stranger
 
 
 @dataclass(frozen=True)
 class Receivers:
-    """Listeners of both signals; a call with a wrong signature fails the test."""
+    """Receivers of both signals; a call with a wrong signature fails the test."""
 
     verified: mock.Mock
     failed: mock.Mock
 
     @property
     def heard(self) -> list[tuple[str, PhoneVerification]]:
-        """What was sent, as the signal's name and the row."""
+        """What was sent: each signal's name and verification."""
         return [
             *(("verified", call.kwargs["verification"]) for call in self.verified.call_args_list),
             *(("failed", call.kwargs["verification"]) for call in self.failed.call_args_list),
@@ -148,7 +148,7 @@ def _receiver(
     *,
     signal: Any,
 ) -> None:
-    """Be what a site's receiver looks like; ``signal`` is Django's own argument."""
+    """Have the signature of a site's receiver; Django adds ``signal``."""
 
 
 @pytest.fixture
@@ -162,20 +162,20 @@ def receivers() -> Iterator[Receivers]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Give what one of several processes recorded to the one that prints."""
+    """Send the figures of this process to the process that prints them."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = figures.state()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take it; a process that crashed has nothing to give."""
+    """Receive the figures of a process, unless it crashed."""
     if "figures" in getattr(node, "workeroutput", {}):
         figures.merge(*node.workeroutput["figures"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures that tests recorded."""
+    """Print the figures that the tests recorded."""
     if lines := figures.lines():
         terminalreporter.section("figures")
         for line in lines:

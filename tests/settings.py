@@ -1,4 +1,4 @@
-"""Settings of the test suite, and of mypy's look at the project."""
+"""Settings for the tests."""
 
 import os
 import tempfile
@@ -52,13 +52,13 @@ TEMPLATES = [
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default="sqlite:///:memory:")}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # The tests' own database is a file, one for each process: an in-memory one is a single
-    # connection that all threads share, so a race between two of them could not be tested.
+    # Each process has a file as its database. All threads share the one connection of an in-memory
+    # database, so that races between threads could not be tested.
     name = f"django-plasgate-ip-{os.getpid()}.sqlite3"
     DATABASES["default"] |= {
         "OPTIONS": {
             "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF",
-            # Else a transaction that reads and then writes fails at once, whatever the timeout.
+            # Otherwise a transaction that reads and then writes fails at once, without the timeout.
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
         },
@@ -66,17 +66,17 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, and nothing else
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("km", "Khmer")]
 USE_TZ = True
-TIME_ZONE = "Asia/Phnom_Penh"  # not UTC, so that a naive time shows
+TIME_ZONE = "Asia/Phnom_Penh"  # not UTC, so that naive times fail tests
 STATIC_URL = "static/"
 
-# The examples printed on the provider's API page; they belong to nobody.
+# The examples of the provider's API page. They are not valid keys.
 PLASGATE_IP_PRIVATE_KEY = (
     "xP4tZ_G7fn3Y_Bw6Hj9Z2Y8cRojv7skdQK9xl5pWgHR6N8mH7T3RfV3YsP8vcFk2lgd7w5Xu9MPsoR-PJ3q4S"
 )

@@ -1,41 +1,45 @@
-"""The app's configuration: what a site gets by naming the app."""
-
-from typing import Any
+"""The app's configuration: what a site gets from its name in INSTALLED_APPS."""
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.core.checks.registry import registry
-from django.test import RequestFactory
 
+from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.checks import project
 from django_plasgate_ip.checks import settings as settings_checks
 from django_plasgate_ip.verification import browser_session, claim_at_login
+from tests.visitor import request_of
 
 
-def test_app_has_its_documented_label() -> None:
+def test_the_app_has_its_documented_name() -> None:
     config = apps.get_app_config("django_plasgate_ip")
+
     assert config.name == "django_plasgate_ip"
     assert config.verbose_name == "Phone verification"
 
 
-def test_checks_are_registered_with_those_for_live_sites_apart() -> None:
-    ours = {settings_checks.check_settings, project.check_project, project.check_deployment}
-    assert ours & set(registry.get_checks()) == {
-        settings_checks.check_settings,
-        project.check_project,
-    }
+def test_the_checks_are_registered_and_one_is_for_deployment_only() -> None:
+    always = {settings_checks.check_settings, project.check_project}
+    ours = always | {project.check_deployment}
+
+    assert ours & set(registry.get_checks()) == always
     assert ours <= set(registry.get_checks(include_deployment_checks=True))
 
 
-def test_login_claims_the_session_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    apps.get_app_config("django_plasgate_ip").ready()  # a site's tests may do so again
+def test_a_login_is_received_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    apps.get_app_config("django_plasgate_ip").ready()  # a site's tests may call it again
     claimed: list[User] = []
     monkeypatch.setattr(
         claim_at_login, "claim_session", lambda request, user, since: claimed.append(user)
     )
-    request: Any = RequestFactory().get("/")
-    request.session = {browser_session.SESSION_KEY: "a browser"}
+
+    request = request_of(session={browser_session.SESSION_KEY: "browser"})
     user_logged_in.send(sender=User, request=request, user=user)
+
     assert claimed == [user]
+
+
+def test_the_hand_off_is_not_installed_by_itself() -> None:
+    assert handoff_app() is None

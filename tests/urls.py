@@ -1,4 +1,4 @@
-"""URLs of the site that the tests visit."""
+"""The URLs of the tests' site."""
 
 from django.contrib import admin
 from django.urls import include, path

@@ -7,19 +7,24 @@ from django.utils.crypto import salted_hmac
 
 from django_plasgate_ip.models import PhoneVerification
 
-#: The session's one entry: the id that this session's verifications have as ``session_id``.
+#: The app's only key in the session. Its value is the ``session_id`` of this session's
+#: verifications.
 SESSION_KEY = "plasgate_ip"
 
 
 def get_session_id(request: HttpRequest) -> str:
-    """Return this session's id, or an empty text where it has none yet."""
-    # Some APIs log in without a session, or with None for one.
+    """Return this session's id, or an empty text if it has none yet."""
+    # Some APIs log in without a session, or with None as the session.
     session = getattr(request, "session", None) or {}
     return str(session.get(SESSION_KEY, ""))
 
 
 def new_session_id(request: HttpRequest) -> str:
-    """Return an id for this session. Two first starts at the same moment get the same one."""
+    """Return a new id for this session, of at most 32 characters.
+
+    It is derived from the session's key, so two first starts at the same moment get the same id.
+    Without a key, it is random.
+    """
     key = request.session.session_key
     if not key:
         return secrets.token_urlsafe(16)
@@ -34,13 +39,16 @@ def get_or_create_session_id(request: HttpRequest) -> str:
 
 
 def remember(request: HttpRequest, session_id: str) -> None:
-    """Store the id in the session, which is saved only if the id is new to it."""
+    """Store the id in the session. A session that has this id already is not saved again."""
     if get_session_id(request) != session_id:
         request.session[SESSION_KEY] = session_id
 
 
 def is_own(request: HttpRequest, verification: PhoneVerification) -> bool:
-    """Whether the verification belongs to this request's user, or to its anonymous session."""
+    """Whether the verification belongs to this request's user, or was started in its session.
+
+    A verification with a user belongs to this user alone.
+    """
     if verification.user_id is not None:
         return bool(verification.user_id == request.user.pk)
     session_id = get_session_id(request)
@@ -48,7 +56,7 @@ def is_own(request: HttpRequest, verification: PhoneVerification) -> bool:
 
 
 def is_carrier(request: HttpRequest, verification: PhoneVerification) -> bool:
-    """Whether this browser only takes another session's verification to PlasGate and back."""
+    """Whether this browser confirms another browser's verification: the phone in a hand-off."""
     return (
         verification.is_handed_over
         and verification.callback_session_id == get_session_id(request)

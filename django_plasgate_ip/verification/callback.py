@@ -1,4 +1,4 @@
-"""Whether a callback is for this verification, and whether its code can be exchanged."""
+"""Decide whether a callback belongs to a verification, and whether its code may be exchanged."""
 
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -13,17 +13,18 @@ from django_plasgate_ip.verification.verdict import Verdict
 def validate(
     request: HttpRequest, verification: PhoneVerification, private_key: str
 ) -> Verdict | None:
-    """Return how the verification ends without a call to the provider, or None to exchange.
+    """Return the verdict that ends the verification without an exchange, or None to exchange.
 
-    `private_key`: of the keys that this request would exchange the code with.
+    `private_key`: the private half of the keys for the exchange. Parameters of the callback are
+    from the API page.
     """
-    # SECURITY: by its Content-Type, a request makes Django read the query in any charset, utf-7
-    # and lone surrogates included. Our URLs are UTF-8.
+    # SECURITY: Django decodes the query in the charset of the Content-Type header, which the client
+    # chooses: utf-7, for example. The callback's query is UTF-8.
     request.encoding = "utf-8"
     if stale := verification.stale_reason:
         return Verdict(stale)
-    # SECURITY: another account signed in meanwhile, and the number is not theirs. The phone of a
-    # hand-off may have any account: it gets nothing.
+    # SECURITY: if another account has signed in since the start, it must not get this number. In a
+    # hand-off, the phone may be signed in to any account, because the result is not for that one.
     if not verification.is_handed_over and verification.user_id != request.user.pk:
         return Verdict(Reason.USER_CHANGED)
     if not _is_trusted(request, verification, private_key):
@@ -39,12 +40,12 @@ def validate(
 
 
 def _is_trusted(request: HttpRequest, verification: PhoneVerification, private_key: str) -> bool:
-    """Whether the provider sends back what we sent, and each parameter once."""
-    # SECURITY: of a doubled parameter, one reader takes the first value and another the last.
+    """Whether the callback has each parameter once, and the values that the start sent."""
+    # SECURITY: if a parameter is repeated, one reader takes its first value and another its last.
     if any(len(values) > 1 for _name, values in request.GET.lists()):
         return False
     # SECURITY: tenants on hosts of one domain may share a session. The keys of one tenant must not
-    # finish what another tenant's keys started.
+    # finish a verification that another tenant's keys started.
     if verification.key_fingerprint != fingerprint(private_key):
         return False
     nonce = request.GET.get("nonce", "")

@@ -1,4 +1,4 @@
-"""At a login, the account takes over what its session verified while anonymous."""
+"""At a login, the account takes over the verifications of its anonymous session."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,10 +19,10 @@ def on_login(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any)
 
 
 def claim_session(request: HttpRequest, user: Any, since: datetime | None = None) -> None:
-    """Give `user`, who has just logged in, what this session did while anonymous.
+    """Assign the verifications of this anonymous session to `user`, who has just logged in.
 
-    Verifications that ended after `since`, or all of them if None, become the user's. A live one
-    ends as ``user_changed``: the account that brings its code back did not start it.
+    Only those that ended at `since` or later are assigned; all of them if `since` is None. Live
+    verifications end as ``user_changed``, because this account did not start them.
     """
     verifications = PhoneVerification.objects.on_primary()
     session = verifications.for_session(browser_session.get_session_id(request))
@@ -36,10 +36,11 @@ def claim_session(request: HttpRequest, user: Any, since: datetime | None = None
 
 
 def _claimable_since() -> datetime | None:
-    """Return the earliest end of a verification that a login takes over; None for no limit.
+    """Return the earliest ``completed_at`` that a login takes over; None for no limit.
 
-    SECURITY: where numbers log in, a number that somebody else verified in this browser earlier
-    would open the account of the next person who logs in here.
+    SECURITY: on a site with login by phone, somebody else may have verified a number in this
+    browser earlier. With that number they could log in to the account of the next person who logs
+    in here.
     """
     ages: list[timedelta] = [
         backend.claim_age for backend in get_backends() if hasattr(backend, "claim_age")

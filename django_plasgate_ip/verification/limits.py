@@ -1,7 +1,7 @@
-"""How many verifications may start in an hour.
+"""Limit how many verifications may start in an hour.
 
-Every start may cost balance, and involves the operator of whoever has the number. The limits count
-rows, so all machines see all starts and nothing else has to be stored.
+Every start may cost balance, and PlasGate contacts the operator of the number. The limits count
+rows, so all machines see all starts and no other store is needed.
 """
 
 import ipaddress
@@ -22,10 +22,10 @@ HOUR = timedelta(hours=1)
 
 
 def check(verification: PhoneVerification) -> None:
-    """Raise `TooManyStarts` if `verification`, which is stored already, exceeds a limit.
+    """Raise `TooManyStarts` if `verification`, which must be stored already, exceeds a limit.
 
-    It is counted after it was stored: of any number of starts at the same moment, each sees those
-    that were committed before it, so no more than the limit get through. One query for each limit.
+    Each start is stored before it is counted. It sees all starts that were committed before its
+    own, so starts at the same moment can't exceed the limit. Each limit takes one query.
     """
     now = timezone.now()
     waits = [
@@ -38,7 +38,7 @@ def check(verification: PhoneVerification) -> None:
 
 
 def _limits(verification: PhoneVerification) -> Iterator[tuple[Q, int]]:
-    """Yield which rows count together, and how many of them may start in an hour."""
+    """Yield, for each limit that is set, which rows count and how many may start in an hour."""
     number, user_id, address = (
         verification.phone_number,
         verification.user_id,
@@ -55,7 +55,7 @@ def _limits(verification: PhoneVerification) -> Iterator[tuple[Q, int]]:
 
 
 def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
-    """Return when the newest start was made that is over the limit; None within the limit."""
+    """Return when the newest start over the limit was made, or None within the limit."""
     starts = PhoneVerification.objects.on_primary().filter(same, created_at__gt=since)
     return (
         starts.order_by("-created_at").values_list("created_at", flat=True)[most : most + 1].first()
@@ -63,10 +63,11 @@ def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return a keyed hash of the visitor's address; empty where no limit needs one.
+    """Return a keyed hash of the visitor's address; empty if starts per address have no limit.
 
     An IPv6 address counts as its /64, because one subscriber has 2^64 addresses. The address itself
-    is not stored. All visitors whose address is unknown count together: no limit would cost more.
+    is not stored. All visitors with an unknown address count together, so that a forged address
+    can't avoid the limit.
     """
     if conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS is None:
         return ""
@@ -75,8 +76,8 @@ def address_of(request: HttpRequest) -> str:
 
 
 def _client_address(request: HttpRequest) -> str:
-    # SECURITY: anybody can send X-Forwarded-For. Each proxy of the site appends to its end, so the
-    # entry that the outermost of them wrote is the only one that nobody could forge.
+    # SECURITY: anybody can send X-Forwarded-For. Each proxy of the site appends one entry, so a
+    # visitor can't forge the entry of the outermost proxy.
     header: str = request.META.get("HTTP_X_FORWARDED_FOR", "")
     hops = header.split(",") if header else []
     count = conf.PLASGATE_IP_TRUSTED_PROXY_COUNT
@@ -86,15 +87,15 @@ def _client_address(request: HttpRequest) -> str:
 
 
 def _network(text: str) -> str:
-    """Return the address as text, or the /64 of an IPv6 address; empty for anything else."""
+    """Return an IPv4 address, or the /64 of an IPv6 address; empty for any other text."""
     # Some proxies add a port.
     with_port = re.fullmatch(r"\[(.+)\](?::\d+)?|([\d.]+):\d+", text)
     try:
         address = ipaddress.ip_address((with_port[1] or with_port[2]) if with_port else text)
     except ValueError:
         return ""
-    # A socket for both families reports ::ffff:192.0.2.1 for 192.0.2.1. By their /64, all IPv4
-    # addresses would be one.
+    # A socket for both families reports 192.0.2.1 as ::ffff:192.0.2.1. All IPv4 addresses are in
+    # that one /64.
     address = getattr(address, "ipv4_mapped", None) or address
     bits = 64 if address.version == 6 else 32
     return str(ipaddress.ip_network((address, bits), strict=False))

@@ -1,4 +1,4 @@
-"""How a verification is stored, claimed and ended: once, and with its signal after the commit."""
+"""Store, claim and end a verification: each once, with the signal sent after the commit."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,25 +17,26 @@ from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verification import limits, sim_change
 from django_plasgate_ip.verification.verdict import Verdict
 
-# How many earlier verifications of a session a start looks at. Older ones have ended long ago.
+# How many earlier verifications of its session a start reads. Older ones ended long ago.
 MAX_EARLIER = 100
 
 
 def store(verification: PhoneVerification, signal_request: HttpRequest | None) -> None:
     """Store a new verification and end the live ones of its session.
 
-    `signal_request`: what receivers get for those that end. Raises `TooManyStarts`; then nothing
-    is stored, and nothing ends.
+    `signal_request`: the request that receivers get for the verifications that end. Raises
+    `TooManyStarts`; then the new one is not stored, and the live ones stay as they are.
     """
     verifications = PhoneVerification.objects.on_primary()
     earlier = list(verifications.for_session(verification.session_id).defer("claims")[:MAX_EARLIER])
     verification.created_at = timezone.now()
     if earlier:
-        # The clock of another machine may be ahead, and the callback is for the newest one.
+        # The callback is for the newest verification. The clock of the machine that stored the
+        # last one may be ahead of this one's.
         after_newest = earlier[0].created_at + timedelta(microseconds=1)
         verification.created_at = max(verification.created_at, after_newest)
     _insert(verification)
-    # Only those that were there before. Of two starts at once, each would else end the other.
+    # End only those that were stored before. Otherwise two starts at once would end each other.
     for live in filter(lambda each: each.is_live, earlier):
         finish_if_live(live, _superseded, signal_request)
 
@@ -49,9 +50,9 @@ def require_no_transaction() -> None:
 
 
 def claim(verification: PhoneVerification) -> bool:
-    """Claim a pending verification's code for this request; return whether it was unclaimed.
+    """Claim a pending verification's code for this request; return False if it was claimed.
 
-    The claim has to be committed before the provider is called: see `require_no_transaction`.
+    The claim must be committed before the provider is called (see `require_no_transaction`).
     """
     return verification.transition(status=Status.EXCHANGING.value, exchanging_at=timezone.now())
 
@@ -63,11 +64,12 @@ def finish(
     *,
     autocommit: bool = False,
 ) -> bool:
-    """End a verification; return whether it was still in this instance's status.
+    """End a verification; return False if its stored status is no longer this instance's.
 
-    `request`: the one that receivers get. The signals are sent after the commit of whatever
-    transaction is open. `autocommit`: none is (see `require_no_transaction`), so they are sent at
-    once. In a site's ``TestCase`` they would otherwise wait for ever.
+    `request`: the request that receivers get. The signals are sent after the commit of the open
+    transaction. `autocommit`: the caller has checked that no transaction is open (see
+    `require_no_transaction`), so they are sent at once. Inside a site's ``TestCase``, they would
+    otherwise never be sent.
     """
     columns = result_columns(end)
     previous = sim_change.find_previous(
@@ -91,17 +93,22 @@ def finish_if_live(
     reason_for: Callable[[PhoneVerification], Reason],
     request: HttpRequest | None,
 ) -> None:
-    """End a verification whichever live status it is in. A code that arrives later is ignored."""
+    """End a verification that is pending or exchanging. A code that arrives later is ignored.
+
+    `reason_for`: returns the reason for the verification as it is stored at that moment.
+    """
     live: PhoneVerification | None = verification
-    # A callback may claim the code between the look and the UPDATE. The status only moves forward.
+    # A callback may claim the code between the read and the UPDATE. The loop ends, because a status
+    # only moves forward.
     while live is not None and not finish(live, Verdict(reason_for(live)), request):
         live = PhoneVerification.objects.on_primary().live().filter(pk=verification.pk).first()
 
 
 def finish_if_stale(verification: PhoneVerification, request: HttpRequest | None = None) -> bool:
-    """End a verification that can't continue; return whether this call did.
+    """End a verification that can't continue; return whether this call ended it.
 
-    It ends as ``expired`` if it came back too late, as ``interrupted`` if its exchange was cut off.
+    The reason is ``expired`` if the visitor did not come back in time, and ``interrupted`` if the
+    exchange was not finished.
     """
     reason = verification.stale_reason
     return reason is not None and finish(verification, Verdict(reason), request)
@@ -115,7 +122,8 @@ def result_columns(end: Verdict) -> dict[str, Any]:
         "error_description": end.error_description,
         "sub": end.sub,
         "mobile_id": end.mobile_id,
-        # SECURITY: encrypted here. An error tracker stores the local variables of a failing save.
+        # SECURITY: claims are encrypted here already, because an error tracker stores the local
+        # variables of a save that fails.
         "claims": Sealed.seal(end.claims),
         "completed_at": timezone.now(),
     }
@@ -129,10 +137,13 @@ def send_signals(
     request: HttpRequest | None,
     previous: PhoneVerification | None = None,
 ) -> None:
-    """Send the signals of a verification that has ended; `previous`: see `sim_change`."""
+    """Send the signals of a verification that has ended.
+
+    `previous`: the verified row with another ``mobile_id`` (see `sim_change`), or None.
+    """
     if verification.is_handed_over:
-        # SECURITY: the request may be the phone's. A receiver that logs it in, or writes to its
-        # session, would do so in the wrong browser.
+        # SECURITY: this may be the phone's request. A receiver that logs in the request's user, or
+        # writes to its session, would do so in the wrong browser.
         request = None
     is_verified = verification.status == Status.VERIFIED
     signal = signals.phone_verified if is_verified else signals.phone_verification_failed
@@ -146,8 +157,8 @@ def _insert(verification: PhoneVerification) -> None:
     try:
         limits.check(verification)
     except TooManyStarts:
-        # Only if it is still pending: another request of this session may have ended it and sent
-        # its signal.
+        # Delete it only if it is still pending. Another request of this session may have ended it
+        # and sent its signal.
         verification.if_unmoved().delete()
         raise
 

@@ -1,7 +1,7 @@
-"""What an answer proves: the one place that decides between verified, failed and error.
+"""Decide what an answer proves: verified, failed or error.
 
-Pure functions over an `Answer`, and over the scopes and the number of a verification. The facts
-come from the API page.
+The functions are pure. Their arguments are an `Answer`, and the scopes and the number of a
+verification. The facts are from the API page.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ _NETWORK_WORDS = ("wi-fi", "wifi", "mobile data")
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a verification ends. `reason` is None exactly if it is verified; only then has it ids."""
+    """How a verification ends. If `reason` is None, it is verified; only then it has ids."""
 
     reason: Reason | None = None
     error_description: str = field(default="", repr=False)
@@ -45,7 +45,7 @@ class Verdict:
 def judge(answer: Answer, scopes: Iterable[str], phone_number: str) -> Verdict:
     """Return what `answer` proves for a verification with these scopes.
 
-    `phone_number` is the number asked for as E.164, empty where the scopes need none.
+    `phone_number`: the requested number as E.164; empty if the scopes need no number.
     """
     names = scope_sets.bare(scopes)
     if answer.succeeded:
@@ -72,14 +72,17 @@ def failure_reason(answer: Answer) -> Reason:
 
 
 def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -> Reason | None:
-    """Return why a successful answer is rejected, or None. It must hold what its scopes promise."""
+    """Return why a successful answer is rejected, or None. It must have what its scopes promise.
+
+    `names`: the scopes without ``ip:``. `phone_number`: as for `judge`.
+    """
     if scope_sets.needs_number(names):
         if answer.phone_number_verified is False:
             return failure_reason(answer)
         if answer.phone_number_verified is None or not answer.login_hint:
             return Reason.INVALID_RESPONSE
-        # SECURITY: nothing else ties the answer to what this browser asked. An attacker's own code
-        # in a victim's session fails here.
+        # SECURITY: nothing else ties the answer to the number that this browser requested. If an
+        # attacker injects a code of their own into a victim's session, it is rejected here.
         if answer.login_hint != phone_number:
             return Reason.NUMBER_MISMATCH
     if not _keeps_promises(answer, names):
@@ -90,6 +93,7 @@ def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -
 
 
 def _keeps_promises(answer: Answer, names: frozenset[str]) -> bool:
+    """Whether the answer has the claims of each scope."""
     return (
         # The API page: "Every response will contain sub claim."
         bool(answer.claims.get("sub"))

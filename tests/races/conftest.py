@@ -1,4 +1,4 @@
-"""The site in two processes, PlasGate on a socket, and a visitor of both."""
+"""The site in two processes, PlasGate on a socket, and a browser that visits both processes."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def signals_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def heard(signals_file: Path) -> Callable[[], list[str]]:
-    """Return what tells the signals that the site's processes have sent, in their order."""
+    """Return a function that returns the signals of all processes, in their order."""
     signals_file.write_text("")
     return lambda: signals_file.read_text().splitlines()
 
@@ -42,13 +42,13 @@ def start_server(
     signals_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., Server]]:
-    """Return what starts a process of the site, with whatever settings."""
+    """Return a function that starts a process of the site with these settings."""
     started: list[Server] = []
 
     def start(*, atomic_requests: bool = False, **settings: Any) -> Server:
         settings = {
             "PLASGATE_IP_BASE_URL": one_provider.base_url,
-            # As long as the provider is held; not what the races are about.
+            # Longer than any test holds the provider.
             "PLASGATE_IP_TIMEOUT": LONG,
             **settings,
         }

@@ -1,4 +1,4 @@
-"""What the database says of the site's connections."""
+"""Query the database for what the site's connections are doing."""
 
 import time
 from typing import Any
@@ -16,35 +16,35 @@ _POSTGRESQL = f"""
     FROM pg_stat_activity AS activity
     WHERE datname = current_database() AND application_name = '{APPLICATION_NAME}'
 """  # noqa: S608
-# Each connection to this database but our own: its state, how many transactions it has, and whether
-# it waits for a lock.
+# Each other connection to this database: its state, how many transactions it has, and whether it
+# waits for a lock.
 _MARIADB = """
     SELECT command, trx_id IS NOT NULL, COALESCE(trx_state = 'LOCK WAIT', 0)
     FROM information_schema.processlist AS process
     LEFT JOIN information_schema.innodb_trx ON trx_mysql_thread_id = process.id
     WHERE process.db = database() AND process.id <> connection_id()
 """
-# MariaDB shows the same again to whoever asks again within a tenth of a second.
+# MariaDB repeats its last result for a tenth of a second.
 _PAUSE = 0.15
 _IDLE = {
     "postgresql": ("idle", 0, False),
     "mysql": ("Sleep", 0, 0),
-    "sqlite": "nobody writes",
+    "sqlite": "no writer",
 }
 
 
 def idle() -> Any:
-    """Return what `connections` says of one that holds nothing."""
+    """Return the state of a connection without a transaction."""
     return _IDLE[connection.vendor]
 
 
 def connections() -> list[Any]:
-    """Return what each of the site's connections is in the midst of."""
+    """Return the state of each of the site's connections."""
     if connection.vendor == "sqlite":
         return [_sqlite_state()]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # Else all of a transaction sees what its first look saw.
+            # Otherwise a transaction repeats its first snapshot.
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(_POSTGRESQL)
         else:
@@ -53,7 +53,7 @@ def connections() -> list[Any]:
 
 
 def seen_for(seconds: float) -> set[Any]:
-    """Return whatever `connections` says, asked again and again."""
+    """Return all states that the connections have in this time."""
     found: set[Any] = set()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -63,9 +63,9 @@ def seen_for(seconds: float) -> set[Any]:
 
 
 def wait_for_waiting(many: int) -> None:
-    """Return once so many of the site's connections wait for a lock."""
+    """Return when this many of the site's connections wait for a lock."""
     if connection.vendor == "sqlite":
-        # It can't be asked: time enough for that many requests to come so far.
+        # SQLite reports no locks. The pause is long enough for the requests to reach theirs.
         time.sleep(1)
         return
     end = time.monotonic() + LONG / 2
@@ -75,7 +75,7 @@ def wait_for_waiting(many: int) -> None:
 
 
 def _sqlite_state() -> str:
-    # SQLite has one lock for all: whether a write, now, would have to wait for it.
+    # SQLite has one lock for all writers, so a write that does not wait finds out.
     with connection.cursor() as cursor:
         (patience,) = cursor.execute("PRAGMA busy_timeout").fetchone()
         cursor.execute("PRAGMA busy_timeout = 0")
@@ -84,7 +84,7 @@ def _sqlite_state() -> str:
                 PhoneVerification.objects.update(next_url="/elsewhere/")
                 transaction.set_rollback(True)
         except OperationalError:
-            return "somebody writes"
+            return "a writer"
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {patience}")
-    return "nobody writes"
+    return "no writer"

@@ -1,22 +1,21 @@
-"""While PlasGate is asked, the site holds no transaction, no lock and no connection in use."""
+"""During the exchange, the site has no open transaction and no lock."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.races import database
-from tests.servers import APPLICATION_NAME, PatientProvider, RemoteVisitor, Server
-from tests.visitor import attempt, outcome
+from tests.servers import PatientProvider, RemoteVisitor, Server
+from tests.visitor import newest, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
 
 
 def lock(verification: PhoneVerification) -> None:
-    """Take the row's lock at once, or fail. SQLite has no such thing."""
+    """Lock the row at once, or raise. SQLite has no row locks."""
     nowait = connection.features.has_select_for_update_nowait
     with transaction.atomic():
         rows = PhoneVerification.objects.all()
@@ -25,25 +24,8 @@ def lock(verification: PhoneVerification) -> None:
         rows.get(pk=verification.pk)
 
 
-@contextmanager
-def transaction_like_the_sites(verification: PhoneVerification) -> Iterator[None]:
-    """Hold a lock on the row, in a connection that looks like one of the site's."""
-    other = connection.copy()
-    if connection.vendor == "postgresql":
-        other.settings_dict["OPTIONS"]["application_name"] = APPLICATION_NAME
-    other.set_autocommit(False)
-    try:
-        with other.cursor() as cursor:
-            table = PhoneVerification._meta.db_table
-            cursor.execute(f"UPDATE {table} SET next_url = '/here/'")  # noqa: S608
-        yield
-        other.rollback()
-    finally:
-        other.close()
-
-
 @pytest.mark.parametrize("atomic_requests", [False, True])
-def test_while_the_provider_is_slow_no_transaction_is_open_and_nothing_locked(
+def test_while_the_provider_is_slow_no_transaction_is_open_and_no_row_is_locked(
     start_server: Callable[..., Server],
     browser: RemoteVisitor,
     provider: PatientProvider,
@@ -55,23 +37,10 @@ def test_while_the_provider_is_slow_no_transaction_is_open_and_nothing_locked(
         callback = pool.submit(browser.other_tab().come_back)
         provider.wait_until_asked()
         found = database.seen_for(1.5)
-        lock(attempt())
+        lock(newest())
         under_way = outcome()
 
     assert found == {database.idle()}
     assert under_way == ("exchanging", "")
     assert callback.result()["Location"] == "/here/"
     assert outcome() == ("verified", "")
-
-
-def test_a_transaction_would_have_been_seen(browser: RemoteVisitor) -> None:
-    browser.start()
-    row = attempt()
-
-    with transaction_like_the_sites(row):
-        found = database.connections()
-        if connection.features.has_select_for_update_nowait:
-            with pytest.raises(OperationalError):
-                lock(row)
-
-    assert set(found) - {database.idle()}

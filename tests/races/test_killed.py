@@ -1,4 +1,4 @@
-"""Killed in the middle: the code is spent, and the visitor can start again at once."""
+"""A process that is killed during the exchange leaves a verification that ends later, once."""
 
 import re
 import subprocess
@@ -16,7 +16,7 @@ from django.utils import timezone
 from django_plasgate_ip.models import PhoneVerification
 from tests.figures import record
 from tests.servers import LONG, PatientProvider, RemoteVisitor, Server, environment
-from tests.visitor import NUMBER, attempt, outcome
+from tests.visitor import NUMBER, newest, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
 
@@ -42,7 +42,7 @@ call_command("plasgate_ip_purge", batch_size=50)
 def cut_off(
     start_server: Callable[..., Server], browser: RemoteVisitor, provider: PatientProvider
 ) -> PhoneVerification:
-    """Return the attempt of `browser` whose server was killed while it asked PlasGate."""
+    """Return the verification of `browser` whose server was killed during the exchange."""
     browser.server = start_server()
     browser.start()
     with ThreadPoolExecutor(1) as pool, provider.held():
@@ -51,11 +51,11 @@ def cut_off(
         browser.server.kill()
         with pytest.raises(ConnectionError):
             callback.result()
-    return attempt()
+    return newest()
 
 
 def purge_at_once(signals: Path, processes: int = 1) -> list[int]:
-    """Run the command in so many processes; return how many attempts each has ended."""
+    """Run the command in this many processes; return how many verifications each ended."""
     started = [
         subprocess.Popen(
             [sys.executable, "-c", PURGE],
@@ -81,7 +81,7 @@ def purge_at_once(signals: Path, processes: int = 1) -> list[int]:
     return [int(re.findall(r"^(\d+) stale verifications ended", out, re.M)[0]) for out, _ in ends]
 
 
-def test_after_a_kill_in_the_exchange_the_visitor_starts_again_and_gets_through_at_once(
+def test_after_a_kill_the_visitor_can_start_again_at_once(
     start_server: Callable[..., Server],
     cut_off: PhoneVerification,
     browser: RemoteVisitor,
@@ -99,15 +99,15 @@ def test_after_a_kill_in_the_exchange_the_visitor_starts_again_and_gets_through_
     assert heard() == [f"failed {cut_off.pk} interrupted"]
     assert browser.come_back()["Location"] == "/here/"
     assert outcome() == ("verified", "")
-    assert heard()[1:] == [f"verified {attempt().pk}"]
+    assert heard()[1:] == [f"verified {newest().pk}"]
     took = time.monotonic() - began
-    # The cut off exchange itself could go on for the timeout and half a minute.
+    # The visitor did not wait until the old exchange was stale.
     assert took < LONG / 2
     record("Seconds from a kill to being verified, a server's start included", round(took, 1))
 
 
 @pytest.mark.parametrize("finder", ["the command", "the visitor's page"])
-def test_a_kill_in_the_exchange_is_found_when_its_time_has_passed(
+def test_a_killed_exchange_is_ended_when_its_time_has_passed(
     site: tuple[Server, Server],
     cut_off: PhoneVerification,
     browser: RemoteVisitor,
@@ -137,7 +137,7 @@ def test_a_kill_in_the_exchange_is_found_when_its_time_has_passed(
     assert heard() == [f"failed {cut_off.pk} interrupted"]
 
 
-def test_two_purges_at_once_end_each_stale_attempt_once(
+def test_two_simultaneous_purges_end_each_stale_verification_once(
     user: User, heard: Heard, signals_file: Path
 ) -> None:
     an_hour_ago = timezone.now() - timedelta(hours=1)
@@ -157,10 +157,10 @@ def test_two_purges_at_once_end_each_stale_attempt_once(
 
     ended = purge_at_once(signals_file, processes=2)
 
-    # How they share the work is chance.
+    # Each purge ends a random share of them.
     assert sum(ended) == STALE
     reasons = ("expired", "interrupted")
     expected = {f"failed {row.pk} {reasons[number % 2]}" for number, row in enumerate(rows)}
     assert sorted(heard()) == sorted(expected)
     assert not PhoneVerification.objects.live().exists()
-    record("Stale attempts that two purges at once ended", f"{ended[0]} + {ended[1]}")
+    record("Stale verifications that two simultaneous purges ended", f"{ended[0]} + {ended[1]}")

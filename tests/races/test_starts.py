@@ -1,4 +1,4 @@
-"""Starts at once: one attempt stays alive, and a limit is a limit."""
+"""Of simultaneous starts, one verification stays live, and no limit is exceeded."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django_plasgate_ip.models import PhoneVerification
 from tests.figures import record
 from tests.servers import PatientProvider, RemoteVisitor, Server
-from tests.visitor import TYPED, attempt
+from tests.visitor import TYPED, newest
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
 
@@ -21,7 +21,7 @@ Site = tuple[Server, Server]
 
 @pytest.fixture(scope="module")
 def generous_site(start_server: Callable[..., Server]) -> Site:
-    """Return the two processes of a site that lets everybody start as often as they like."""
+    """Return the two processes of a site without limits."""
     limits = {
         "PLASGATE_IP_MAX_STARTS_PER_NUMBER": None,
         "PLASGATE_IP_MAX_STARTS_PER_USER": None,
@@ -30,14 +30,14 @@ def generous_site(start_server: Callable[..., Server]) -> Site:
 
 
 def start_at_once(browsers: Iterable[RemoteVisitor]) -> list[Any]:
-    """Send the start form from all browsers at once; return the answers."""
+    """Send the start form from all browsers at the same time; return the responses."""
     filled = [(browser, browser.get("/phone/")) for browser in browsers]
     with ThreadPoolExecutor(len(filled)) as pool:
         return list(pool.map(lambda each: each[0].submit(each[1], phone_number=TYPED), filled))
 
 
 @pytest.mark.parametrize("has_started_before", [True, False])
-def test_of_forty_starts_at_once_of_one_session_the_newest_stays_alive(
+def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
     generous_site: Site,
     browser: RemoteVisitor,
     provider: PatientProvider,
@@ -52,11 +52,11 @@ def test_of_forty_starts_at_once_of_one_session_the_newest_stays_alive(
     answers = start_at_once(tabs)
 
     assert {answer.status_code for answer in answers} == {302}
-    newest, *others = PhoneVerification.objects.order_by("-created_at", "-pk")
+    last, *others = PhoneVerification.objects.order_by("-created_at", "-pk")
     assert len(others) == STARTS - 1 + has_started_before
-    assert (newest.status, newest.reason) == ("pending", "")
-    # Each start ended those that it found alive; those of the very same moment live on, but no
-    # callback is for them.
+    assert (last.status, last.reason) == ("pending", "")
+    # Each start ended those that were stored before it. Others of the same moment may still be
+    # live, but the callback is not for them.
     ended = [row for row in others if row.completed_at]
     assert {(row.status, row.reason) for row in ended} <= {("error", "superseded")}
     assert sorted(heard()) == sorted(f"failed {row.pk} superseded" for row in ended)
@@ -65,17 +65,17 @@ def test_of_forty_starts_at_once_of_one_session_the_newest_stays_alive(
     browser.authorize_url = tabs[0].authorize_url
     browser.come_back()
     browser.come_back()
-    newest.refresh_from_db()
-    assert newest.status == "verified"
+    last.refresh_from_db()
+    assert last.status == "verified"
     assert len(provider.requests) == 1
 
     browser.start()
     live = PhoneVerification.objects.exclude(completed_at__isnull=False)
-    assert [row.pk for row in live] == [attempt().pk]
+    assert [row.pk for row in live] == [newest().pk]
     record("Starts raced in one session", STARTS)
 
 
-def test_starts_at_once_of_many_sessions_never_exceed_the_limit_for_a_number(
+def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_number(
     site: Site, transactional_db: None
 ) -> None:
     browsers = []
@@ -86,13 +86,13 @@ def test_starts_at_once_of_many_sessions_never_exceed_the_limit_for_a_number(
 
     answers = [answer.status_code for answer in start_at_once(browsers)]
 
-    # Of starts at once each counts the others, and one that turns back is counted while it is
-    # there: fewer than the limit may come through, but never more.
+    # Each start counts the others. A refused one is counted until it is deleted, so fewer than the
+    # limit may be admitted, but never more.
     admitted = answers.count(302)
     assert set(answers) <= {302, 429}
     assert admitted <= LIMIT
     assert PhoneVerification.objects.count() == admitted
-    # Whoever was turned back has used nothing up.
+    # A refused start does not count afterwards.
     calm = [browser.start().status_code for browser in browsers[: LIMIT - admitted + 2]]
     assert calm == [302] * (LIMIT - admitted) + [429, 429]
     record("Sessions raced for one number", f"{STARTS}, of which {admitted} started; {LIMIT} may")

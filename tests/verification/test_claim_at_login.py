@@ -1,37 +1,34 @@
-"""What happens at a login to what the session did while it was anonymous."""
+"""What a login does with the verifications of its anonymous session."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import login
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
-from django.db import connection
-from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.test.utils import CaptureQueriesContext
-from django.urls import path
-from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneVerification
-from tests import urls
+from django_plasgate_ip.verification import claim_at_login
+from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests.conftest import Answers, Receivers
-from tests.visitor import FAILED, Visitor, attempt, outcome
+from tests.verification.rows import stop_clock, stored, stored_end
+from tests.visitor import Visitor, newest, outcome, request_of
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+BROWSER = {SESSION_KEY: "browser"}
 
 
-def sign_up(request: HttpRequest) -> HttpResponse:
-    """Make the account as a site does, once the phone is verified."""
-    login(request, User.objects.create_user("new", password="a password"))
-    return HttpResponse()
+class PhoneBackend:
+    """A login backend that limits what a login takes over."""
+
+    claim_age = HOUR
 
 
-class Site:
-    urlpatterns = [path("sign-up/", sign_up), *urls.urlpatterns]
-
-
-@pytest.fixture
-def sign_up_site(settings: Any) -> None:
-    settings.ROOT_URLCONF = Site
+class StricterBackend:
+    claim_age = HOUR / 2
 
 
 def log_in(browser: Visitor) -> None:
@@ -40,7 +37,11 @@ def log_in(browser: Visitor) -> None:
     assert browser.submit(page, username="teak", password="a password").status_code == 302
 
 
-def test_the_account_that_logs_in_takes_over_what_the_session_verified(
+def owners(*rows: PhoneVerification) -> list[Any]:
+    return [PhoneVerification.objects.get(pk=row.pk).user for row in rows]
+
+
+def test_a_login_takes_over_what_its_session_verified(
     passer_by: Visitor, user: User, answers: Answers
 ) -> None:
     answers()
@@ -50,121 +51,100 @@ def test_the_account_that_logs_in_takes_over_what_the_session_verified(
     log_in(passer_by)
 
     assert PhoneVerification.objects.is_verified(user)
-    assert attempt().user == user
-    assert passer_by.get(f"/phone/{attempt().pk}/").status_code == 200
-    # It is the account's now, in whatever session.
+    # The account sees it in every browser.
     elsewhere = Visitor()
     elsewhere.force_login(user)
-    assert elsewhere.get(f"/phone/{attempt().pk}/").status_code == 200
+    assert elsewhere.get(f"/phone/{newest().pk}/").status_code == 200
 
 
-@pytest.mark.usefixtures("sign_up_site")
-def test_the_account_that_signs_up_takes_it_over_too(passer_by: Visitor, answers: Answers) -> None:
-    answers()
-    passer_by.verify()
-
-    passer_by.get("/sign-up/")
-
-    assert PhoneVerification.objects.is_verified(User.objects.get(username="new"))
-
-
-def test_failures_are_taken_over_as_well(passer_by: Visitor, user: User, answers: Answers) -> None:
-    answers(FAILED)
-    passer_by.verify()
-
-    log_in(passer_by)
-
-    assert attempt().user == user
-    assert outcome() == ("failed", "not_on_mobile_data")
-    assert not PhoneVerification.objects.is_verified(user)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("status", ["pending", "exchanging"])
-def test_a_login_between_start_and_callback_ends_the_attempt_and_claims_nothing(
-    passer_by: Visitor, user: User, answers: Answers, receivers: Receivers, status: str
+def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(
+    user: User, other_user: User
 ) -> None:
-    answers()
-    passer_by.start()
-    row = attempt()
-    PhoneVerification.objects.update(status=status, exchanging_at=timezone.now())
+    ended = [stored("verified"), stored("verified", mobile_id=""), stored("failed")]
+    other_session = stored("verified", session_id="other")
+    other_account = stored("verified", user=other_user)
 
-    log_in(passer_by)
+    claim_at_login.claim_session(request_of(session=BROWSER), user)
 
-    assert outcome() == ("error", "user_changed")
-    assert attempt().user is None
-    assert receivers.heard == [("failed", row)]
-
-    response = passer_by.come_back()
-
-    assert answers.calls == []
-    assert response["Location"] == f"/phone/{row.pk}/"
-    assert "You signed in while" in passer_by.get(response["Location"]).content.decode()
-    assert len(receivers.heard) == 1
-
-    # Not at a later login either.
-    passer_by.force_login(user)
-
-    assert attempt().user is None
+    assert owners(*ended) == [user] * 3
+    assert owners(other_session, other_account) == [None, other_user]
 
 
-def test_the_account_can_start_at_once_after_the_login(
+@pytest.mark.parametrize("status", ["pending", "exchanging"])
+def test_a_live_verification_ends_at_the_login_and_is_never_taken_over(
+    user: User,
+    receivers: Receivers,
+    django_capture_on_commit_callbacks: Any,
+    status: str,
+) -> None:
+    live = stored(status)
+    request = request_of(session=BROWSER)
+
+    for _login in range(2):
+        with django_capture_on_commit_callbacks(execute=True):
+            claim_at_login.claim_session(request, user)
+
+        assert stored_end(live) == ("error", "user_changed")
+        assert owners(live) == [None]
+        assert receivers.heard == [("failed", live)]
+    assert receivers.failed.call_args.kwargs["request"] is request
+
+
+def test_the_callback_after_a_login_has_no_effect_and_the_account_can_start(
     passer_by: Visitor, user: User, answers: Answers
 ) -> None:
     answers()
     passer_by.start()
     log_in(passer_by)
 
+    response = passer_by.come_back()
+
+    assert answers.calls == []
+    assert "You signed in while" in passer_by.get(response["Location"]).content.decode()
+
     passer_by.verify()
 
     assert outcome() == ("verified", "")
-    assert attempt().user == user
-
-
-def test_what_other_sessions_and_other_users_did_is_left_alone(
-    passer_by: Visitor, user: User, other_user: User, answers: Answers
-) -> None:
-    answers()
-    elsewhere = Visitor()
-    elsewhere.verify()
-    elsewheres = attempt()
-    # In one browser: first an anonymous one, then another user's.
-    passer_by.verify()
-    passer_by.force_login(other_user)
-    others = attempt()
-
-    passer_by.force_login(user)
-
-    elsewheres.refresh_from_db()
-    others.refresh_from_db()
-    assert (elsewheres.user, others.user) == (None, other_user)
-    assert not PhoneVerification.objects.for_user(user).exists()
-
-
-def test_a_login_without_an_attempt_does_not_even_ask_for_one(
-    passer_by: Visitor, user: User
-) -> None:
-    with CaptureQueriesContext(connection) as captured:
-        log_in(passer_by)
-
-    assert captured.captured_queries
-    assert PhoneVerification._meta.db_table not in str(captured.captured_queries)
-
-
-def without_a_session() -> Any:
-    request: Any = RequestFactory().get("/")
-    request.session = None
-    return request
+    assert newest().user == user
 
 
 @pytest.mark.parametrize(
-    "request_",
-    [None, RequestFactory().get("/"), without_a_session()],
-    ids=["no request", "no session attribute", "no session"],
+    "backends", [["PhoneBackend"], ["PhoneBackend", "StricterBackend"], []], ids=str
 )
-def test_a_login_without_a_request_or_a_session_changes_nothing(
-    user: User, request_: HttpRequest | None
+def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
+    user: User, settings: Any, monkeypatch: pytest.MonkeyPatch, backends: list[str]
 ) -> None:
-    user_logged_in.send(User, request=request_, user=user)
+    # SECURITY: an older number may be somebody else's, and would open the account.
+    ours = [f"{__name__}.{name}" for name in backends]
+    settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, *ours]
+    now = stop_clock(monkeypatch, claim_at_login)
+    ages = (HOUR / 2, HOUR, HOUR + timedelta(microseconds=1))
+    rows = [stored("failed", completed_at=now - age) for age in ages]
 
-    assert not PhoneVerification.objects.exists()
+    user_logged_in.send(User, request=request_of(session=BROWSER), user=user)
+
+    expected = {0: [user, user, user], 1: [user, user, None], 2: [user, None, None]}
+    assert owners(*rows) == expected[len(backends)]
+
+
+def test_a_login_without_a_start_does_not_query_verifications(
+    user: User, django_assert_num_queries: Any
+) -> None:
+    without_session, none = RequestFactory().get("/"), request_of()
+    none.session = None  # type: ignore[assignment]
+    for request in (None, without_session, none, request_of(session={})):
+        with django_assert_num_queries(0):
+            claim_at_login.on_login(User, request, user)
+
+
+def test_a_login_during_the_exchange_drops_the_answer(
+    passer_by: Visitor, user: User, answers: Answers
+) -> None:
+    answers(meanwhile=lambda: passer_by.other_tab().force_login(user))
+    passer_by.start()
+
+    passer_by.come_back()
+
+    assert outcome() == ("error", "user_changed")
+    assert newest().user is None
+    assert not PhoneVerification.objects.is_verified(user)

@@ -1,4 +1,4 @@
-"""A changed SIM: what it is compared with, who hears of it, and what it takes to be approved."""
+"""A changed SIM: what is compared, who is notified, and how the user acknowledges the change."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,25 +6,27 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
-from django.db import transaction
-from django.db.models import F
+from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.utils import timezone
 
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import claim_at_login
+from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.verification import claim_at_login, transitions
+from django_plasgate_ip.verification.browser_session import SESSION_KEY
+from django_plasgate_ip.verification.verdict import Verdict
 from tests.conftest import Answers, Receivers
-from tests.visitor import DIGITS, FAILED, MOBILE_ID, TYPED, VERIFIED, Visitor, attempt, outcome
+from tests.verification.rows import stored
+from tests.visitor import MOBILE_ID, NUMBER, Visitor, request_of
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 OLD, NEW, THIRD = MOBILE_ID, "f" * 128, "e" * 128
-OTHER_TYPED, OTHER_DIGITS = "012 345 678", "85512345678"
+OTHER_NUMBER = "+85512345678"
 
 
-def _listen(
+def _receiver(
     sender: type[PhoneVerification],
     verification: PhoneVerification,
     previous: PhoneVerification,
@@ -32,360 +34,209 @@ def _listen(
     *,
     signal: Any,
 ) -> None:
-    """Be what a site's receiver of ``mobile_id_changed`` looks like."""
+    """Have the signature of a site's receiver of ``mobile_id_changed``."""
 
 
 @pytest.fixture
 def changes() -> Iterator[mock.Mock]:
-    """Return a listener of ``mobile_id_changed``."""
-    listener = mock.create_autospec(_listen)
-    signals.mobile_id_changed.connect(listener)
-    yield listener
-    signals.mobile_id_changed.disconnect(listener)
+    """Return a receiver of ``mobile_id_changed``."""
+    receiver = mock.create_autospec(_receiver)
+    signals.mobile_id_changed.connect(receiver)
+    yield receiver
+    signals.mobile_id_changed.disconnect(receiver)
 
 
 def heard(changes: mock.Mock) -> list[tuple[PhoneVerification, PhoneVerification]]:
-    """Return what was sent: the row, and the one it differs from."""
+    """Return what was sent: each verification, with the one that it differs from."""
     return [
         (call.kwargs["verification"], call.kwargs["previous"]) for call in changes.call_args_list
     ]
 
 
-def verified(
-    browser: Visitor, answers: Answers, mobile_id: str | None, typed: str = TYPED
-) -> PhoneVerification:
-    """Verify the number with this SIM; return the row, as it is stored."""
-    answers(login_hint=DIGITS if typed == TYPED else OTHER_DIGITS, mobile_id=mobile_id)
-    browser.verify(typed)
-    assert outcome() == ("verified", "")
-    return attempt()
-
-
-def log_in(browser: Visitor, name: str = "teak") -> None:
-    page = browser.get("/accounts/login/")
-    assert browser.submit(page, username=name, password="a password").status_code == 302
+def verified(user: User | None, mobile_id: str, **values: Any) -> PhoneVerification:
+    """Finish a verification with this SIM; return it as it is stored."""
+    row = stored("exchanging", user=user, **values)
+    assert transitions.finish(row, Verdict(mobile_id=mobile_id), HttpRequest(), autocommit=True)
+    return PhoneVerification.objects.get(pk=row.pk)
 
 
 # What is a change
 
 
-def test_another_sim_is_told_with_both_rows_after_the_verification(
-    visitor: Visitor, answers: Answers, receivers: Receivers, changes: mock.Mock
+def test_another_sim_is_reported_with_both_verifications(
+    user: User, changes: mock.Mock, receivers: Receivers
 ) -> None:
-    order = mock.Mock()
-    receivers.verified.side_effect = lambda **kwargs: order("verified")
-    changes.side_effect = lambda **kwargs: order("changed")
-    first = verified(visitor, answers, OLD)
-    second = verified(visitor, answers, NEW)
+    order: list[str] = []
+    receivers.verified.side_effect = lambda **kwargs: order.append("verified")
+    changes.side_effect = lambda **kwargs: order.append("changed")
+
+    first, second = verified(user, OLD), verified(user, NEW)
 
     assert (first.mobile_id_changed, second.mobile_id_changed) == (False, True)
     assert second.mobile_id_acknowledged_at is None
     assert heard(changes) == [(second, first)]
-    told = changes.call_args.kwargs
-    assert (told["verification"].mobile_id, told["previous"].mobile_id) == (NEW, OLD)
-    assert told["verification"].mobile_id_changed is True
-    assert told["request"].path == "/phone/callback/"
-    assert [call.args[0] for call in order.call_args_list] == ["verified", "verified", "changed"]
+    sent = changes.call_args.kwargs
+    assert (sent["verification"].mobile_id, sent["previous"].mobile_id) == (NEW, OLD)
+    assert sent["verification"].mobile_id_changed is True
+    assert isinstance(sent["request"], HttpRequest)
+    assert order == ["verified", "verified", "changed"]
 
 
-@pytest.mark.parametrize("mobile_ids", [(OLD, OLD), (OLD, None, OLD), (None, None), (None, NEW)])
-def test_the_same_sim_or_none_that_is_known_is_no_change(
-    visitor: Visitor,
-    answers: Answers,
-    changes: mock.Mock,
-    settings: Any,
-    mobile_ids: tuple[str | None, ...],
+def test_the_change_is_reported_once_for_a_callback_that_is_repeated(
+    visitor: Visitor, user: User, answers: Answers, changes: mock.Mock
 ) -> None:
-    settings.PLASGATE_IP_SCOPES = ["phone_verify"]
-    for mobile_id in mobile_ids:
-        assert not verified(visitor, answers, mobile_id).mobile_id_changed
+    first = verified(user, OLD)
+    answers(mobile_id=NEW)
 
+    visitor.verify()
+    visitor.come_back()
+
+    ((last, previous),) = heard(changes)
+    assert (last.mobile_id, previous) == (NEW, first)
+
+
+@pytest.mark.parametrize("mobile_ids", [(OLD, OLD), (OLD, "", OLD), ("", ""), ("", NEW)])
+def test_the_same_sim_or_an_unknown_one_is_no_change(
+    user: User, changes: mock.Mock, mobile_ids: tuple[str, ...]
+) -> None:
+    assert not any(verified(user, mobile_id).mobile_id_changed for mobile_id in mobile_ids)
     assert not changes.called
 
 
 def test_a_verification_without_a_mobile_id_in_between_hides_no_change(
-    visitor: Visitor, answers: Answers, changes: mock.Mock, settings: Any
+    user: User, changes: mock.Mock
 ) -> None:
-    settings.PLASGATE_IP_SCOPES = ["phone_verify"]
-    first = verified(visitor, answers, OLD)
-    verified(visitor, answers, None)
-    last = verified(visitor, answers, NEW)
+    first, _unknown, last = (verified(user, mobile_id) for mobile_id in (OLD, "", NEW))
 
     assert heard(changes) == [(last, first)]
 
 
-def test_another_number_is_another_matter(
-    visitor: Visitor, answers: Answers, changes: mock.Mock
+def test_other_numbers_other_users_and_anonymous_visitors_are_not_compared(
+    user: User, other_user: User, changes: mock.Mock
 ) -> None:
-    first = verified(visitor, answers, OLD)
-    other = verified(visitor, answers, NEW, OTHER_TYPED)
-    assert not changes.called
-
-    last = verified(visitor, answers, NEW)
-
-    assert not other.mobile_id_changed
-    assert heard(changes) == [(last, first)]
-
-
-def test_another_users_sim_is_not_compared_with(
-    visitor: Visitor, other_user: User, answers: Answers, changes: mock.Mock
-) -> None:
-    verified(visitor, answers, OLD)
-    theirs = Visitor()
-    theirs.force_login(other_user)
-
-    assert not verified(theirs, answers, NEW).mobile_id_changed
-    assert not changes.called
-
-
-def test_only_the_last_verified_one_is_compared_with(
-    visitor: Visitor, answers: Answers, changes: mock.Mock
-) -> None:
-    rows = [verified(visitor, answers, sim) for sim in (OLD, NEW, NEW, OLD, THIRD)]
-
-    assert [row.mobile_id_changed for row in rows] == [False, True, False, True, True]
-    assert heard(changes) == [(rows[1], rows[0]), (rows[3], rows[2]), (rows[4], rows[3])]
-
-
-def test_last_is_what_was_completed_last(
-    visitor: Visitor, user: User, answers: Answers, changes: mock.Mock
-) -> None:
-    first = verified(visitor, answers, OLD)
-    # Started earlier, completed later.
-    second = verified(visitor, answers, NEW)
-    PhoneVerification.objects.filter(pk=second.pk).update(
-        created_at=F("created_at") - timedelta(hours=1)
-    )
-    changes.reset_mock()
-
-    assert not verified(visitor, answers, NEW).mobile_id_changed
-    assert not changes.called
-    assert first.mobile_id == OLD
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [FAILED | {"mobile_id": NEW}, VERIFIED | {"mobile_id": NEW, "login_hint": OTHER_DIGITS}],
-    ids=["failed", "another number"],
-)
-def test_an_answer_that_verifies_nothing_changes_nothing(
-    visitor: Visitor, answers: Answers, changes: mock.Mock, answer: dict[str, Any]
-) -> None:
-    verified(visitor, answers, OLD)
-    answers(answer)
-    visitor.verify()
-
-    assert outcome()[0] == "failed"
-    assert not attempt().mobile_id_changed
-
-    # And it is not what the next one is compared with.
-    assert not verified(visitor, answers, OLD).mobile_id_changed
-    assert not changes.called
-
-
-def test_a_number_that_the_phone_scope_learns_is_compared_as_well(
-    visitor: Visitor, answers: Answers, changes: mock.Mock, settings: Any
-) -> None:
-    first = verified(visitor, answers, OLD)
-    settings.PLASGATE_IP_SCOPES = ["phone", "mobile_id"]
-    learnt = {"status": "success", "sub": "a sub", "mobile_id": NEW, "phone_number": DIGITS}
-    answers(learnt)
-    visitor.verify()
-
-    assert outcome() == ("verified", "")
-    assert attempt().mobile_id_changed
-    assert heard(changes) == [(attempt(), first)]
-
-
-def test_a_mobile_id_without_a_number_is_compared_with_nothing(
-    visitor: Visitor, answers: Answers, changes: mock.Mock, settings: Any
-) -> None:
-    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
-    for mobile_id in (OLD, NEW):
-        answers({"status": "success", "sub": "a sub", "mobile_id": mobile_id})
-        visitor.verify()
-        assert outcome() == ("verified", "")
+    verified(user, OLD)
+    verified(user, NEW, phone_number=OTHER_NUMBER)
+    verified(other_user, NEW)
+    verified(None, OLD)
+    verified(None, NEW)
+    # Scopes without a number.
+    verified(user, OLD, phone_number="")
+    verified(user, NEW, phone_number="")
 
     assert not PhoneVerification.objects.filter(mobile_id_changed=True).exists()
     assert not changes.called
 
 
-def test_a_receiver_that_raises_changes_nothing(
-    visitor: Visitor, answers: Answers, changes: mock.Mock
+def test_only_the_last_completed_one_is_compared(user: User, changes: mock.Mock) -> None:
+    rows = [verified(user, sim) for sim in (OLD, NEW, NEW, OLD, THIRD)]
+
+    assert [row.mobile_id_changed for row in rows] == [False, True, False, True, True]
+    assert heard(changes) == [(rows[1], rows[0]), (rows[3], rows[2]), (rows[4], rows[3])]
+
+    # It started first and was completed last.
+    moment = timezone.now() - timedelta(hours=1)
+    PhoneVerification.objects.filter(pk=rows[4].pk).update(created_at=moment)
+    assert not verified(user, THIRD).mobile_id_changed
+
+
+@pytest.mark.parametrize("reason", [Reason.NOT_VERIFIED, Reason.PROVIDER_ERROR])
+def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(
+    user: User, changes: mock.Mock, reason: Reason
 ) -> None:
-    changes.side_effect = ZeroDivisionError
-    verified(visitor, answers, OLD)
+    verified(user, OLD)
+    row = stored("exchanging", user=user)
+    transitions.finish(row, Verdict(reason, claims={"mobile_id": NEW}), None, autocommit=True)
 
-    assert verified(visitor, answers, NEW).mobile_id_changed
-    assert changes.call_count == 1
-
-
-def test_a_callback_that_is_repeated_tells_it_once(
-    visitor: Visitor, answers: Answers, changes: mock.Mock
-) -> None:
-    verified(visitor, answers, OLD)
-    verified(visitor, answers, NEW)
-    visitor.come_back()
-
-    assert changes.call_count == 1
-
-
-# Visitors who sign in afterwards
-
-
-def test_nobody_in_particular_has_no_sim_to_change(
-    passer_by: Visitor, answers: Answers, changes: mock.Mock
-) -> None:
-    for sim in (OLD, NEW):
-        assert not verified(passer_by, answers, sim).mobile_id_changed
-
+    assert not PhoneVerification.objects.get(pk=row.pk).mobile_id_changed
+    assert not verified(user, OLD).mobile_id_changed
     assert not changes.called
 
 
-def test_what_a_login_claims_is_asked_the_same_question(
-    visitor: Visitor, passer_by: Visitor, user: User, answers: Answers, changes: mock.Mock
+def test_a_number_that_the_phone_scope_returns_is_compared_too(
+    user: User, changes: mock.Mock
 ) -> None:
-    first = verified(visitor, answers, OLD)
-    brought = verified(passer_by, answers, NEW)
-    assert not changes.called
+    first = verified(user, OLD)
+    row = stored("exchanging", user=user, phone_number="")
 
-    log_in(passer_by)
+    end = Verdict(mobile_id=NEW, phone_number=NUMBER)
+    transitions.finish(row, end, HttpRequest(), autocommit=True)
 
-    brought.refresh_from_db()
-    assert (brought.user, brought.mobile_id_changed) == (user, True)
-    assert heard(changes) == [(brought, first)]
+    assert heard(changes) == [(row, first)]
+
+
+def test_in_a_hand_off_the_receivers_do_not_get_the_phones_request(
+    user: User, changes: mock.Mock
+) -> None:
+    verified(user, OLD)
+    verified(user, NEW, callback_session_id="phone")
+
     assert changes.call_args.kwargs["request"] is None
-    assert changes.call_args.kwargs["verification"].user == user
 
 
-def test_what_a_login_claims_with_the_same_sim_is_no_change(
-    visitor: Visitor, passer_by: Visitor, user: User, answers: Answers, changes: mock.Mock
+def test_a_receiver_that_raises_changes_nothing(user: User, changes: mock.Mock) -> None:
+    changes.side_effect = ZeroDivisionError
+    verified(user, OLD)
+
+    assert verified(user, NEW).mobile_id_changed
+    assert changes.call_count == 1
+
+
+# Visitors who log in afterwards
+
+
+def log_in(user: User) -> None:
+    claim_at_login.claim_session(request_of(session={SESSION_KEY: "browser"}), user)
+
+
+def test_what_a_login_takes_over_is_compared_in_its_order(
+    user: User, changes: mock.Mock, django_capture_on_commit_callbacks: Any
 ) -> None:
-    verified(visitor, answers, OLD)
-    brought = verified(passer_by, answers, OLD)
+    own = verified(user, OLD)
+    rows = [verified(None, sim) for sim in (NEW, OLD, OLD, THIRD)]
 
-    log_in(passer_by)
-
-    brought.refresh_from_db()
-    assert (brought.user, brought.mobile_id_changed) == (user, False)
-    assert not changes.called
-
-
-def test_several_that_a_login_claims_are_asked_in_their_order(
-    passer_by: Visitor, user: User, answers: Answers, changes: mock.Mock
-) -> None:
-    rows = [verified(passer_by, answers, sim) for sim in (OLD, NEW, NEW, THIRD)]
-
-    log_in(passer_by)
+    with django_capture_on_commit_callbacks(execute=True):
+        log_in(user)
+        assert not changes.called
 
     for row in rows:
         row.refresh_from_db()
-    assert [row.mobile_id_changed for row in rows] == [False, True, False, True]
-    assert heard(changes) == [(rows[1], rows[0]), (rows[3], rows[2])]
+    assert {row.user for row in rows} == {user}
+    assert [row.mobile_id_changed for row in rows] == [True, True, False, True]
+    assert heard(changes) == [(rows[0], own), (rows[1], rows[0]), (rows[3], rows[2])]
+    sent = changes.call_args.kwargs
+    assert (sent["request"], sent["verification"].user) == (None, user)
+    assert flow.has_changed(request_of(user))
 
 
-def test_a_login_that_is_rolled_back_tells_nothing(
-    visitor: Visitor, passer_by: Visitor, user: User, answers: Answers, changes: mock.Mock
-) -> None:
-    verified(visitor, answers, OLD)
-    brought = verified(passer_by, answers, NEW)
-    request = mock.Mock(session=passer_by.session)
-
-    with transaction.atomic():
-        claim_at_login.claim_session(request, user)
-        assert not changes.called
-        transaction.set_rollback(True)
-
-    brought.refresh_from_db()
-    assert (brought.user, brought.mobile_id_changed) == (None, False)
-    assert not changes.called
+# Acknowledging it
 
 
-# Approving it
-
-
-def changed(user: Any) -> bool:
-    return flow.has_changed(mock.Mock(user=user))
-
-
-def test_a_change_stands_until_it_is_acknowledged(
-    visitor: Visitor, user: User, other_user: User, answers: Answers
-) -> None:
-    verified(visitor, answers, OLD)
-    assert not changed(user)
-    row = verified(visitor, answers, NEW)
-    assert changed(user)
-    assert not changed(other_user)
-    assert not changed(AnonymousUser())
+def test_a_change_stands_until_it_is_acknowledged(user: User, other_user: User) -> None:
+    verified(user, OLD)
+    assert not flow.has_changed(request_of(user))
+    row = verified(user, NEW)
+    # Neither the new SIM again nor the old one acknowledges it.
+    verified(user, NEW)
+    verified(user, OLD)
+    assert flow.has_changed(request_of(user))
+    assert not flow.has_changed(request_of(other_user))
+    assert not flow.has_changed(request_of())
 
     assert PhoneVerification.objects.for_user(other_user).acknowledge_changes() == 0
-    assert changed(user)
     began = timezone.now()
+    assert PhoneVerification.objects.filter(pk=row.pk).acknowledge_changes() == 1
+    assert flow.has_changed(request_of(user))
     assert PhoneVerification.objects.for_user(user).acknowledge_changes() == 1
-
-    assert not changed(user)
+    assert not flow.has_changed(request_of(user))
     row.refresh_from_db()
-    # That there was a change is still told.
     assert row.mobile_id_changed
-    assert row.mobile_id_acknowledged_at is not None
-    assert began <= row.mobile_id_acknowledged_at <= timezone.now()
+    acknowledged_at = row.mobile_id_acknowledged_at
+    assert acknowledged_at is not None
+    assert began <= acknowledged_at <= timezone.now()
 
-
-def test_who_verifies_again_with_the_new_sim_has_not_approved_it(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
-    verified(visitor, answers, OLD)
-    verified(visitor, answers, NEW)
-    for _ in range(3):
-        assert not verified(visitor, answers, NEW).mobile_id_changed
-
-    assert changed(user)
-
-
-def test_who_goes_back_to_the_old_sim_has_not_approved_the_new_one(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
-    for sim in (OLD, NEW, OLD):
-        verified(visitor, answers, sim)
-
-    assert changed(user)
-    assert PhoneVerification.objects.for_user(user).acknowledge_changes() == 2
-    assert not changed(user)
-
-
-def test_a_change_after_an_approval_is_a_new_one(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
-    for sim in (OLD, NEW):
-        verified(visitor, answers, sim)
-    PhoneVerification.objects.for_user(user).acknowledge_changes()
-    first = PhoneVerification.objects.get(mobile_id_changed=True).mobile_id_acknowledged_at
-    verified(visitor, answers, THIRD)
-
-    assert changed(user)
+    # The next change is a new one, and the first acknowledgement keeps its time.
+    verified(user, THIRD)
+    assert flow.has_changed(request_of(user))
     assert PhoneVerification.objects.for_user(user).acknowledge_changes() == 1
-    # The first approval keeps its time.
-    kept = PhoneVerification.objects.filter(mobile_id_acknowledged_at=first)
-    assert kept.count() == 1
-    assert not changed(user)
-
-
-def test_a_change_that_was_brought_in_anonymously_must_be_approved_too(
-    visitor: Visitor, passer_by: Visitor, user: User, answers: Answers
-) -> None:
-    verified(visitor, answers, OLD)
-    verified(passer_by, answers, NEW)
-    log_in(passer_by)
-
-    assert changed(user)
-
-
-def test_one_change_can_be_approved_by_itself(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
-    rows = [verified(visitor, answers, sim) for sim in (OLD, NEW, THIRD)]
-
-    own = PhoneVerification.objects.filter(pk=rows[1].pk)
-    assert own.acknowledge_changes() == 1
-
-    assert changed(user)
+    row.refresh_from_db()
+    assert row.mobile_id_acknowledged_at == acknowledged_at

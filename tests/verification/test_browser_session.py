@@ -1,0 +1,107 @@
+"""The id that ties a browser to its verifications, and what belongs to a browser."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.cache import SessionStore
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import browser_session
+from django_plasgate_ip.verification.browser_session import SESSION_KEY
+
+KEY = "thekeyofadjangosession"
+
+
+def request_of(session: Any, user_id: int | None = None) -> HttpRequest:
+    request = RequestFactory().get("/")
+    request.session = session
+    request.user = User(pk=user_id) if user_id else AnonymousUser()
+    return request
+
+
+def test_a_request_without_a_session_or_an_id_has_an_empty_id() -> None:
+    for request in (RequestFactory().get("/"), request_of(None), request_of(SessionStore())):
+        assert browser_session.get_session_id(request) == ""
+
+    assert browser_session.get_session_id(request_of({SESSION_KEY: "browser"})) == "browser"
+
+
+def test_a_session_without_a_key_gets_a_random_id() -> None:
+    ids = {browser_session.new_session_id(request_of(SessionStore())) for _ in range(3)}
+
+    assert len(ids) == 3
+    # 16 random bytes, in base64.
+    assert {len(each) for each in ids} == {22}
+
+
+def test_two_starts_of_one_session_get_the_same_id_and_it_does_not_show_the_key() -> None:
+    ids = [browser_session.new_session_id(request_of(SessionStore(KEY))) for _ in range(2)]
+
+    assert ids[0] == ids[1]
+    # The column is of 32 characters.
+    assert len(ids[0]) == 32
+    assert KEY not in ids[0]
+    assert browser_session.new_session_id(request_of(SessionStore(KEY + "2"))) != ids[0]
+
+
+def test_the_id_is_stored_once_and_reused() -> None:
+    session = SessionStore()
+    session_id = browser_session.get_or_create_session_id(request_of(session))
+
+    assert dict(session) == {SESSION_KEY: session_id}
+    session.modified = False
+    assert browser_session.get_or_create_session_id(request_of(session)) == session_id
+    assert not session.modified
+
+
+@pytest.mark.parametrize(
+    ("owner", "started_in", "user", "session", "expected"),
+    [
+        (7, "browser", 7, "browser", True),
+        # The user may come from any browser.
+        (7, "browser", 7, "", True),
+        (7, "browser", 8, "browser", False),
+        # A sign-out leaves the session's id, and the verification is the user's.
+        (7, "browser", None, "browser", False),
+        (None, "browser", None, "browser", True),
+        (None, "browser", 7, "browser", True),
+        (None, "browser", None, "other", False),
+        (None, "browser", None, "", False),
+        (None, "", None, "", False),
+    ],
+)
+def test_a_verification_belongs_to_its_user_and_without_one_to_its_session(
+    owner: int | None, started_in: str, user: int | None, session: str, expected: bool
+) -> None:
+    verification = PhoneVerification(user_id=owner, session_id=started_in)
+    request = request_of({SESSION_KEY: session}, user)
+
+    assert browser_session.is_own(request, verification) is expected
+
+
+@pytest.mark.parametrize(
+    ("callback_session", "user", "session", "expected"),
+    [
+        ("phone", None, "phone", True),
+        ("phone", 8, "phone", True),
+        ("phone", None, "other", False),
+        ("phone", None, "", False),
+        # The owner's own phone sees it as the owner.
+        ("phone", 7, "phone", False),
+        # It was not handed over.
+        ("browser", 8, "browser", False),
+        ("", 8, "", False),
+    ],
+)
+def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
+    callback_session: str, user: int | None, session: str, expected: bool
+) -> None:
+    verification = PhoneVerification(
+        user_id=7, session_id="browser", callback_session_id=callback_session
+    )
+    request = request_of({SESSION_KEY: session}, user)
+
+    assert browser_session.is_carrier(request, verification) is expected

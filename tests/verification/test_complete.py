@@ -1,0 +1,281 @@
+"""What `flow.complete` does with a code, once, and what is stored of the answer."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+from unittest import mock
+
+import pytest
+import requests
+from django.conf import settings as site
+from django.db import connection, connections, transaction
+from django.utils import timezone
+
+from django_plasgate_ip import flow
+from django_plasgate_ip.exceptions import InvalidCallback
+from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Answers, Receivers
+from tests.visitor import (
+    CODE,
+    DIGITS,
+    MOBILE_ID,
+    NUMBER,
+    PROFILE,
+    SUB,
+    TYPED,
+    Visitor,
+    came_back,
+    newest,
+    outcome,
+    request_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("scopes", "claims", "number"),
+    [
+        ("mobile_id phone_verify", {}, NUMBER),
+        ("ip:profile profile", PROFILE, NUMBER),
+        # The operator returns the number.
+        ("phone openid", {"phone_number": "85512345678"}, "+85512345678"),
+    ],
+)
+def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
+    answers: Answers, receivers: Receivers, scopes: str, claims: dict[str, Any], number: str
+) -> None:
+    answers(**claims)
+    request = request_of()
+    started = flow.begin(request, TYPED, scopes=scopes)
+
+    finished = flow.complete(came_back(request))
+
+    row = newest()
+    assert finished == row == started.verification
+    # At once: the commit of a site's TestCase never comes.
+    assert receivers.heard == [("verified", row)]
+    assert (finished.status, finished.reason) == outcome() == ("verified", "")
+    assert (row.sub, row.mobile_id, str(row.phone_number)) == (SUB, MOBILE_ID, number)
+    assert row.claims.items() >= (claims | {"phone_number_verified": "true"}).items()
+    assert row.completed_at is not None
+    assert row.created_at < row.completed_at <= timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("http", "body", "reason"),
+    [
+        (403, "<h1>Forbidden</h1>", "credentials_rejected"),
+        (200, "<h1>Welcome</h1>", "invalid_response"),
+        (200, requests.ConnectionError("https://secret"), "provider_unreachable"),
+    ],
+)
+def test_a_broken_exchange_is_an_error_and_is_logged_without_a_secret(
+    answers: Answers, caplog: pytest.LogCaptureFixture, http: int, body: Any, reason: str
+) -> None:
+    answers(http=http, body=body)
+    request = request_of()
+    flow.begin(request, TYPED)
+
+    flow.complete(came_back(request))
+
+    row = newest()
+    assert outcome() == ("error", reason)
+    assert (row.sub, row.mobile_id, row.claims, row.error_description) == ("", "", {}, "")
+    assert len(answers.calls) == 1
+    assert f"Verification {row.pk}: " in caplog.text
+    assert f"({reason})" in caplog.text
+    for secret in (site.PLASGATE_IP_PRIVATE_KEY, site.PLASGATE_IP_SECRET_KEY, CODE, DIGITS):
+        assert secret not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"private_key": "another"}, ("error", "invalid_callback")),
+        ({"error": "access_denied", "code": None}, ("failed", "provider_denied")),
+    ],
+)
+def test_a_callback_that_may_not_be_exchanged_ends_the_verification_without_a_call(
+    answers: Answers, changes: dict[str, Any], end: tuple[str, str]
+) -> None:
+    request = request_of()
+    flow.begin(request, TYPED)
+
+    for callback in (came_back(request, **changes), came_back(request)):
+        assert flow.complete(callback).reason == end[1]
+
+    assert outcome() == end
+    assert newest().error_description == changes.get("error", "")
+    assert answers.calls == []
+
+
+def test_the_exchange_sends_the_code_the_state_and_the_redirect_uri_unchanged(
+    answers: Answers, settings: Any
+) -> None:
+    settings.PLASGATE_IP_CALLBACK_NONCE = True
+    answers()
+    request = request_of()
+    row = flow.begin(request, TYPED).verification
+    assert row.redirect_uri == f"http://testserver/phone/callback/?nonce={row.nonce}"
+    # 16 random bytes, in base64.
+    assert len(row.nonce) == 22
+    # The setting changes meanwhile.
+    settings.PLASGATE_IP_PUBLIC_URL = "https://www.shop.example"
+
+    flow.complete(came_back(request, code="d%20e&f", state="a b+c/ü=", nonce=row.nonce))
+
+    (call,) = answers.calls
+    assert (call.sent["code"], call.sent["state"]) == ("d%20e&f", "a b+c/ü=")
+    assert call.sent["redirect_uri"] == row.redirect_uri
+    assert outcome() == ("verified", "")
+    assert flow.begin(request, TYPED).verification.nonce != row.nonce
+
+
+def test_the_code_of_a_superseded_verification_does_not_verify_the_new_number(
+    answers: Answers,
+) -> None:
+    answers()
+    request = request_of()
+    first = flow.begin(request, TYPED).verification
+    second = flow.begin(request, "077 696 119").verification
+
+    assert flow.complete(came_back(request)) == second
+
+    assert outcome() == ("failed", "number_mismatch")
+    first.refresh_from_db()
+    assert first.reason == "superseded"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_answer_that_arrives_after_the_end_is_dropped(
+    answers: Answers, receivers: Receivers
+) -> None:
+    request = request_of()
+    answers(meanwhile=lambda: flow.begin(request, TYPED))
+    late = flow.begin(request, TYPED).verification
+
+    finished = flow.complete(came_back(request))
+
+    assert len(answers.calls) == 1
+    assert (finished, finished.status, finished.reason) == (late, "error", "interrupted")
+    late.refresh_from_db()
+    assert (late.status, late.reason) == ("error", "interrupted")
+    assert (late.sub, late.mobile_id, late.claims, late.error_description) == ("", "", {}, "")
+    assert receivers.heard == [("failed", late)]
+
+
+def test_a_verification_that_was_deleted_meanwhile_has_no_result(
+    answers: Answers, receivers: Receivers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(meanwhile=PhoneVerification.objects.all().delete)
+    request = request_of()
+    flow.begin(request, TYPED)
+    with pytest.raises(InvalidCallback, match="deleted"):
+        flow.complete(came_back(request))
+
+    def delete_first(self: PhoneVerification, **values: Any) -> bool:
+        PhoneVerification.objects.all().delete()
+        return False
+
+    flow.begin(request, TYPED)
+    monkeypatch.setattr(PhoneVerification, "transition", delete_first)
+    with pytest.raises(InvalidCallback, match="deleted"):
+        flow.complete(came_back(request))
+
+    assert len(answers.calls) == 1
+    assert receivers.heard == []
+
+
+def test_a_repeated_callback_gets_the_stored_result(visitor: Visitor, answers: Answers) -> None:
+    answers()
+    visitor.start(next="/here/")
+
+    for changes in ({}, {}, {"code": "another"}, {"error": "access_denied"}):
+        assert visitor.come_back(**changes)["Location"] == "/here/"
+
+    assert len(answers.calls) == 1
+    assert outcome() == ("verified", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_during_the_exchange_no_transaction_is_open_and_other_requests_see_it_in_progress(
+    answers: Answers, receivers: Receivers
+) -> None:
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.append(connection.in_atomic_block)
+        with ThreadPoolExecutor(1) as pool:
+            seen.append(pool.submit(in_thread, lambda: newest().status).result())
+        seen.append(flow.complete(came_back(request)).is_live)
+
+    answers(meanwhile=look)
+    request = request_of()
+    flow.begin(request, TYPED)
+
+    flow.complete(came_back(request))
+
+    assert seen == [False, "exchanging", True]
+    assert len(answers.calls) == 1
+    assert receivers.heard == [("verified", newest())]
+
+
+def in_thread(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_simultaneous_callbacks_one_exchanges_and_one_signal_is_sent(
+    visitor: Visitor, answers: Answers, receivers: Receivers
+) -> None:
+    answers()
+    visitor.start(next="/here/")
+    tabs = [visitor.other_tab() for _ in range(4)]
+    ready = Barrier(len(tabs))
+
+    def come_back(tab: Visitor) -> str:
+        ready.wait()
+        return str(in_thread(lambda: tab.come_back()["Location"]))
+
+    with ThreadPoolExecutor(len(tabs)) as pool:
+        locations = set(pool.map(come_back, tabs))
+
+    assert len(answers.calls) == 1
+    assert receivers.heard == [("verified", newest())]
+    assert "/here/" in locations <= {"/here/", f"/phone/{newest().pk}/"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_complete_refuses_to_run_in_a_transaction(answers: Answers) -> None:
+    request = request_of()
+    flow.begin(request, TYPED)
+
+    for changes in ({}, {"error": "access_denied"}):
+        with transaction.atomic(), pytest.raises(RuntimeError):
+            flow.complete(came_back(request, **changes))
+
+    assert outcome() == ("pending", "")
+    assert answers.calls == []
+
+
+def test_a_worker_that_stops_in_the_exchange_leaves_an_interrupted_verification(
+    answers: Answers,
+) -> None:
+    answers(meanwhile=mock.Mock(side_effect=SystemExit))
+    request = request_of()
+    first = flow.begin(request, TYPED).verification
+    with pytest.raises(SystemExit):
+        flow.complete(came_back(request))
+    assert outcome() == ("exchanging", "")
+
+    answers()
+    flow.begin(request, TYPED)
+    assert flow.complete(came_back(request)).status == "verified"
+
+    first.refresh_from_db()
+    assert (first.status, first.reason) == ("error", "interrupted")

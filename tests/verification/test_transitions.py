@@ -1,0 +1,257 @@
+"""A verification is stored, claimed and ended once, and its signal follows the commit."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.utils import timezone
+
+from django_plasgate_ip import models
+from django_plasgate_ip.encryption import Sealed
+from django_plasgate_ip.exceptions import TooManyStarts
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.verification import limits, transitions
+from django_plasgate_ip.verification.verdict import Verdict
+from tests.conftest import Receivers
+from tests.verification.rows import stop_clock, stored, stored_end, unsaved
+from tests.visitor import MOBILE_ID, NUMBER, SUB
+
+pytestmark = pytest.mark.django_db
+
+SECOND = timedelta(seconds=1)
+TICK = timedelta(microseconds=1)
+FAILED = Verdict(Reason.NOT_VERIFIED, "No", claims={"sub": "anonymous"})
+VERIFIED = Verdict(sub=SUB, mobile_id=MOBILE_ID, claims={"sub": SUB})
+
+
+@pytest.fixture
+def commit(django_capture_on_commit_callbacks: Any) -> Any:
+    """Return a block that sends the signals at its end, as the commit does."""
+    return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+# Store
+
+
+def test_a_new_verification_ends_the_live_ones_of_its_session(
+    receivers: Receivers, commit: Any
+) -> None:
+    request = HttpRequest()
+    exchanging = stored("exchanging", 3 * SECOND)
+    pending = stored("pending", 2 * SECOND)
+    ended = stored("failed", SECOND)
+    elsewhere = stored(session_id="other")
+    new = unsaved()
+
+    with commit():
+        transitions.store(new, request)
+
+    assert stored_end(new) == stored_end(elsewhere) == ("pending", "")
+    assert stored_end(pending) == ("error", "superseded")
+    assert stored_end(exchanging) == ("error", "interrupted")
+    assert stored_end(ended) == ("failed", "not_verified")
+    assert receivers.heard == [("failed", pending), ("failed", exchanging)]
+    assert {call.kwargs["request"] for call in receivers.failed.call_args_list} == {request}
+
+
+def test_a_new_verification_is_the_newest_also_after_one_from_a_clock_ahead(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = stop_clock(monkeypatch, transitions)
+    earlier = stored("failed", SECOND)
+
+    for created_at, expected in ((now - SECOND, now), (now + SECOND, now + SECOND + TICK)):
+        PhoneVerification.objects.filter(pk=earlier.pk).update(created_at=created_at)
+        new = unsaved(ago=SECOND)
+        transitions.store(new, None)
+        assert new.created_at == expected
+        new.delete()
+
+
+def test_a_start_reads_the_newest_hundred_of_its_session(settings: Any) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = None
+    ended = [unsaved("failed", index * SECOND) for index in range(1, 100)]
+    PhoneVerification.objects.bulk_create(ended)
+    hundredth = stored("pending", 100 * SECOND)
+    older = stored("pending", 101 * SECOND)
+
+    transitions.store(unsaved(), None)
+
+    assert stored_end(hundredth) == ("error", "superseded")
+    assert stored_end(older) == ("pending", "")
+
+
+def test_a_refused_start_is_deleted_and_ends_nothing(settings: Any, receivers: Receivers) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = 1
+    earlier = stored(ago=SECOND)
+
+    with pytest.raises(TooManyStarts):
+        transitions.store(unsaved(), None)
+
+    assert PhoneVerification.objects.get() == earlier
+    assert stored_end(earlier) == ("pending", "")
+    assert receivers.heard == []
+
+
+def test_a_refused_start_that_another_request_has_ended_is_kept(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = 0
+    check = limits.check
+
+    def check_late(verification: PhoneVerification) -> None:
+        ended = {"reason": "superseded", "completed_at": timezone.now()}
+        PhoneVerification.objects.update(status="error", **ended)
+        check(verification)
+
+    monkeypatch.setattr(limits, "check", check_late)
+    new = unsaved()
+
+    with pytest.raises(TooManyStarts):
+        transitions.store(new, None)
+
+    assert stored_end(new) == ("error", "superseded")
+
+
+# Claim
+
+
+def test_a_code_is_claimed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = stop_clock(monkeypatch, transitions)
+    first = stored()
+    second = PhoneVerification.objects.get()
+
+    assert transitions.claim(first)
+    assert not transitions.claim(second)
+
+    assert (first.status, first.exchanging_at) == ("exchanging", now)
+    assert (second.status, second.exchanging_at) == ("pending", None)
+    assert stored_end(first) == ("exchanging", "")
+
+
+# Finish
+
+
+def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
+    receivers: Receivers, commit: Any
+) -> None:
+    row, request = stored("exchanging"), HttpRequest()
+
+    with commit():
+        assert transitions.finish(row, FAILED, request)
+        assert receivers.heard == []
+
+    assert receivers.heard == [("failed", row)]
+    assert receivers.failed.call_args.kwargs["request"] is request
+    row = PhoneVerification.objects.get()
+    assert (row.status, row.reason, row.error_description) == ("failed", "not_verified", "No")
+    assert (row.sub, row.mobile_id, row.claims) == ("", "", {"sub": "anonymous"})
+    assert not row.mobile_id_changed
+    assert str(row.phone_number) == NUMBER
+
+
+def test_with_autocommit_the_signal_is_sent_at_once(receivers: Receivers) -> None:
+    row = stored("exchanging")
+
+    assert transitions.finish(row, VERIFIED, None, autocommit=True)
+
+    assert receivers.heard == [("verified", row)]
+    assert receivers.verified.call_args.kwargs["request"] is None
+    row = PhoneVerification.objects.get()
+    assert (row.status, row.reason, row.sub, row.mobile_id) == ("verified", "", SUB, MOBILE_ID)
+
+
+def test_the_columns_of_a_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = stop_clock(monkeypatch, transitions)
+
+    columns = transitions.result_columns(FAILED)
+
+    claims = columns.pop("claims")
+    assert isinstance(claims, Sealed)
+    assert "anonymous" not in repr(columns | {"claims": claims})
+    assert columns == {
+        "status": "failed",
+        "reason": "not_verified",
+        "error_description": "No",
+        "sub": "",
+        "mobile_id": "",
+        "completed_at": now,
+    }
+    columns = transitions.result_columns(Verdict(phone_number=NUMBER, sub=SUB))
+    assert (columns["status"], columns["reason"], columns["sub"]) == ("verified", "", SUB)
+    assert str(columns["phone_number"]) == NUMBER
+    assert NUMBER not in repr(columns)
+
+
+def test_a_verification_that_has_moved_is_not_ended_again(
+    receivers: Receivers, commit: Any
+) -> None:
+    row, stale = stored("exchanging"), stored(ago=timedelta(minutes=6))
+    ended = {"status": "error", "reason": "interrupted", "completed_at": timezone.now()}
+    PhoneVerification.objects.update(**ended)
+
+    with commit():
+        assert not transitions.finish(row, VERIFIED, None)
+        assert not transitions.finish_if_stale(stale)
+        transitions.finish_if_live(stale, lambda live: Reason.SUPERSEDED, None)
+    assert not transitions.finish(row, VERIFIED, None, autocommit=True)
+
+    assert stored_end(row) == stored_end(stale) == ("error", "interrupted")
+    assert receivers.heard == []
+
+
+def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
+    row = stored()
+    transitions.claim(PhoneVerification.objects.get())
+    other = stored("exchanging", session_id="other")
+    seen: list[str] = []
+
+    def reason_for(live: PhoneVerification) -> Reason:
+        seen.append(live.status)
+        return Reason.INTERRUPTED
+
+    transitions.finish_if_live(row, reason_for, None)
+
+    assert seen == ["pending", "exchanging"]
+    assert stored_end(row) == ("error", "interrupted")
+    assert stored_end(other) == ("exchanging", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "reason"),
+    [("pending", 300, "expired"), ("exchanging", 10 + 30, "interrupted")],
+)
+def test_a_stale_verification_is_ended_after_its_time_and_not_before(
+    status: str, seconds: int, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = stop_clock(monkeypatch, models) - timedelta(seconds=seconds)
+    live = stored(status, created_at=last, exchanging_at=last)
+    stale = stored(status, created_at=last - TICK, exchanging_at=last - TICK)
+
+    assert transitions.finish_if_stale(stale)
+    assert not transitions.finish_if_stale(live)
+
+    assert stored_end(stale) == ("error", reason)
+    assert stored_end(live) == (status, "")
+
+
+# Signals
+
+
+@pytest.mark.parametrize("status", ["verified", "failed", "error"])
+def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
+    status: str, receivers: Receivers
+) -> None:
+    request, own = HttpRequest(), unsaved(status)
+    handed_over = unsaved(status, callback_session_id="phone")
+
+    transitions.send_signals(own, request)
+    transitions.send_signals(handed_over, request)
+
+    name = "verified" if status == "verified" else "failed"
+    assert receivers.heard == [(name, own), (name, handed_over)]
+    sent = getattr(receivers, name).call_args_list
+    assert [call.kwargs["request"] for call in sent] == [request, None]
+    assert sent[0].kwargs["sender"] is PhoneVerification
