@@ -19,8 +19,8 @@ def find_previous(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerif
     """Return the user's last verified row of this number, if it has another ``mobile_id``.
 
     Rows without a ``mobile_id`` do not count. Returns None for an anonymous visitor, and for scopes
-    that give no number or no ``mobile_id``. Of two first verifications at the same moment, neither
-    sees the other.
+    that give no number or no ``mobile_id``. Two first verifications at the same moment
+    do not see each other.
     """
     if not (user_id and phone_number and mobile_id):
         return None
@@ -36,7 +36,7 @@ def find_previous(user_id: Any, phone_number: Any, mobile_id: str) -> PhoneVerif
 def assign(verification: PhoneVerification, user: Any) -> None:
     """Give an anonymous session's verified row to `user`, and compare its ``mobile_id``, too.
 
-    SECURITY: a stolen number could else be verified anonymously, to avoid the comparison.
+    SECURITY: otherwise a stolen number could be verified anonymously to avoid the comparison.
     """
     mobile_id = Hidden(verification.mobile_id)
     previous = find_previous(user.pk, verification.phone_number, mobile_id)
