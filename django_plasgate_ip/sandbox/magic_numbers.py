@@ -31,6 +31,11 @@ class Outcome(Enum):
     NEVER_COMES_BACK = ("26", "never comes back", "The visitor stays on a page of the operator.")
     NEW_MOBILE_ID = ("27", "new mobile_id", "Verified, with another mobile_id each time.")
     ANOTHER_NUMBER = ("28", "another number", "The exchange says success, but for another number.")
+    OTHER_SCHEME = (
+        "29",
+        "other scheme",
+        "The callback repeats redirect_uri in the other scheme, http or https. The app refuses it.",
+    )
 
     def __init__(self, ending: str, label: str, happens: str) -> None:
         """Store the parts of a row of the table above."""
@@ -59,6 +64,17 @@ _FAILURES = {
     Outcome.NOT_ON_MOBILE_DATA: answers.NOT_ON_MOBILE_DATA,
     Outcome.ANOTHER_SIM: answers.NOT_VERIFIED,
 }
+
+
+def repeated(redirect_uri: str, phone_number: str) -> str:
+    """Return the ``redirect_uri`` that the callback repeats for this number.
+
+    The API page's start has ``https://``, and its callback has ``http://``.
+    """
+    if Outcome.of(phone_number) is not Outcome.OTHER_SCHEME:
+        return redirect_uri
+    scheme, _colon, rest = redirect_uri.partition(":")
+    return f"{'http' if scheme.lower() == 'https' else 'https'}:{rest}"
 
 
 def reply(phone_number: str, scopes: Iterable[str]) -> answers.Reply:

@@ -70,7 +70,7 @@ def authenticate(request: HttpRequest) -> HttpResponse:
         code.code,
         str(code.state),
         private_key=setting("PLASGATE_IP_SANDBOX_PRIVATE_KEY"),
-        redirect_uri=redirect_uri,
+        redirect_uri=magic_numbers.repeated(redirect_uri, phone_number),
     )
     return _send_back(redirect_uri, query)
 

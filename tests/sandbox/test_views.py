@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from django_plasgate_ip.sandbox.models import AuthorizationCode
+from tests.visitor import Visitor, outcome
 
 CALLBACK = "https://shop.example/phone/callback/"
 PRIVATE_KEY = "sandbox-private-key"
@@ -145,6 +146,34 @@ def test_21_is_denied_on_the_callback(browser: Client) -> None:
         "error": "access_denied",
         "error_description": "The user denied the request",
     }
+
+
+@pytest.mark.parametrize(
+    ("sent", "repeated"),
+    [
+        ("https://shop.example/callback?a=https", "http://shop.example/callback?a=https"),
+        ("HTTPS://shop.example/callback", "http://shop.example/callback"),
+        ("http://127.0.0.1:8000/callback", "https://127.0.0.1:8000/callback"),
+    ],
+)
+def test_29_repeats_redirect_uri_in_the_other_scheme(
+    browser: Client, sent: str, repeated: str
+) -> None:
+    response = start(browser, phone_number="85577696129", redirect_uri=sent)
+
+    assert response["Location"].startswith(sent)
+    callback = query_of(response)
+    assert callback["redirect_uri"] == repeated
+    assert exchange(browser, callback, redirect_uri=sent).json()["status"] == "success"
+
+
+def test_29_is_refused_by_the_app(visitor: Visitor, settings: Any) -> None:
+    settings.PLASGATE_IP_BASE_URL = "https://testserver/sandbox/"
+    settings.PLASGATE_IP_PRIVATE_KEY = PRIVATE_KEY
+    visitor.start("+85577696129")
+    visitor.get(visitor.get(visitor.authorize_url)["Location"])
+
+    assert outcome() == ("error", "invalid_callback")
 
 
 def test_26_leaves_the_visitor_on_the_operators_page(browser: Client) -> None:
