@@ -1,4 +1,4 @@
-"""What a number's last two digits make the sandbox do: the table of its magic numbers."""
+"""The table of magic numbers: a number's last two digits select what the sandbox does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django_plasgate_ip.sandbox import answers
 
 
 class Outcome(Enum):
-    """One way that a verification can go.
+    """One thing that the sandbox can do.
 
-    `ending` is the last two digits that ask for it, `label` names it in a few words, `happens`
-    says in a sentence what the sandbox does.
+    `ending` is the last two digits that select it. `label` names it in a few words. `happens` is
+    a sentence that says what the sandbox does.
     """
 
     VERIFIED = ("18", "verified", "The number is verified, as with every ending not listed here.")
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
     @classmethod
     def of(cls, phone_number: str) -> Outcome:
-        """Return what `phone_number` asks for; a start without a number (``""``) is verified."""
+        """Return what `phone_number` selects. Without a number (``""``), the start is verified."""
         by_ending = {outcome.ending: outcome for outcome in cls}
         return by_ending.get(phone_number[-2:], cls.VERIFIED)
 
