@@ -74,7 +74,7 @@ def test_a_tenants_visitors_are_verified_with_its_keys(
     assert len(answers.calls) == 2
 
 
-@pytest.mark.parametrize("private_key", [None, "angkor-private", "bokor-private"])
+@pytest.mark.parametrize("private_key", [None, "bokor-private"])
 def test_a_verification_of_one_tenant_is_not_finished_with_anothers_keys(
     user: User, answers: Answers, private_key: str | None
 ) -> None:

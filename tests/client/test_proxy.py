@@ -1,4 +1,4 @@
-"""Calls through a proxy that a setting names."""
+"""Calls through the proxy in `PLASGATE_IP_PROXY`."""
 
 import ssl
 from collections.abc import Callable
@@ -45,13 +45,13 @@ def test_the_deadline_holds_while_a_proxy_connects(
 
     with ends_soon(), pytest.raises(ProviderTimeout):
         exchange()
-    # The secret goes through the tunnel, not to the proxy.
+    # SECURITY: the proxy does not see the secret, which is sent inside of the tunnel.
     assert proxy.requests[0].startswith(b"CONNECT plasgate.invalid:443 ")
     assert SECRET_KEY.encode() not in proxy.requests[0]
 
 
 @pytest.mark.usefixtures("swept")
-def test_a_proxy_that_refuses_is_no_connection(
+def test_a_proxy_that_refuses_the_tunnel_is_unreachable(
     start: Callable[..., Provider], settings: Any
 ) -> None:
     proxy = start(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
@@ -64,7 +64,7 @@ def test_a_proxy_that_refuses_is_no_connection(
 
 
 def tunnel(tls: ssl.SSLContext) -> Play:
-    """Return a proxy's play, which answers for the host that it should connect to."""
+    """Return the play of a proxy that answers in place of the host behind it."""
 
     def play(wire: Wire) -> None:
         wire.request()
@@ -76,7 +76,7 @@ def tunnel(tls: ssl.SSLContext) -> Play:
 
 
 @pytest.mark.usefixtures("trusted")
-def test_tls_goes_through_the_proxys_tunnel(
+def test_tls_is_used_inside_of_the_proxys_tunnel(
     start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
 ) -> None:
     proxy = start(tunnel(tls))
@@ -92,7 +92,7 @@ def test_tls_goes_through_the_proxys_tunnel(
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_certificate_of_another_host_is_refused_in_a_tunnel(
+def test_a_certificate_of_another_host_is_refused_inside_of_a_tunnel(
     start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
 ) -> None:
     proxy = start(tunnel(tls))
