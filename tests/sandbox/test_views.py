@@ -1,11 +1,9 @@
-"""The sandbox over its real URLs, as the visitor's browser and the site's server meet it."""
+"""The sandbox over its real URLs, for a visitor's browser and for a site's server."""
 
 import json
 import re
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -33,7 +31,7 @@ def debug_on(settings: Any) -> None:
 
 @pytest.fixture
 def browser() -> Client:
-    """Return a client of another site: it sends no CSRF token and is signed in nowhere."""
+    """Return a client that sends no CSRF token and is not signed in."""
     return Client(enforce_csrf_checks=True)
 
 
@@ -148,25 +146,6 @@ def test_21_is_denied_on_the_callback(browser: Client) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("sent", "repeated"),
-    [
-        ("https://shop.example/callback?a=https", "http://shop.example/callback?a=https"),
-        ("HTTPS://shop.example/callback", "http://shop.example/callback"),
-        ("http://127.0.0.1:8000/callback", "https://127.0.0.1:8000/callback"),
-    ],
-)
-def test_29_repeats_redirect_uri_in_the_other_scheme(
-    browser: Client, sent: str, repeated: str
-) -> None:
-    response = start(browser, phone_number="85577696129", redirect_uri=sent)
-
-    assert response["Location"].startswith(sent)
-    callback = query_of(response)
-    assert callback["redirect_uri"] == repeated
-    assert exchange(browser, callback, redirect_uri=sent).json()["status"] == "success"
-
-
 def test_29_is_refused_by_the_app(visitor: Visitor, settings: Any) -> None:
     settings.PLASGATE_IP_BASE_URL = "https://testserver/sandbox/"
     settings.PLASGATE_IP_PRIVATE_KEY = PRIVATE_KEY
@@ -202,25 +181,8 @@ def test_a_code_is_exchanged_for_the_answer_once(browser: Client, endpoint: str)
     assert "used" in error_of(again)
 
 
-def test_25_answers_with_a_page(browser: Client) -> None:
-    response = exchange(browser, query_of(start(browser, phone_number="85577696125")))
-
-    assert response.status_code == 200
-    assert response["Content-Type"].startswith("text/html")
-
-
-def test_24_answers_late(browser: Client, settings: Any) -> None:
-    settings.PLASGATE_IP_SANDBOX_DELAY = 0.2
-    callback = query_of(start(browser, phone_number="85577696124"))
-    began = time.monotonic()
-    response = exchange(browser, callback)
-
-    assert time.monotonic() - began >= 0.2
-    assert response.json()["status"] == "success"
-
-
 @pytest.mark.django_db(transaction=True)
-def test_24_keeps_no_transaction_open_meanwhile(
+def test_24_answers_late_without_an_open_transaction(
     browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept = []
@@ -228,9 +190,10 @@ def test_24_keeps_no_transaction_open_meanwhile(
     monkeypatch.setattr(
         time, "sleep", lambda seconds: slept.append((seconds, connection.in_atomic_block))
     )
-    exchange(browser, query_of(start(browser, phone_number="85577696124")))
+    response = exchange(browser, query_of(start(browser, phone_number="85577696124")))
 
     assert slept == [(30, False)]
+    assert response.json()["status"] == "success"
 
 
 @pytest.mark.parametrize(
@@ -265,13 +228,11 @@ def test_a_site_chooses_the_keys(browser: Client, settings: Any) -> None:
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"private_key": None}, "private_key"),
         ({"private_key": "another"}, "private_key"),
         ({"secret": None}, "X-Secret"),
         ({"secret": "another"}, "X-Secret"),
         ({"response_type": "token"}, "response_type"),
         ({"code": None}, "code"),
-        ({"code": "another"}, "code"),
         ({"code": ".".join(["842b5f93-2c70-4df3-930e-d7cd42516c31"] * 3)}, "code"),
     ],
 )
@@ -289,7 +250,6 @@ def test_a_refused_exchange_does_not_spend_the_code(
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"state": None}, "state"),
         ({"state": "842b5f93-2c70-4df3-930e-d7cd42516c31"}, "state"),
         ({"redirect_uri": CALLBACK + "?"}, "redirect_uri"),
     ],
@@ -328,23 +288,7 @@ def test_the_next_start_deletes_expired_codes(browser: Client) -> None:
     assert str(left) == callback["state"]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_several_exchanges_at_once_one_gets_the_answer(browser: Client) -> None:
-    callback = query_of(start(browser))
-    barrier = Barrier(4)
-
-    def race(_: int) -> int:
-        try:
-            barrier.wait()
-            return int(exchange(Client(), callback).status_code)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(4) as threads:
-        assert sorted(threads.map(race, range(4))) == [200, 403, 403, 403]
-
-
-def test_of_two_that_read_the_row_the_one_that_deletes_it_spends_the_code(
+def test_of_two_simultaneous_exchanges_the_one_that_deletes_the_row_gets_the_answer(
     browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     callback = query_of(start(browser))
@@ -361,12 +305,12 @@ def test_of_two_that_read_the_row_the_one_that_deletes_it_spends_the_code(
     assert exchange(browser, callback).status_code == 403
 
 
-# Where it runs
+# Where the sandbox runs
 
 
 @pytest.mark.parametrize(
     ("method", "url"),
-    [("get", "authenticate"), ("post", "ip-auth"), ("post", "check-info"), ("get", "ip-auth")],
+    [("get", "authenticate"), ("post", "ip-auth")],
 )
 def test_without_debug_there_is_no_sandbox(
     browser: Client, settings: Any, method: str, url: str
@@ -388,8 +332,6 @@ def test_login_required_middleware_lets_it_through(settings: Any) -> None:
     assert exchange(browser, query_of(start(browser))).json()["status"] == "success"
 
 
-@pytest.mark.parametrize(
-    ("method", "url"), [("post", "authenticate"), ("head", "authenticate"), ("get", "ip-auth")]
-)
+@pytest.mark.parametrize(("method", "url"), [("head", "authenticate"), ("get", "ip-auth")])
 def test_other_methods_are_not_allowed(method: str, url: str) -> None:
     assert getattr(Client(), method)(f"/sandbox/{url}").status_code == 405
