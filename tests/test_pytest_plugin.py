@@ -1,7 +1,7 @@
-"""The fixture in other people's runs, the README's examples, and an installation without the extra.
+"""The fixture in a site's tests, the README's examples, and an installation without the extra.
 
-The name of the entry point is the module's, so that ``-p`` loads what is installed, and the
-checkout's module where nothing is.
+The entry point has the module's name. So ``-p`` loads the installed plugin, or the checkout's
+module if none is installed.
 """
 
 import importlib
@@ -58,7 +58,7 @@ def test_the_readmes_example_for_unittest_runs(site: Path) -> None:
     assert "Ran 2 tests" in done.stdout
 
 
-def test_an_example_fails_where_the_site_does(site: Path) -> None:
+def test_an_example_fails_with_a_broken_site(site: Path) -> None:
     urls = (site / "urls.py").read_text()
     (site / "urls.py").write_text(urls.replace("@phone_verified_required", ""))
     (site / "test_members.py").write_text(example("test_members.py"))
@@ -81,7 +81,7 @@ def test_nothing_is_loaded():
 """
 
 
-def test_a_run_without_django_loads_nothing_of_it(tmp_path: Path) -> None:
+def test_a_run_without_django_does_not_import_it(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(NOTHING_LOADED)
 
     done = small_site.run(tmp_path, *PYTEST, "-p", "no:django", "-W", "error")
@@ -90,10 +90,8 @@ def test_a_run_without_django_loads_nothing_of_it(tmp_path: Path) -> None:
     assert "1 passed" in done.stdout
 
 
-@pytest.mark.parametrize("installed", [True, False])
-def test_a_site_runs_its_tests_with_the_app_and_without_it(site: Path, installed: bool) -> None:
-    if not installed:
-        take_the_app_out(site)
+def test_a_site_without_the_app_runs_its_tests(site: Path) -> None:
+    take_the_app_out(site)
     (site / "urls.py").write_text("urlpatterns = []")
     (site / "test_it.py").write_text("def test_it(client, db):\n    assert client.get('/')\n")
 
@@ -111,9 +109,7 @@ def test_a_site_runs_its_tests_with_the_app_and_without_it(site: Path, installed
     ],
     ids=["no Django", "no app"],
 )
-def test_a_test_that_asks_for_the_fixture_in_vain_is_told_why(
-    site: Path, options: list[str], message: str
-) -> None:
+def test_a_fixture_that_cannot_start_says_why(site: Path, options: list[str], message: str) -> None:
     take_the_app_out(site)
     (site / "test_it.py").write_text("def test_it(plasgate_ip):\n    pass\n")
 
@@ -123,7 +119,9 @@ def test_a_test_that_asks_for_the_fixture_in_vain_is_told_why(
     assert message in done.stdout
 
 
-def test_without_the_extra_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in [name for name in sys.modules if name.startswith("django_plasgate_ip.testing")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "responses", None)
@@ -146,7 +144,7 @@ def test_the_readme_names_every_reason_that_can_be_played() -> None:
     assert [word.astext() for word in definition.findall(nodes.literal)] == list(PLAYABLE)
 
 
-def test_the_readme_explains_all_that_there_is_to_call() -> None:
+def test_the_readme_explains_every_public_name() -> None:
     terms = [term.astext() for term in section(SECTION).findall(nodes.term)]
     named = {term.removeprefix(".").partition("(")[0] for term in terms}
     public = {name for name in dir(PlasGate()) if not name.startswith("_")}
