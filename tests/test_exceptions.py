@@ -42,23 +42,17 @@ def test_each_exchange_error_has_the_reason_that_is_stored() -> None:
         assert reason.status is Status.ERROR
 
 
-@pytest.mark.parametrize("error", [exceptions.InvalidPhoneNumber, exceptions.CredentialsRejected])
-def test_an_exception_can_be_pickled_with_its_text(error: type[Exception]) -> None:
-    copy = pickle.loads(pickle.dumps(error("PlasGate answered 403.")))  # noqa: S301 - our own
-
-    assert type(copy) is error
-    assert str(copy) == "PlasGate answered 403."
-
-
-def test_the_http_status_is_pickled_too() -> None:
+def test_an_exception_can_be_pickled_with_its_text_and_status() -> None:
     error = exceptions.CredentialsRejected("PlasGate answered 403.")
     assert error.http_status is None
     error.http_status = 403
 
-    assert pickle.loads(pickle.dumps(error)).http_status == 403  # noqa: S301 - our own
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert type(copy) is exceptions.CredentialsRejected
+    assert (str(copy), copy.http_status) == ("PlasGate answered 403.", 403)
 
 
-@pytest.mark.parametrize(("wait", "seconds"), [(0, 1), (1, 1), (61.001, 62)])
+@pytest.mark.parametrize(("wait", "seconds"), [(0, 1), (61.001, 62)])
 def test_the_wait_is_rounded_up_to_whole_seconds(wait: float, seconds: int) -> None:
     error = exceptions.TooManyStarts(timedelta(seconds=wait))
 

@@ -87,8 +87,10 @@ def test_the_start_url_is_written_without_plus_signs() -> None:
     )
 
 
-@pytest.mark.parametrize("number", [DIGITS, PhoneNumber.from_string(NUMBER)])
-@pytest.mark.parametrize("names", [["login_hint"], ("msisdn", "phone_number")])
+@pytest.mark.parametrize(
+    ("names", "number"),
+    [(["login_hint"], DIGITS), (("msisdn", "phone_number"), PhoneNumber.from_string(NUMBER))],
+)
 def test_a_setting_names_the_numbers_parameters(names: Any, number: Any, settings: Any) -> None:
     settings.PLASGATE_IP_PHONE_PARAMETERS = names
 
@@ -199,7 +201,7 @@ def test_the_endpoint_is_a_setting(settings: Any, plasgate: PlasGate) -> None:
     assert exchange().succeeded
 
 
-@pytest.mark.parametrize("text", ["a b+c%20d&e=f\"\\'\n\x00", "ភាសា \U0001f600", "\udcff"])
+@pytest.mark.parametrize("text", ["a b+c%20d&e=f\"\\'\n\x00 \U0001f600", "\udcff"])
 def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) -> None:
     plasgate.says()
     PlasGateClient().exchange(text, text, CALLBACK + text)
@@ -278,7 +280,7 @@ def test_other_headers_of_the_answer_do_not_matter(plasgate: PlasGate) -> None:
     assert exchange().succeeded
 
 
-@pytest.mark.parametrize("length", ["many", "9, many", "-9"])
+@pytest.mark.parametrize("length", ["9, many", "-9"])
 def test_an_answer_with_an_invalid_length_is_invalid(length: str, plasgate: PlasGate) -> None:
     plasgate.says(headers={"Content-Length": length})
 

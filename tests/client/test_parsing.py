@@ -69,7 +69,7 @@ def test_the_status_is_read_in_any_case() -> None:
     ("value", "flag"),
     [
         *product([True, "true", " TRUE "], [True]),
-        *product([False, "false", "", "1", "truee", 1, [True]], [False]),
+        *product(["false", "truee", 1, [True]], [False]),
     ],
 )
 def test_only_true_is_true(value: Any, flag: bool) -> None:
@@ -97,16 +97,14 @@ def test_an_anonymous_sub_is_empty() -> None:
     assert (answer.sub, answer.claims["sub"]) == ("", "anonymous")
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [("sub", "x" * 255), ("mobile_id", "a b"), ("mobile_id", "ក")]
-)
+@pytest.mark.parametrize(("name", "value"), [("sub", "x" * 255), ("mobile_id", "a ក")])
 def test_an_id_is_any_printable_text(name: str, value: str) -> None:
     assert getattr(read(None, **{name: f" {value} "}), name) == value
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("login_hint", DIGITS), ("login_hint", "077696118"), ("phone_number", "+855 77 696 118")],
+    [("login_hint", "077696118"), ("phone_number", "+855 77 696 118")],
 )
 def test_a_number_in_any_form_is_e164(name: str, value: str) -> None:
     assert getattr(read(None, **{name: value}), name) == NUMBER
@@ -115,10 +113,10 @@ def test_a_number_in_any_form_is_e164(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *product(["status"], [1, None, "", "succes"]),
+        *product(["status"], [None, "succes"]),
         ("sub", ["success"]),
-        *product(["mobile_id"], [True, "x" * 256, "a\nb", "a\u200bb"]),
-        *product(["login_hint"], [1.5, "anonymous", "077", "85577696118;ext=5", "1" * 5000]),
+        *product(["mobile_id"], ["x" * 256, "a\nb", "a\u200bb"]),
+        *product(["login_hint"], ["anonymous", "85577696118;ext=5", "1" * 5000]),
         ("phone_number", "381"),
     ],
     ids=lambda value: repr(value)[:30],
@@ -139,8 +137,6 @@ def test_a_success_with_a_wrong_member_is_invalid(name: str, value: Any) -> None
     [
         b"",
         b"<!doctype html><title>Login</title>",
-        b'{"status": "success"',
-        b"null",
         b'[{"status": "success"}]',
         b'{"status": "success", "login_hint": "\xff"}',
         # Python parses these. A database or another parser does not.
@@ -210,18 +206,15 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
     [
         (" ", ""),
         (None, ""),
-        ("  Turn off\n\n Wi-Fi \t now\r", "Turn off Wi-Fi now"),
+        ("  Turn off\n\n Wi-Fi \t ឥឡូវ\r", "Turn off Wi-Fi ឥឡូវ"),
         ("a\x1b[31mb\u202ec\u2028d", "a [31mb c d"),
-        ("ភាសា", "ភាសា"),
         ("x" * 100_000, "x" * 500),
         (" " * 500 + "x" * 500, "x" * 500),
-        ("Error 50020 for +855 77 696-118.", "Error 50020 for ***."),
+        ("Error 50020 for +855 77 696-118, ០៧៧ ៦៩៦ ១១៨.", "Error 50020 for ***, ***."),
         # A number has at least seven digits, and an id at least 20 characters.
         ("1234567/123456", "***/123456"),
         (f"{'a1' * 10} {'b2' * 9}c", f"*** {'b2' * 9}c"),
-        ("០៧៧ ៦៩៦ ១១៨ is barred", "*** is barred"),
-        (f"No device {MOBILE_ID}, {SUB}", "No device ***, ***"),
-        (f"key {SECRET_KEY} is wrong", "key *** is wrong"),
+        (f"No {MOBILE_ID}, {SUB}; wrong key {SECRET_KEY}", "No ***, ***; wrong key ***"),
     ],
     ids=lambda text: repr(text)[:30],
 )

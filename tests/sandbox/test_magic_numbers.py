@@ -29,8 +29,8 @@ def test_every_ending_is_a_row_of_one_table() -> None:
         assert Outcome.of(outcome.phone_number) is outcome
 
 
-@pytest.mark.parametrize("number", ["85577696118", "85577696100", "85577696124"])
-def test_18_other_endings_and_a_late_answer_are_verified(number: str) -> None:
+@pytest.mark.parametrize("number", ["85577696100", "85577696124"])
+def test_other_endings_and_a_late_answer_are_verified(number: str) -> None:
     assert answer_to(number) == success(number)
 
 
@@ -87,7 +87,6 @@ def test_28_is_a_success_about_another_number() -> None:
         ("https://shop.example/?a=https", "85577696129", "http://shop.example/?a=https"),
         ("HTTPS://shop.example/", "85577696129", "http://shop.example/"),
         ("http://127.0.0.1:8000/", "85577696129", "https://127.0.0.1:8000/"),
-        ("https://shop.example/", "85577696128", "https://shop.example/"),
     ],
 )
 def test_29_repeats_redirect_uri_in_the_other_scheme(
