@@ -9,13 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from docutils import nodes
 
-from django_plasgate_ip.testing import PlasGate
 from tests import small_site
 from tests.test_packaging import blocks
-from tests.test_readme import read, section
-from tests.testing.test_outcomes import PLAYABLE
+from tests.test_readme import read
 
 PLUGIN = "django_plasgate_ip.pytest_plugin"
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN)
@@ -56,17 +53,6 @@ def test_the_readmes_example_for_unittest_runs(site: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     assert "Ran 2 tests" in done.stdout
-
-
-def test_an_example_fails_with_a_broken_site(site: Path) -> None:
-    urls = (site / "urls.py").read_text()
-    (site / "urls.py").write_text(urls.replace("@phone_verified_required", ""))
-    (site / "test_members.py").write_text(example("test_members.py"))
-
-    done = small_site.run(site, *PYTEST, "--ds=settings")
-
-    assert done.returncode == 1, done.stdout
-    assert "2 failed, 4 passed" in done.stdout
 
 
 NOTHING_LOADED = f"""
@@ -132,20 +118,3 @@ def test_without_the_extra_the_error_says_how_to_install_it(
 
 def test_the_fixture_is_loaded_once_where_the_distribution_is_installed() -> None:
     assert f'"{PLUGIN}" = "{PLUGIN}"' in read("pyproject.toml")
-
-
-def test_the_readme_names_every_reason_that_can_be_played() -> None:
-    (fails,) = [
-        item
-        for item in section(SECTION).findall(nodes.definition_list_item)
-        if item.next_node(nodes.term).astext() == ".fails(reason)"
-    ]
-    definition = fails.next_node(nodes.definition)
-    assert [word.astext() for word in definition.findall(nodes.literal)] == list(PLAYABLE)
-
-
-def test_the_readme_explains_every_public_name() -> None:
-    terms = [term.astext() for term in section(SECTION).findall(nodes.term)]
-    named = {term.removeprefix(".").partition("(")[0] for term in terms}
-    public = {name for name in dir(PlasGate()) if not name.startswith("_")}
-    assert named == public | {"make_verification"}

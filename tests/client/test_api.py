@@ -210,23 +210,6 @@ def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) 
     assert (sent["code"], sent["state"], sent["redirect_uri"]) == (text, text, CALLBACK + text)
 
 
-def test_the_timeouts_are_settings(
-    settings: Any, plasgate: PlasGate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.PLASGATE_IP_CONNECT_TIMEOUT, settings.PLASGATE_IP_TIMEOUT = 1.5, 4
-    plasgate.says()
-    given_to_requests = []
-    post = requests.Session.post
-
-    def watched(*args: Any, **kwargs: Any) -> Any:
-        given_to_requests.append(kwargs["timeout"])
-        return post(*args, **kwargs)
-
-    monkeypatch.setattr(requests.Session, "post", watched)
-    exchange()
-    assert given_to_requests == [(1.5, 4)]
-
-
 # The answer
 
 

@@ -16,7 +16,6 @@ from tests.provider import (
     Provider,
     Wire,
     drips,
-    says,
     serve,
 )
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
@@ -48,19 +47,6 @@ def test_the_deadline_holds_while_a_proxy_connects(
     # SECURITY: the proxy does not see the secret, which is sent inside of the tunnel.
     assert proxy.requests[0].startswith(b"CONNECT plasgate.invalid:443 ")
     assert SECRET_KEY.encode() not in proxy.requests[0]
-
-
-@pytest.mark.usefixtures("swept")
-def test_a_proxy_that_refuses_the_tunnel_is_unreachable(
-    start: Callable[..., Provider], settings: Any
-) -> None:
-    proxy = start(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
-    settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
-    settings.PLASGATE_IP_BASE_URL = "https://plasgate.invalid/ip/"
-
-    with pytest.raises(ProviderUnreachable) as caught:
-        exchange()
-    assert "ProxyError" in caught.value.causes
 
 
 def tunnel(tls: ssl.SSLContext) -> Play:

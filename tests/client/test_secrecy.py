@@ -52,13 +52,6 @@ def test_a_redirect_is_not_followed_and_its_body_is_not_read(
     assert elsewhere.connections == 0
 
 
-def test_a_redirect_to_no_url_is_an_invalid_answer(start: Callable[..., Provider]) -> None:
-    start(says(b"HTTP/1.1 302 Found\r\nLocation: http://[bad\r\nContent-Length: 0\r\n\r\n"))
-
-    with pytest.raises(InvalidResponse, match="302"):
-        exchange()
-
-
 def test_one_visitors_cookie_is_not_sent_with_anothers_call(
     start: Callable[..., Provider],
 ) -> None:

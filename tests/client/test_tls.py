@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from django_plasgate_ip.exceptions import (
-    InvalidResponse,
     ProviderTimeout,
     ProviderUnreachable,
 )
@@ -18,12 +17,9 @@ from tests import certificates
 from tests.client.conftest import ends_soon, exchange
 from tests.provider import (
     BODY,
-    HEAD,
-    Play,
     Provider,
     Wire,
     answer,
-    drips,
     says,
     serve,
 )
@@ -87,19 +83,6 @@ def test_a_certificate_of_another_host_is_refused_and_gets_no_request(
 
 
 @pytest.mark.usefixtures("trusted")
-def test_a_server_without_tls_is_unreachable(start: Callable[..., Provider], settings: Any) -> None:
-    def play(wire: Wire) -> None:
-        wire.sock.recv(65536)
-        wire.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-
-    provider = start(play)
-    settings.PLASGATE_IP_BASE_URL = f"https://127.0.0.1:{provider.port}/ip/"
-
-    with ends_soon(), pytest.raises(ProviderUnreachable):
-        exchange()
-
-
-@pytest.mark.usefixtures("trusted")
 def test_the_bundle_is_read_once_for_all_connections(
     start: Callable[..., Provider], tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,23 +120,6 @@ def test_the_deadline_holds_while_the_tls_handshake_drips(
     assert provider.connections == 1
 
 
-@pytest.mark.parametrize(
-    "play",
-    [
-        pytest.param(drips(b"HTTP/1.1 200 "), id="status line"),
-        pytest.param(drips(BODY[:9], b" ", at_once=HEAD + b"\r\n"), id="body"),
-    ],
-)
-@pytest.mark.usefixtures("trusted", "short")
-def test_the_deadline_holds_within_tls(
-    play: Play, start: Callable[..., Provider], tls: ssl.SSLContext
-) -> None:
-    start(play, tls=tls)
-
-    with ends_soon(), pytest.raises(ProviderTimeout):
-        exchange()
-
-
 @pytest.mark.usefixtures("trusted", "short")
 def test_the_deadline_holds_when_a_tls_record_never_ends(
     start: Callable[..., Provider], tls: ssl.SSLContext
@@ -168,14 +134,3 @@ def test_the_deadline_holds_when_a_tls_record_never_ends(
 
     with ends_soon(), pytest.raises(ProviderTimeout):
         exchange()
-
-
-@pytest.mark.usefixtures("trusted")
-def test_an_answer_that_is_cut_off_within_tls_is_invalid(
-    start: Callable[..., Provider], tls: ssl.SSLContext
-) -> None:
-    provider = start(says(answer()[:-9]), tls=tls)
-
-    with pytest.raises(InvalidResponse):
-        exchange()
-    assert provider.connections == 1

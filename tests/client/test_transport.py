@@ -15,7 +15,6 @@ import pytest
 
 from django_plasgate_ip.client import PlasGateClient, transport
 from django_plasgate_ip.exceptions import (
-    CredentialsRejected,
     ExchangeError,
     InvalidResponse,
     ProviderTimeout,
@@ -98,36 +97,6 @@ def test_a_broken_answer_is_distinguished_from_a_failed_connection(
     assert len(provider.requests) <= 1
 
 
-def test_an_endless_body_is_not_read_to_its_end(start: Callable[..., Provider]) -> None:
-    sent = []
-
-    def endless(wire: Wire) -> None:
-        wire.request()
-        wire.send(b"HTTP/1.1 200 OK\r\n\r\n{")
-        while True:
-            wire.send(b" " * 65536)
-            sent.append(65536)
-
-    start(endless)
-
-    with ends_soon(), pytest.raises(InvalidResponse, match="65536"):
-        exchange()
-    # The buffers of two sockets hold less.
-    assert sum(sent) < 32 * 1024 * 1024
-
-
-def test_the_body_of_an_error_page_is_not_read(start: Callable[..., Provider]) -> None:
-    def play(wire: Wire) -> None:
-        wire.request()
-        wire.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 99\r\n\r\n")
-        wire.wait()
-
-    start(play)
-
-    with ends_soon(), pytest.raises(CredentialsRejected):
-        exchange()
-
-
 # The deadline
 
 
@@ -156,23 +125,6 @@ def test_the_deadline_holds_while_any_part_drips(
     with ends_soon(), pytest.raises(ProviderTimeout):
         exchange()
     assert len(provider.requests) == 1
-
-
-def test_the_deadline_holds_for_the_next_call_of_a_connection(
-    start: Callable[..., Provider], settings: Any
-) -> None:
-    def play(wire: Wire) -> None:
-        wire.request()
-        wire.send(answer())
-        silent(wire)
-
-    provider = start(play)
-    assert exchange().succeeded
-    settings.PLASGATE_IP_TIMEOUT = DEADLINE
-
-    with ends_soon(), pytest.raises(ProviderTimeout):
-        exchange()
-    assert provider.connections == 1
 
 
 def test_the_deadline_holds_while_the_request_is_sent(
@@ -284,14 +236,6 @@ def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(
 
 
 # Kept connections
-
-
-def test_a_connection_serves_the_next_call(start: Callable[..., Provider]) -> None:
-    provider = start(serve)
-
-    for _each in range(3):
-        assert exchange().succeeded
-    assert (provider.connections, len(provider.requests)) == (1, 3)
 
 
 def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(

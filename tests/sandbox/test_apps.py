@@ -1,8 +1,5 @@
-"""The sandbox's system check, and its imports."""
+"""The sandbox's system check."""
 
-import json
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -37,23 +34,3 @@ def test_a_site_started_with_debug_can_be_tested_without_it(
     assert errors_at_start(monkeypatch) == []
     settings.DEBUG = False  # as Django's test runner does
     assert run_checks() == []
-
-
-# A process with the sandbox alone: without the app, and without the extra "testing".
-ALONE = """
-import json, sys
-sys.modules["responses"] = None
-from django.conf import settings
-settings.configure(INSTALLED_APPS=["django_plasgate_ip.sandbox"], DEBUG=True)
-import django
-django.setup()
-import django_plasgate_ip.sandbox.urls
-print(json.dumps([name for name in sys.modules if name.startswith("django_plasgate_ip.")]))
-"""
-
-
-def test_the_sandbox_imports_only_the_scopes_of_the_app() -> None:
-    done = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, check=True, text=True)
-
-    loaded = {name.split(".")[1] for name in json.loads(done.stdout)}
-    assert loaded == {"sandbox", "scopes", "exceptions"}

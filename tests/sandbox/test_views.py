@@ -1,7 +1,6 @@
 """The sandbox over its real URLs, for a visitor's browser and for a site's server."""
 
 import json
-import re
 import time
 from datetime import timedelta
 from typing import Any
@@ -84,19 +83,6 @@ def error_of(response: Any) -> str:
 
 
 # The start
-
-
-def test_the_browser_comes_straight_back_with_a_code(browser: Client) -> None:
-    response = start(browser)
-
-    assert response["Location"].startswith(CALLBACK + "?")
-    assert "no-store" in response["Cache-Control"]
-    callback = query_of(response)
-    assert set(callback) == {"code", "private_key", "redirect_uri", "session_state", "state"}
-    assert callback["private_key"] == PRIVATE_KEY
-    assert callback["redirect_uri"] == CALLBACK
-    assert re.fullmatch(UUID, callback["state"])
-    assert callback["state"] not in callback["code"]
 
 
 def test_the_query_of_redirect_uri_is_kept_byte_for_byte(browser: Client) -> None:
@@ -211,18 +197,6 @@ def test_the_private_key_may_be_in_the_body_as_ios_has_it(
     assert response.status_code == status
 
 
-def test_a_site_chooses_the_keys(browser: Client, settings: Any) -> None:
-    settings.PLASGATE_IP_SANDBOX_PRIVATE_KEY = "ours"
-    settings.PLASGATE_IP_SANDBOX_SECRET_KEY = "our secret"
-
-    assert start(browser).status_code == 403
-    callback = query_of(start(browser, private_key="ours"))
-    assert callback["private_key"] == "ours"
-    assert exchange(browser, callback, private_key="ours").status_code == 403
-    answer = exchange(browser, callback, private_key="ours", secret="our secret").json()
-    assert answer["status"] == "success"
-
-
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
@@ -260,12 +234,6 @@ def test_a_code_with_a_wrong_state_or_redirect_uri_is_refused_and_spent(
     assert response.status_code == 403
     assert error in error_of(response)
     assert exchange(browser, callback).status_code == 403
-
-
-def test_a_body_that_is_not_a_json_object_is_a_bad_request(browser: Client) -> None:
-    response = browser.post("/sandbox/ip-auth", b"[]", content_type="application/json")
-
-    assert response.status_code == 400
 
 
 @pytest.mark.parametrize(("age", "status"), [(4, 200), (5, 403)])
