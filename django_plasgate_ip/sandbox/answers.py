@@ -78,7 +78,7 @@ def sub(digits: str) -> str:
 
 
 def success(digits: str, scopes: Iterable[str]) -> dict[str, Any]:
-    """Return a success about the number `digits`, with the claims that the scopes ask for."""
+    """Return a success about the number `digits`, with the claims of the scopes."""
     claims: dict[str, dict[str, Any]] = {
         "phone_verify": {"login_hint": digits, "phone_number_verified": "true"},
         "mobile_id": {"mobile_id": mobile_id(digits)},

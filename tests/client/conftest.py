@@ -4,7 +4,7 @@ import gc
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import urllib3
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from tests import certificates
-from tests.provider import Dialling, Provider, own_connections, providers
+from tests.provider import Dialling, Start, own_connections, providers
 from tests.visitor import CODE, STATE
 
 # Seconds. A call that the deadline ends takes less than `SOON`; the provider waits for longer.
@@ -45,7 +45,7 @@ def connections(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def start(settings: Any) -> Iterator[Callable[..., Provider]]:
+def start(settings: Any) -> Iterator[Start]:
     """Return a function that starts a provider and sets the base URL to it."""
     with providers(settings) as start_one:
         yield start_one

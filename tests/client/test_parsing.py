@@ -31,7 +31,7 @@ def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
     "changes",
     [
         {"sub": SUB, "phone_number": DIGITS, "phone_number_verified": "true"},
-        # A failure stays a failure, whatever its other members are.
+        # Invalid members do not make a failure invalid.
         {"mobile_id": 5, "login_hint": ["x"], "sub": "x" * 5000, "phone_number": "none"},
     ],
 )

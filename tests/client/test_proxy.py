@@ -1,7 +1,6 @@
 """Calls through the proxy in `PLASGATE_IP_PROXY`."""
 
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,19 +10,13 @@ from django_plasgate_ip.exceptions import (
     ProviderUnreachable,
 )
 from tests.client.conftest import ends_soon, exchange
-from tests.provider import (
-    Play,
-    Provider,
-    Wire,
-    drips,
-    serve,
-)
+from tests.provider import Play, Start, Wire, drips, serve
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 
 pytestmark = pytest.mark.usefixtures("connections")
 
 
-def test_the_proxy_is_a_setting(start: Callable[..., Provider], settings: Any) -> None:
+def test_the_proxy_is_a_setting(start: Start, settings: Any) -> None:
     proxy = start(serve)
     settings.PLASGATE_IP_PROXY = f"http://somebody:else@{proxy.address}"
     settings.PLASGATE_IP_BASE_URL = "http://plasgate.invalid/ip/"
@@ -35,9 +28,7 @@ def test_the_proxy_is_a_setting(start: Callable[..., Provider], settings: Any) -
 
 
 @pytest.mark.usefixtures("short", "swept")
-def test_the_deadline_holds_while_a_proxy_connects(
-    start: Callable[..., Provider], settings: Any
-) -> None:
+def test_the_deadline_holds_while_a_proxy_connects(start: Start, settings: Any) -> None:
     proxy = start(drips(b"HTTP/1.1 200 Connection established\r\nX: "))
     settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
     settings.PLASGATE_IP_BASE_URL = "https://plasgate.invalid/ip/"
@@ -63,7 +54,7 @@ def tunnel(tls: ssl.SSLContext) -> Play:
 
 @pytest.mark.usefixtures("trusted")
 def test_tls_is_used_inside_of_the_proxys_tunnel(
-    start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
+    start: Start, tls: ssl.SSLContext, settings: Any
 ) -> None:
     proxy = start(tunnel(tls))
     settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
@@ -79,7 +70,7 @@ def test_tls_is_used_inside_of_the_proxys_tunnel(
 
 @pytest.mark.usefixtures("trusted")
 def test_a_certificate_of_another_host_is_refused_inside_of_a_tunnel(
-    start: Callable[..., Provider], tls: ssl.SSLContext, settings: Any
+    start: Start, tls: ssl.SSLContext, settings: Any
 ) -> None:
     proxy = start(tunnel(tls))
     settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"

@@ -1,7 +1,6 @@
 """Secrets of a call that no other server receives and no log record contains."""
 
 import logging
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -15,17 +14,7 @@ from django_plasgate_ip.exceptions import (
     InvalidResponse,
 )
 from tests.client.conftest import PATIENCE, ends_soon, exchange
-from tests.provider import (
-    BODY,
-    Dialling,
-    Play,
-    Provider,
-    Wire,
-    answer,
-    resets,
-    says,
-    serve,
-)
+from tests.provider import BODY, Dialling, Play, Start, Wire, answer, resets, says, serve
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE
@@ -35,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("connections")
 
 @pytest.mark.parametrize(("status", "length"), [("302 Found", 99), ("307 Temp", 0)])
 def test_a_redirect_is_not_followed_and_its_body_is_not_read(
-    status: str, length: int, start: Callable[..., Provider]
+    status: str, length: int, start: Start
 ) -> None:
     elsewhere = start(serve)
 
@@ -52,9 +41,7 @@ def test_a_redirect_is_not_followed_and_its_body_is_not_read(
     assert elsewhere.connections == 0
 
 
-def test_one_visitors_cookie_is_not_sent_with_anothers_call(
-    start: Callable[..., Provider],
-) -> None:
+def test_one_visitors_cookie_is_not_sent_with_anothers_call(start: Start) -> None:
     cookie = answer(BODY, "200 OK", "Set-Cookie: session=somebody; Path=/; Domain=127.0.0.1")
 
     def play(wire: Wire) -> None:
@@ -70,7 +57,7 @@ def test_one_visitors_cookie_is_not_sent_with_anothers_call(
 
 
 def test_proxies_and_netrc_of_the_environment_are_ignored(
-    start: Callable[..., Provider], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proxy = start(serve)
     provider = start(serve)
@@ -88,9 +75,7 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
     assert b"authorization" not in provider.requests[0].lower()
 
 
-def test_other_keys_share_the_connection_and_not_the_secret(
-    start: Callable[..., Provider],
-) -> None:
+def test_other_keys_share_the_connection_and_not_the_secret(start: Start) -> None:
     provider = start(serve)
     for tenant in ("tenant-a", "tenant-b"):
         exchange(private_key=tenant, secret_key=f"secret-of-{tenant}")
@@ -112,10 +97,7 @@ def test_other_keys_share_the_connection_and_not_the_secret(
     ],
 )
 def test_nothing_secret_is_logged_at_any_level(
-    play: Play,
-    start: Callable[..., Provider],
-    caplog: pytest.LogCaptureFixture,
-    dialling: Dialling,
+    play: Play, start: Start, caplog: pytest.LogCaptureFixture, dialling: Dialling
 ) -> None:
     caplog.set_level(logging.DEBUG)
     start(play)
@@ -153,7 +135,7 @@ def test_records_of_other_callers_do_not_change(caplog: pytest.LogCaptureFixture
 
 
 def test_a_simultaneous_call_of_another_thread_is_logged_unchanged(
-    start: Callable[..., Provider], caplog: pytest.LogCaptureFixture
+    start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     provider = start(serve)

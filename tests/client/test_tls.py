@@ -3,7 +3,6 @@
 import os
 import socket
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +14,13 @@ from django_plasgate_ip.exceptions import (
 )
 from tests import certificates
 from tests.client.conftest import ends_soon, exchange
-from tests.provider import (
-    BODY,
-    Provider,
-    Wire,
-    answer,
-    says,
-    serve,
-)
+from tests.provider import BODY, Start, Wire, answer, says, serve
 
 pytestmark = pytest.mark.usefixtures("connections")
 
 
 @pytest.mark.usefixtures("trusted")
-def test_an_authority_in_the_bundle_is_trusted(
-    start: Callable[..., Provider], tls: ssl.SSLContext
-) -> None:
+def test_an_authority_in_the_bundle_is_trusted(start: Start, tls: ssl.SSLContext) -> None:
     provider = start(serve, tls=tls)
 
     assert exchange().succeeded
@@ -39,10 +29,7 @@ def test_an_authority_in_the_bundle_is_trusted(
 
 
 def test_another_authority_is_refused_and_gets_no_request(
-    start: Callable[..., Provider],
-    tls: ssl.SSLContext,
-    tmp_path: Path,
-    settings: Any,
+    start: Start, tls: ssl.SSLContext, tmp_path: Path, settings: Any
 ) -> None:
     provider = start(serve, tls=tls)
     another = certificates.self_signed(tmp_path / "another.pem", "localhost")
@@ -56,10 +43,7 @@ def test_another_authority_is_refused_and_gets_no_request(
 
 
 def test_a_bundle_of_the_environment_is_ignored(
-    start: Callable[..., Provider],
-    tls: ssl.SSLContext,
-    certificate: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    start: Start, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate))
@@ -71,7 +55,7 @@ def test_a_bundle_of_the_environment_is_ignored(
 
 
 def test_a_certificate_of_another_host_is_refused_and_gets_no_request(
-    start: Callable[..., Provider], tmp_path: Path, settings: Any
+    start: Start, tmp_path: Path, settings: Any
 ) -> None:
     others = certificates.self_signed(tmp_path / "other.pem", "other.example")
     settings.PLASGATE_IP_CA_BUNDLE = str(others)
@@ -84,7 +68,7 @@ def test_a_certificate_of_another_host_is_refused_and_gets_no_request(
 
 @pytest.mark.usefixtures("trusted")
 def test_the_bundle_is_read_once_for_all_connections(
-    start: Callable[..., Provider], tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+    start: Start, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded = []
     load = ssl.SSLContext.load_verify_locations
@@ -104,9 +88,7 @@ def test_the_bundle_is_read_once_for_all_connections(
 
 
 @pytest.mark.usefixtures("trusted", "short")
-def test_the_deadline_holds_while_the_tls_handshake_drips(
-    start: Callable[..., Provider], settings: Any
-) -> None:
+def test_the_deadline_holds_while_the_tls_handshake_drips(start: Start, settings: Any) -> None:
     def play(wire: Wire) -> None:
         wire.sock.recv(65536)
         # The head of a record that never ends.
@@ -121,9 +103,7 @@ def test_the_deadline_holds_while_the_tls_handshake_drips(
 
 
 @pytest.mark.usefixtures("trusted", "short")
-def test_the_deadline_holds_when_a_tls_record_never_ends(
-    start: Callable[..., Provider], tls: ssl.SSLContext
-) -> None:
+def test_the_deadline_holds_when_a_tls_record_never_ends(start: Start, tls: ssl.SSLContext) -> None:
     def play(wire: Wire) -> None:
         wire.request()
         # Below the TLS layer: the head of a record of application data that never ends.

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ from tests.provider import (
     HEAD,
     Dialling,
     Play,
-    Provider,
+    Start,
     Wire,
     answer,
     closed_port,
@@ -54,9 +54,7 @@ pytestmark = pytest.mark.usefixtures("connections")
     ],
     ids=lambda parts: repr(b"".join(parts))[2:40],
 )
-def test_an_answer_may_have_any_of_https_forms(
-    parts: list[bytes], start: Callable[..., Provider]
-) -> None:
+def test_an_answer_may_have_any_of_https_forms(parts: list[bytes], start: Start) -> None:
     start(says(*parts))
 
     assert exchange().claims == VERIFIED
@@ -85,7 +83,7 @@ def test_an_answer_may_have_any_of_https_forms(
     ],
 )
 def test_a_broken_answer_is_distinguished_from_a_failed_connection(
-    play: Play, error: type[ExchangeError], start: Callable[..., Provider]
+    play: Play, error: type[ExchangeError], start: Start
 ) -> None:
     provider = start(play)
 
@@ -113,9 +111,7 @@ def test_a_broken_answer_is_distinguished_from_a_failed_connection(
     ],
 )
 @pytest.mark.usefixtures("short")
-def test_the_deadline_holds_while_any_part_drips(
-    play: Play, start: Callable[..., Provider]
-) -> None:
+def test_the_deadline_holds_while_any_part_drips(play: Play, start: Start) -> None:
     def and_wait(wire: Wire) -> None:
         play(wire)
         wire.wait()
@@ -127,9 +123,7 @@ def test_the_deadline_holds_while_any_part_drips(
     assert len(provider.requests) == 1
 
 
-def test_the_deadline_holds_while_the_request_is_sent(
-    start: Callable[..., Provider], settings: Any
-) -> None:
+def test_the_deadline_holds_while_the_request_is_sent(start: Start, settings: Any) -> None:
     def play(wire: Wire) -> None:
         wire.request()
         wire.send(answer())
@@ -199,7 +193,7 @@ def test_a_refused_connection_is_tried_twice(dialling: Dialling, settings: Any) 
     assert dialling.attempts == 2
 
 
-def test_the_second_try_can_succeed(dialling: Dialling, start: Callable[..., Provider]) -> None:
+def test_the_second_try_can_succeed(dialling: Dialling, start: Start) -> None:
     provider = start(serve)
     dialling.refuses_first = True
 
@@ -207,19 +201,7 @@ def test_the_second_try_can_succeed(dialling: Dialling, start: Callable[..., Pro
     assert len(provider.requests) == 1
 
 
-def test_a_broken_connection_is_not_tried_again(
-    dialling: Dialling, start: Callable[..., Provider]
-) -> None:
-    start(resets)
-
-    with pytest.raises(ProviderUnreachable):
-        exchange()
-    assert dialling.attempts == 1
-
-
-def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(
-    start: Callable[..., Provider],
-) -> None:
+def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(start: Start) -> None:
     def play(wire: Wire) -> None:
         wire.request()
         wire.send(answer())
@@ -238,9 +220,7 @@ def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(
 # Kept connections
 
 
-def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(
-    start: Callable[..., Provider],
-) -> None:
+def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start: Start) -> None:
     together = threading.Barrier(4)
 
     def play(wire: Wire) -> None:
@@ -257,9 +237,7 @@ def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(
     assert (provider.connections, len(provider.requests)) == (4, 8)
 
 
-def test_a_kept_connection_that_the_provider_closed_is_replaced(
-    start: Callable[..., Provider],
-) -> None:
+def test_a_kept_connection_that_the_provider_closed_is_replaced(start: Start) -> None:
     closed = threading.Event()
 
     def once(wire: Wire) -> None:
@@ -281,10 +259,7 @@ def test_a_kept_connection_that_the_provider_closed_is_replaced(
     [(transport.MAX_IDLE_SECONDS - 1, 1), (transport.MAX_IDLE_SECONDS + 1, 2)],
 )
 def test_a_connection_is_kept_for_a_limited_idle_time(
-    idle: float,
-    connections_made: int,
-    start: Callable[..., Provider],
-    monkeypatch: pytest.MonkeyPatch,
+    idle: float, connections_made: int, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = start(serve)
     assert exchange().succeeded
@@ -296,7 +271,7 @@ def test_a_connection_is_kept_for_a_limited_idle_time(
 
 
 def test_the_idle_time_and_the_deadline_begin_with_the_last_call(
-    start: Callable[..., Provider], monkeypatch: pytest.MonkeyPatch
+    start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = start(serve)
     for calls in range(4):
@@ -309,7 +284,7 @@ def test_the_idle_time_and_the_deadline_begin_with_the_last_call(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_makes_its_own_connections(start: Callable[..., Provider]) -> None:
+def test_a_forked_child_makes_its_own_connections(start: Start) -> None:
     provider = start(serve)
     assert exchange().succeeded
 

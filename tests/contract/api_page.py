@@ -1,7 +1,7 @@
 """Every example of the provider's API page ("IP Authorization Code Flow"), copied from it verbatim.
 
-Only two spaces at the end of one line are left out. The keys, numbers and ids are the page's own.
-They belong to nobody.
+Only two spaces at the end of one line are left out. The keys, numbers and ids are the page's
+examples.
 """
 
 # ruff: noqa: E501 - the page's lines are longer than ours

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import urllib3
 
 from tests import figures
 from tests.conftest import Receivers
@@ -20,16 +19,13 @@ from tests.faults.memory import MIB, at_most
 from tests.faults.plays import HTML
 from tests.provider import (
     BODY,
-    Dialling,
     Play,
-    Provider,
+    Start,
     Wire,
     answer,
-    closed_port,
     own_connections,
     providers,
     resets,
-    says,
     serve,
 )
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
@@ -54,17 +50,10 @@ def connections(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def start(settings: Any) -> Iterator[Callable[..., Provider]]:
+def start(settings: Any) -> Iterator[Start]:
     """Return a function that starts a provider and sets the base URL to it."""
     with providers(settings) as start_one:
         yield start_one
-
-
-@pytest.fixture
-def dialling(monkeypatch: pytest.MonkeyPatch) -> Dialling:
-    watched = Dialling(urllib3.util.connection.create_connection)
-    monkeypatch.setattr(urllib3.util.connection, "create_connection", watched)
-    return watched
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +110,7 @@ def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
     visitor: Visitor,
     verify: Callable[[], str],
     receivers: Receivers,
-    start: Callable[..., Provider],
+    start: Start,
     settings: Any,
 ) -> None:
     provider = start(play, serve)
@@ -147,60 +136,8 @@ def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
     assert outcome() == ("verified", "")
 
 
-@pytest.mark.parametrize(("sent", "ends_as"), plays.UNUSUAL)
-def test_an_unusual_answer_is_judged_like_any_other(
-    sent: bytes,
-    ends_as: tuple[str, str],
-    verify: Callable[[], str],
-    receivers: Receivers,
-    start: Callable[..., Provider],
-) -> None:
-    start(says(answer(sent)))
-
-    assert "<script>" not in verify()
-    assert outcome() == ends_as
-    assert len(receivers.heard) == 1
-
-
-def test_a_refused_connection_is_tried_twice(
-    visitor: Visitor,
-    verify: Callable[[], str],
-    receivers: Receivers,
-    dialling: Dialling,
-    settings: Any,
-) -> None:
-    settings.PLASGATE_IP_BASE_URL = f"http://127.0.0.1:{closed_port()}/ip/"
-
-    verify()
-
-    ended("provider_unreachable", receivers)
-    visitor.come_back()
-    assert dialling.attempts == 2
-
-
-@pytest.mark.parametrize(("status", "location"), [("302 Found", "//{}/"), ("308 P", "http://{}/")])
-def test_a_redirect_carries_neither_the_secret_nor_the_code_away(
-    status: str,
-    location: str,
-    verify: Callable[[], str],
-    receivers: Receivers,
-    start: Callable[..., Provider],
-) -> None:
-    elsewhere = start(serve)
-    target = location.format(elsewhere.address)
-    provider = start(says(answer(BODY, status, f"Location: {target}", f"Refresh: 0; url={target}")))
-
-    verify()
-
-    ended("invalid_response", receivers)
-    assert (elsewhere.connections, len(provider.requests)) == (0, 1)
-
-
 def test_bytes_after_an_answer_are_not_the_next_visitors_answer(
-    visitor: Visitor,
-    passer_by: Visitor,
-    verify: Callable[[], str],
-    start: Callable[..., Provider],
+    visitor: Visitor, passer_by: Visitor, verify: Callable[[], str], start: Start
 ) -> None:
     def smuggle(wire: Wire) -> None:
         wire.request()

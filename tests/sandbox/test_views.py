@@ -295,8 +295,3 @@ def test_login_required_middleware_lets_it_through(settings: Any) -> None:
     browser = Client(enforce_csrf_checks=True)
 
     assert exchange(browser, query_of(start(browser))).json()["status"] == "success"
-
-
-@pytest.mark.parametrize(("method", "url"), [("head", "authenticate"), ("get", "ip-auth")])
-def test_other_methods_are_not_allowed(method: str, url: str) -> None:
-    assert getattr(Client(), method)(f"/sandbox/{url}").status_code == 405

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
-from django_plasgate_ip.testing import PlasGate, make_verification
+from django_plasgate_ip.testing import PlasGate
 from tests.visitor import NUMBER, TYPED, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -23,14 +23,6 @@ def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate) -> None
     verification = plasgate_ip.verify(client, TYPED).verification
 
     assert (verification.user, verification.phone_number) == (user, NUMBER)
-
-
-def test_the_number_may_be_an_object(visitor: Visitor, plasgate_ip: PlasGate) -> None:
-    number = make_verification(phone_number=ANOTHER).phone_number
-
-    plasgate_ip.verifies(number)
-
-    assert plasgate_ip.verify(visitor, number).verification.phone_number == ANOTHER
 
 
 def test_an_anonymous_visitor_is_walked(passer_by: Visitor, plasgate_ip: PlasGate) -> None:
