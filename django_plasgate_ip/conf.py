@@ -43,7 +43,7 @@ class Settings:
     PLASGATE_IP_EXCHANGE_ENDPOINT = Setting[str]("ip-auth")
     #: The query parameters that carry the number to ``authenticate``, all with one value.
     PLASGATE_IP_PHONE_PARAMETERS = Setting[Sequence[str]](("phone_number", "login_hint"))
-    #: The scopes asked for where the caller names none.
+    #: The scopes to request if the caller names none.
     PLASGATE_IP_SCOPES = Setting[Sequence[str]](("mobile_id", "phone_verify"))
     #: The ISO 3166 region that a number typed without a country code belongs to.
     PLASGATE_IP_DEFAULT_REGION = Setting[str]("KH")
@@ -51,13 +51,13 @@ class Settings:
     PLASGATE_IP_PUBLIC_URL = Setting[str | None](
         None, clean=lambda url: url.rstrip("/") if url else None
     )
-    #: How long after its start a verification may still come back.
+    #: How long after its start a callback can finish a verification.
     PLASGATE_IP_ATTEMPT_LIFETIME = Setting[timedelta](timedelta(minutes=5))
     #: Seconds for the whole exchange, from the first byte sent to the last one read.
     PLASGATE_IP_TIMEOUT = Setting[float](10)
     #: Seconds for making one connection to the provider.
     PLASGATE_IP_CONNECT_TIMEOUT = Setting[float](3)
-    #: URL of the proxy that the exchange goes through; the environment's is never used.
+    #: URL of the proxy for the exchange; a proxy of the environment is ignored.
     PLASGATE_IP_PROXY = Setting[str | None](None)
     #: Path of the PEM file of trusted authorities; None: the one that requests ships.
     PLASGATE_IP_CA_BUNDLE = Setting[str | None](None)
@@ -65,18 +65,18 @@ class Settings:
     PLASGATE_IP_LOGIN_REQUIRED = Setting[bool](True)
     #: Whether ``redirect_uri`` carries a nonce, where the provider's account allows it.
     PLASGATE_IP_CALLBACK_NONCE = Setting[bool](False)
-    #: Whether the form is answered by a page that goes on, instead of a redirect.
+    #: Whether the form's answer is a page that refreshes to PlasGate, instead of a redirect.
     PLASGATE_IP_CONTINUE_PAGE = Setting[bool](False)
-    #: Where visitors go whose network can't verify them: a path, a URL or a url name.
+    #: The page for visitors whose network can't verify them: a path, a URL or a url name.
     PLASGATE_IP_FALLBACK_URL = Setting[str | None](None)
-    #: The dotted path of a function that returns such a place, or None for nowhere.
+    #: The dotted path of a function that returns such a page, or None.
     #:
-    #: Its arguments are the request and the verification, which is None where a limit refused
-    #: the start. It wins over ``PLASGATE_IP_FALLBACK_URL``.
+    #: Its arguments are the request and the verification, which is None if a limit refused the
+    #: start. It wins over ``PLASGATE_IP_FALLBACK_URL``.
     PLASGATE_IP_FALLBACK_FUNCTION = Setting[str | None](None)
     #: Fernet keys for ``claims``; the first encrypts, all decrypt. None: see `encryption`.
     PLASGATE_IP_ENCRYPTION_KEYS = Setting[Sequence[str] | None](None)
-    #: Starts an hour for one number, whoever makes them; None: no limit.
+    #: Starts an hour for one number, by all visitors together; None: no limit.
     PLASGATE_IP_MAX_STARTS_PER_NUMBER = Setting[int | None](10)
     #: Starts an hour of one account; None: no limit.
     PLASGATE_IP_MAX_STARTS_PER_USER = Setting[int | None](20)
@@ -84,7 +84,7 @@ class Settings:
     PLASGATE_IP_MAX_STARTS_PER_ADDRESS = Setting[int | None](None)
     #: Starts an hour in all; None: no limit.
     PLASGATE_IP_MAX_STARTS_PER_SITE = Setting[int | None](None)
-    #: How many proxies of your own append to ``X-Forwarded-For``; 0 ignores that header.
+    #: How many of the site's own proxies append to ``X-Forwarded-For``; 0 ignores that header.
     PLASGATE_IP_TRUSTED_PROXY_COUNT = Setting[int](0)
     #: How long after the start claims are kept; None: for ever.
     PLASGATE_IP_CLAIMS_RETENTION = Setting[timedelta | None](None)
@@ -96,7 +96,7 @@ conf = Settings()
 
 
 def load_function(name: str) -> Callable[..., Any]:
-    """Return the site's function in the setting `name`: itself, or its dotted path.
+    """Return the site's function, which the setting `name` holds or names by its dotted path.
 
     Raises ImproperlyConfigured for a value that can't be imported or called, and for an ``async``
     function: the app's views are not async.

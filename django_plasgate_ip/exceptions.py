@@ -51,7 +51,7 @@ class ExchangeError(PlasGateError):
     """The exchange returned no answer to judge. ``reason`` is the code that is stored."""
 
     reason: ClassVar[str] = "provider_error"
-    #: The HTTP status that the exchange was refused with; None where there was none, or a 200.
+    #: The HTTP status of the refusal; None if there was no answer, or if it was 200.
     http_status: int | None = None
     #: Type names of the library errors behind this one, outermost first. Not their texts, which may
     #: hold a key.
@@ -59,7 +59,7 @@ class ExchangeError(PlasGateError):
 
 
 class CredentialsRejected(ExchangeError, PermissionError):
-    """401 or 403: the keys, the balance or the subscription (or a code already spent)."""
+    """401 or 403: wrong keys, no balance, no subscription, or a code that is spent."""
 
     reason = "credentials_rejected"
 
@@ -75,13 +75,13 @@ class ProviderError(ExchangeError):
 
 
 class ProviderUnreachable(ExchangeError, ConnectionError):
-    """No connection, or one that broke before an answer began."""
+    """No connection was made, or it broke before the answer began."""
 
     reason = "provider_unreachable"
 
 
 class ProviderTimeout(ExchangeError, TimeoutError):
-    """Connected, but the whole answer was not there in ``PLASGATE_IP_TIMEOUT`` seconds."""
+    """The whole answer did not arrive within ``PLASGATE_IP_TIMEOUT`` seconds."""
 
     reason = "provider_timeout"
 

@@ -1,7 +1,7 @@
 """pytest's fixture ``plasgate_ip``, registered by the entry point ``pytest11``.
 
-Every pytest run in an environment with this package loads this module, even one without Django. It
-imports neither the app nor Django before a test asks for the fixture.
+Every pytest run in an environment with this package loads this module, even a run without Django.
+It imports neither the app nor Django before a test uses the fixture.
 """
 
 from collections.abc import Iterator

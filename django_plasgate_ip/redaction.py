@@ -1,14 +1,13 @@
-"""Values that show in no ``repr``.
+"""Text that its ``repr`` hides.
 
-Error trackers keep the ``repr`` of each local variable of each frame, and know nothing of Django's
-``sensitive_variables``. What may lie in a frame of ours when something breaks is therefore of a
-type that hides itself: this one, `phones.Number`, `encryption.Sealed`, or a dataclass's
-``repr=False``.
+Error trackers store the ``repr`` of each local variable of each frame, and ignore Django's
+``sensitive_variables``. So each secret in a frame of this app has a type that hides it: `Hidden`,
+`phones.Number`, `encryption.Sealed`, or a dataclass with ``repr=False``.
 """
 
 
 class Hidden(str):
-    """Text as any other, but for its ``repr``."""
+    """Text whose ``repr`` is three stars."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""The scopes that PlasGate knows, and what they ask for and promise.
+"""The scopes that PlasGate supports, and which of them need a phone number.
 
 From the API page's "Scopes Explained": ``openid`` and the ``ip:`` forms are optional extras, at
 least one of the four custom scopes is required, ``phone_verify`` and ``profile`` need a number.
@@ -37,5 +37,5 @@ def bare(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def needs_number(scopes: Iterable[str]) -> bool:
-    """Whether PlasGate confirms a number for these scopes. If not, the app does not ask for one."""
+    """Whether PlasGate confirms a number for these scopes. If not, the app needs none."""
     return bool(bare(scopes) & _NEED_NUMBER)

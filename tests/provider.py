@@ -1,6 +1,6 @@
-"""PlasGate over real sockets on loopback: a server in threads, with a script for each connection.
+"""PlasGate over sockets on loopback: a server in threads, with a script for each connection.
 
-A script writes bytes, so it can do to a client what no well-behaved server does.
+A script sends bytes, so it can break every rule of HTTP.
 """
 
 import json
@@ -54,7 +54,7 @@ class Wire:
         self._provider.sent += len(data)
 
     def drip(self, data: bytes, then: bytes = b"x") -> None:
-        """Send `data` a byte at a time, and then `then`, until somebody hangs up."""
+        """Send `data` byte by byte, and then repeat `then` until one side closes."""
         give_up = time.monotonic() + PATIENCE
         for piece in chain((bytes([byte]) for byte in data), repeat(then)):
             if time.monotonic() > give_up or not self._provider.is_open:
@@ -63,7 +63,7 @@ class Wire:
             self.pause(0.02)
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Go on in TLS."""
+        """Continue in TLS."""
         self.sock = context.wrap_socket(self.sock, server_side=True)
         self._provider.sockets.append(self.sock)
 
@@ -71,14 +71,14 @@ class Wire:
         self._provider.closing.wait(seconds)
 
     def wait(self) -> None:
-        """Say nothing more, and keep the connection."""
+        """Send nothing more, and keep the connection open."""
         self.pause(PATIENCE)
 
     def close(self) -> None:
         self.sock.close()
 
     def reset(self) -> None:
-        """Close with a reset, as a crash does."""
+        """Close with a reset, as a crashed server does."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
 
@@ -87,19 +87,19 @@ Play = Callable[[Wire], None]
 
 
 class Provider:
-    """Listens on loopback; the nth connection gets the nth play, and the last one all the rest."""
+    """Listens on loopback. The nth connection gets the nth play, and all others the last one."""
 
     def __init__(self, *plays: Play, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
-        #: Bytes that the client, or the buffers between, took.
+        #: Bytes that the client or a buffer took.
         self.sent = 0
         self.closing = threading.Event()
         self._plays = plays
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.02)
-        # Small, so that what nobody reads soon blocks whoever sends it.
+        # Small, so that a side that does not read soon blocks the other.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._listen)]
@@ -130,7 +130,7 @@ class Provider:
 
     def _play(self, sock: socket.socket, play: Play) -> None:
         wire = Wire(sock, self)
-        # What the client does not take, or breaks off, is the test's to notice.
+        # The test notices a broken connection itself.
         with suppress(OSError):
             if self._tls:
                 wire.secure(self._tls)
@@ -149,13 +149,13 @@ class Provider:
 
 
 def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
-    """Return a whole response that lets the connection live."""
+    """Return a whole response that keeps the connection open."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def serve(wire: Wire) -> None:
-    """Answer one request after another, as a good provider does."""
+    """Answer each request on the connection."""
     while wire.request():
         wire.send(answer())
 
@@ -177,7 +177,7 @@ def silent(wire: Wire) -> None:
 
 
 def resets(wire: Wire) -> None:
-    """Break off as soon as something was sent; sooner, and there might be no connection yet."""
+    """Reset the connection after the first byte: before it, there may be no connection yet."""
     wire.sock.recv(1)
     wire.reset()
 
@@ -197,7 +197,7 @@ def closed_port() -> int:
 
 
 class Dialling:
-    """Counts the attempts to connect, and refuses the first of them if told to."""
+    """Counts the connects, and can refuse the first."""
 
     def __init__(self, connect: Callable[..., Any]) -> None:
         self.attempts = 0
@@ -213,7 +213,7 @@ class Dialling:
 
 @contextmanager
 def own_connections() -> Iterator[None]:
-    """Start with no connection, and leave none behind."""
+    """Start without kept connections, and close those of the block."""
     transport.forget_sessions()
     yield
     for session in transport._sessions.values():
@@ -221,9 +221,13 @@ def own_connections() -> Iterator[None]:
     transport.forget_sessions()
 
 
+#: Starts a provider with these plays, and sets the base URL to it.
+Start = Callable[..., Provider]
+
+
 @contextmanager
-def providers(settings: Any) -> Iterator[Callable[..., Provider]]:
-    """Yield what starts a provider and makes it PlasGate; all of them end with the block."""
+def providers(settings: Any) -> Iterator[Start]:
+    """Yield a function that starts a provider; all of them end with the block."""
     started: list[Provider] = []
 
     def start(*plays: Play, tls: ssl.SSLContext | None = None) -> Provider:

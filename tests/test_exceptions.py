@@ -1,6 +1,7 @@
-"""The errors: one tree, each also a type that a site may already catch."""
+"""The exceptions: one tree, each also a type that a site may catch already."""
 
 import pickle
+from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
@@ -28,40 +29,32 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize(("error", "natural"), NATURAL.items())
-def test_an_error_can_be_caught_as_ours_and_as_its_natural_type(
-    error: type[Exception], natural: type[Exception]
-) -> None:
-    assert issubclass(error, exceptions.PlasGateError)
-    assert issubclass(error, natural)
+def test_an_exception_can_be_caught_as_the_apps_and_as_its_natural_type() -> None:
+    for error, natural in NATURAL.items():
+        assert issubclass(error, exceptions.PlasGateError), error
+        assert issubclass(error, natural), error
 
 
-@pytest.mark.parametrize(("error", "reason"), REASONS.items())
-def test_an_exchange_error_names_the_reason_that_is_stored(
-    error: type[exceptions.ExchangeError], reason: Reason
-) -> None:
-    assert issubclass(error, exceptions.ExchangeError)
-    assert Reason(error.reason) is reason
-    # Nothing is known about the number.
-    assert reason.status is Status.ERROR
-
-
-def test_every_exchange_error_has_a_reason_of_its_own() -> None:
+def test_each_exchange_error_has_the_reason_that_is_stored() -> None:
     assert set(exceptions.ExchangeError.__subclasses__()) == set(REASONS)
-    assert len({error.reason for error in REASONS}) == len(REASONS)
+    for error, reason in REASONS.items():
+        assert error.reason == reason
+        assert reason.status is Status.ERROR
 
 
-@pytest.mark.parametrize("error", [*NATURAL, *REASONS])
-def test_an_error_crosses_to_another_process_with_its_text(error: type[Exception]) -> None:
-    copy = pickle.loads(pickle.dumps(error("PlasGate answered 403.")))  # noqa: S301 - our own
-
-    assert type(copy) is error
-    assert str(copy) == "PlasGate answered 403."
-
-
-def test_the_http_status_crosses_along() -> None:
+def test_an_exception_can_be_pickled_with_its_text_and_status() -> None:
     error = exceptions.CredentialsRejected("PlasGate answered 403.")
     assert error.http_status is None
     error.http_status = 403
 
-    assert pickle.loads(pickle.dumps(error)).http_status == 403  # noqa: S301 - our own
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert type(copy) is exceptions.CredentialsRejected
+    assert (str(copy), copy.http_status) == ("PlasGate answered 403.", 403)
+
+
+@pytest.mark.parametrize(("wait", "seconds"), [(0, 1), (61.001, 62)])
+def test_the_wait_is_rounded_up_to_whole_seconds(wait: float, seconds: int) -> None:
+    error = exceptions.TooManyStarts(timedelta(seconds=wait))
+
+    assert error.seconds == seconds
+    assert str(error) == f"Too many starts; the next one is possible in {seconds} seconds."

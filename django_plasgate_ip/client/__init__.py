@@ -1,4 +1,4 @@
-"""PlasGate's two endpoints. Nothing in this package knows a model or a view."""
+"""Calls PlasGate's two endpoints. The package imports no model and no view."""
 
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials

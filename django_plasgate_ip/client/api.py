@@ -100,10 +100,10 @@ class PlasGateClient:
             except Exception as error:
                 failure = _translated(error)
             except BaseException as error:
-                # The worker is being stopped or interrupted: that must go on.
+                # The worker is being stopped. The exception is raised again below.
                 failure = error
-        # SECURITY: the libraries' errors hold the key's URL in their texts and the secret header in
-        # their frames. Raised here and bare, ours does not even have them as its context.
+        # SECURITY: a library's error has the private key in its text and the secret in its frames.
+        # Error trackers follow cause, context and traceback, so this error has none of them.
         failure.__cause__ = failure.__context__ = None
         raise failure.with_traceback(None)
 
@@ -131,7 +131,7 @@ class PlasGateClient:
 def _required(name: str) -> str:
     value: str = getattr(conf, name)
     if not value:
-        raise ImproperlyConfigured(f"Set {name} (README, Settings).")
+        raise ImproperlyConfigured(f"Set {name} in the settings.")
     return value
 
 
@@ -145,15 +145,15 @@ def _require_ok(status: int) -> None:
 
 
 def _read(response: requests.Response) -> bytes:
-    """Return the body, which may have `MAX_BODY` bytes. Raises `InvalidResponse`."""
+    """Return the body of at most `MAX_BODY` bytes. Raises `InvalidResponse`."""
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise InvalidResponse("The answer is compressed, although the request forbids that.")
-    # RFC 9112, 6.3: without a valid length nobody can tell where the answer ends.
+    # RFC 9112, 6.3: an answer with an invalid length has no certain end.
     lengths = response.headers.get("Content-Length", "0").split(",")
     if not all(length.strip().isdecimal() for length in lengths):
         raise InvalidResponse("The answer's length is not a number.")
     body = bytearray()
-    # read1 returns what one receive brought, so each receive keeps to the deadline.
+    # read1 receives once, and each receive keeps to the deadline.
     while chunk := response.raw.read1(MAX_BODY, decode_content=False):
         body += chunk
         if len(body) > MAX_BODY:
@@ -162,7 +162,10 @@ def _read(response: requests.Response) -> bytes:
 
 
 def _translated(error: Exception) -> ExchangeError:
-    """Return our error for a library's. It names the types only: the texts hold the URL."""
+    """Return the app's error for a library's.
+
+    Its text names types only, because the library's text holds the URL.
+    """
     chain = list(_chain(error))
     causes = tuple(type(each).__name__ for each in chain)
     names = ", ".join(dict.fromkeys((causes[0], causes[-1])))

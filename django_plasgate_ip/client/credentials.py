@@ -1,4 +1,4 @@
-"""The keys that a request's verifications are made with: the site's, or one of its tenants'."""
+"""The keys for a request's verifications: the site's, or one tenant's."""
 
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -24,7 +24,7 @@ def for_request(request: HttpRequest) -> Credentials:
     """Return the keys for the verification that this request starts or finishes.
 
     The keys of the settings may be empty. The keys of a site's function must be valid. Raises
-    ImproperlyConfigured, and whatever that function raises.
+    ImproperlyConfigured if they are not. That function's own exceptions are not caught.
     """
     if conf.PLASGATE_IP_CREDENTIALS is None:
         return Credentials(conf.PLASGATE_IP_PRIVATE_KEY, conf.PLASGATE_IP_SECRET_KEY)
@@ -50,9 +50,10 @@ def is_key(value: Any) -> bool:
 
 
 def fingerprint(private_key: str) -> str:
-    """Return what a verification stores of its private key, to tell one tenant from another.
+    """Return 32 hex digits that identify a private key.
 
-    It has no salt, since the key is random and too long to be guessed.
+    A verification stores them, so that no other tenant's keys finish it. The hash has no salt,
+    because the key is random and too long to guess.
     """
     return sha256(private_key.encode()).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""From the bytes of PlasGate's answer to an `Answer`.
+"""Parses the bytes of PlasGate's answer into an `Answer`.
 
 Pure functions. The facts are from the provider's API page ("IP Authorization Code Flow").
 """
@@ -22,7 +22,7 @@ _NUMBER_OR_ID = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}|(?=\S*\d)[\w$=/+.%-]{2
 
 @dataclass(frozen=True)
 class Answer:
-    """What the exchange answered, normalised. `verification.verdict` decides what it proves.
+    """The exchange's answer, normalised. `verification.verdict` decides what it proves.
 
     On the wire a failed answer has a ``mobile_id`` and a ``sub`` too. Here they are empty, because
     the operator did not confirm them. ``sub`` is also empty for the wire's ``anonymous``.
@@ -71,9 +71,9 @@ def parse_answer(body: bytes) -> Answer:
 
 
 def clean_text(value: Any) -> str:
-    """Return foreign text for a column: one printable line of at most `MAX_TEXT_LENGTH`.
+    """Return the provider's text as one printable line, without phone numbers and ids.
 
-    Phone numbers and ids in it are replaced by stars.
+    It has at most `MAX_TEXT_LENGTH` characters; a `value` that is not text gives an empty one.
     """
     text = value if isinstance(value, str) else ""
     printable = "".join(c if c.isprintable() else " " for c in text[: 2 * MAX_TEXT_LENGTH])
@@ -97,7 +97,7 @@ def _json(body: bytes) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # SECURITY: two readers of a repeated name may each take another value.
+    # SECURITY: of a repeated name, one reader takes the first value and another the last.
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError
@@ -105,7 +105,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _is_within(levels: int, value: Any) -> bool:
-    """Whether lists and objects in `value` are at most so many levels deep."""
+    """Whether lists and objects in `value` are nested at most `levels` deep."""
     if isinstance(value, dict):
         value = list(value.values())
     if not isinstance(value, list):
@@ -114,7 +114,7 @@ def _is_within(levels: int, value: Any) -> bool:
 
 
 def _is_true(value: Any) -> bool:
-    # The text "false" and the number 1 are true in Python, and not here.
+    # In Python, the text "false" and the number 1 are truthy. They verify nothing.
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 

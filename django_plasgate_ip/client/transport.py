@@ -1,9 +1,9 @@
 """A `requests` session with one deadline for the whole call.
 
 The timeout of `requests` is per read, so a server that sends one byte at a time can hold a worker
-for as long as it likes. Here urllib3's connections set the socket's timeout to the seconds left
-before each send and each receive, headers included. The deadline does not cover the lookup of the
-host's name. Each further address of the host may add one connect timeout.
+without limit. Here urllib3's connections set the socket's timeout to the seconds left before each
+send and each receive, headers included. The deadline does not cover the lookup of the host's name.
+Each further address of the host may add one connect timeout.
 
 Connections are kept for the life of the process, since a new one costs a TLS handshake.
 """
@@ -34,8 +34,8 @@ from django_plasgate_ip.exceptions import ProviderUnreachable
 
 # Idle connections that a process keeps. A thread that finds none makes a new one.
 POOL_SIZE = 64
-# Firewalls drop idle connections silently. One of those would take the request, with the one-time
-# code, and never answer.
+# Firewalls drop idle connections silently. A request over such a connection gets no answer, and its
+# one-time code may be spent.
 MAX_IDLE_SECONDS = 20.0
 USER_AGENT = "django-plasgate-ip"
 
@@ -81,8 +81,8 @@ def session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
 def forget_sessions() -> None:
     """Drop all kept connections.
 
-    A forked child must do so, or it would write into its parent's connections. The lock may have
-    been held by a thread that the child does not have.
+    A forked child must do so, because its connections are still its parent's. A thread that the
+    child does not have may hold the lock.
     """
     global _lock
     _lock = threading.Lock()
@@ -196,8 +196,7 @@ class _Adapter(HTTPAdapter):
         self._context = _tls_context(ca_bundle)
         super().__init__(
             pool_maxsize=POOL_SIZE,
-            # SECURITY: only a connection that was never made is tried again. After that the code
-            # may have been used.
+            # SECURITY: only a failed connect is tried again. Once connected, the code may be spent.
             max_retries=Retry(total=1, connect=1, read=False, redirect=False, status=0, other=0),
         )
 
@@ -232,15 +231,15 @@ def _use_pools(manager: Any) -> Any:
 
 
 class _HideKey(logging.Filter):
-    """Takes the private key out of what urllib3 logs about our own calls.
+    """Removes the private key from urllib3's log records about this app's calls.
 
-    A call is ours while its thread is inside `deadline`. Other records stay as they are.
+    A record is about such a call if its thread is inside `deadline`. Other records do not change.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _call_ends_at.get(None) is not None:
             record.msg = _KEY.sub("***", record.getMessage())
-            # SECURITY: the arguments and the traceback hold the URL, too.
+            # SECURITY: the arguments and the traceback hold the URL too.
             record.args, record.exc_info = (), None
         return True
 

@@ -1,4 +1,4 @@
-"""What PlasGate answers, in the shapes of its API page: plain data for every fake of PlasGate.
+"""PlasGate's answers, in the form of its API page. Every fake of PlasGate uses them.
 
 The sandbox, `django_plasgate_ip.testing` and this project's own tests build their answers here. The
 module needs neither the sandbox in INSTALLED_APPS nor the extra ``testing``. It imports nothing of
@@ -14,9 +14,9 @@ from typing import Any
 
 from django_plasgate_ip.scopes import bare
 
-#: The API page's example number, as digits. The network finds it where no number was sent.
+#: The API page's example number, as digits. The operator finds it if no number was sent.
 DIGITS = "85577696118"
-#: The API page's sentence. The app tells this failure from others by it.
+#: The API page's sentence. The app recognises this failure by it.
 NOT_ON_MOBILE_DATA = "Please turn off Wi-Fi or use Mobile data network"
 NOT_VERIFIED = "Phone number is not verified"
 
@@ -63,7 +63,7 @@ KEYS_REFUSED = json_reply(
 )
 TOO_MANY_REQUESTS = _page("Too Many Requests", 429)
 SERVER_ERROR = _page("Internal Server Error", 500)
-#: A success by its status, but not the JSON that the API page describes.
+#: The status of a success, without the JSON that the API page describes.
 NOT_JSON = _page("Welcome")
 
 
@@ -78,7 +78,7 @@ def sub(digits: str) -> str:
 
 
 def success(digits: str, scopes: Iterable[str]) -> dict[str, Any]:
-    """Return a success about the number `digits`, with the claims that the scopes ask for."""
+    """Return a success about the number `digits`, with the claims of the scopes."""
     claims: dict[str, dict[str, Any]] = {
         "phone_verify": {"login_hint": digits, "phone_number_verified": "true"},
         "mobile_id": {"mobile_id": mobile_id(digits)},

@@ -17,8 +17,8 @@ class SandboxConfig(AppConfig):
     def ready(self) -> None:
         """Register the check, unless the site was started with ``DEBUG``.
 
-        Django's test runner turns ``DEBUG`` off and runs the checks after that. Registered in
-        every case, the check would stop the tests of every site that has the sandbox.
+        Django's test runner turns ``DEBUG`` off before it runs the checks. A check that is always
+        registered would stop the tests of every site that has the sandbox.
         """
         if not settings.DEBUG:
             checks.register(check_debug, checks.Tags.security)

@@ -1,4 +1,4 @@
-"""What a number's last two digits make the sandbox do: the table of its magic numbers."""
+"""The table of magic numbers: a number's last two digits select what the sandbox does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from django_plasgate_ip.sandbox import answers
 
 
 class Outcome(Enum):
-    """One way that a verification can go.
+    """One thing that the sandbox can do.
 
-    `ending` is the last two digits that ask for it, `label` names it in a few words, `happens`
-    says in a sentence what the sandbox does.
+    `ending` is the last two digits that select it. `label` names it in a few words. `happens` is
+    a sentence that says what the sandbox does.
     """
 
     VERIFIED = ("18", "verified", "The number is verified, as with every ending not listed here.")
@@ -31,6 +31,11 @@ class Outcome(Enum):
     NEVER_COMES_BACK = ("26", "never comes back", "The visitor stays on a page of the operator.")
     NEW_MOBILE_ID = ("27", "new mobile_id", "Verified, with another mobile_id each time.")
     ANOTHER_NUMBER = ("28", "another number", "The exchange says success, but for another number.")
+    OTHER_SCHEME = (
+        "29",
+        "other scheme",
+        "The callback repeats redirect_uri in the other scheme, http or https. The app refuses it.",
+    )
 
     def __init__(self, ending: str, label: str, happens: str) -> None:
         """Store the parts of a row of the table above."""
@@ -45,7 +50,7 @@ class Outcome(Enum):
 
     @classmethod
     def of(cls, phone_number: str) -> Outcome:
-        """Return what `phone_number` asks for; a start without a number (``""``) is verified."""
+        """Return what `phone_number` selects. Without a number (``""``), the start is verified."""
         by_ending = {outcome.ending: outcome for outcome in cls}
         return by_ending.get(phone_number[-2:], cls.VERIFIED)
 
@@ -59,6 +64,17 @@ _FAILURES = {
     Outcome.NOT_ON_MOBILE_DATA: answers.NOT_ON_MOBILE_DATA,
     Outcome.ANOTHER_SIM: answers.NOT_VERIFIED,
 }
+
+
+def repeated(redirect_uri: str, phone_number: str) -> str:
+    """Return the ``redirect_uri`` that the callback repeats for this number.
+
+    The API page's start has ``https://``, and its callback has ``http://``.
+    """
+    if Outcome.of(phone_number) is not Outcome.OTHER_SCHEME:
+        return redirect_uri
+    scheme, _colon, rest = redirect_uri.partition(":")
+    return f"{'http' if scheme.lower() == 'https' else 'https'}:{rest}"
 
 
 def reply(phone_number: str, scopes: Iterable[str]) -> answers.Reply:

@@ -1,4 +1,4 @@
-"""What the sandbox remembers between its two endpoints: codes, for five minutes."""
+"""The codes that the sandbox issued in the last five minutes."""
 
 import uuid
 from datetime import timedelta
@@ -12,7 +12,7 @@ LIFETIME = timedelta(minutes=5)
 
 
 class AuthorizationCode(models.Model):
-    """A code that a browser was sent back with, and what it was asked for."""
+    """A code, and the start that it was issued for."""
 
     code = models.CharField(primary_key=True, max_length=110, default=new_code, editable=False)
     state = models.UUIDField(default=uuid.uuid4, editable=False)

@@ -1,6 +1,6 @@
 """Reads the two requests: each function returns one checked value or raises.
 
-The errors' texts repeat nothing that the request said.
+The errors' texts repeat no value of the request.
 """
 
 import json
@@ -12,12 +12,12 @@ from django.http import HttpRequest
 from django_plasgate_ip import scopes
 from django_plasgate_ip.exceptions import InvalidScopes
 
-# RFC 6749, 3.1.2: absolute, and without a fragment. The characters are those that RFC 3986 allows
-# in a URL, so no control character gets into the Location header or the database.
+# RFC 6749, 3.1.2: absolute, and without a fragment. Only printable ASCII is allowed, so no control
+# character gets into the Location header or the database.
 _REDIRECT_URI = re.compile(
     r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?([/?][!-\"$-~]*)?", re.IGNORECASE
 )
-# E.164 without the plus sign. [0-9] and not \d, which takes the digits of every script.
+# E.164 without the plus sign. \d would match the digits of every script.
 _DIGITS = re.compile(r"[1-9][0-9]{7,14}")
 
 
@@ -35,7 +35,7 @@ class UnusableNumber(Exception):
 
 
 def redirect_uri(query: Mapping[str, str]) -> str:
-    """Return the absolute http(s) URL to send the browser back to, byte for byte as it came.
+    """Return the absolute http(s) URL to send the browser back to, unchanged.
 
     Raises `Refused`.
     """
@@ -46,14 +46,14 @@ def redirect_uri(query: Mapping[str, str]) -> str:
 
 
 def requested_scopes(query: Mapping[str, str]) -> list[str]:
-    """Return the scopes that were asked for. Raises `Refused` for a set that is not legal."""
+    """Return the requested scopes. Raises `Refused` for a set that the API page does not allow."""
     scope = query.get("scope", "")
     try:
         scopes.normalise(scope)
     except InvalidScopes:
         raise Refused(
-            f"scope must have at least one of {' '.join(scopes.CUSTOM)}, and may have no others"
-            f" than {' '.join(scopes.KNOWN)}.",
+            f"scope must have at least one of {' '.join(scopes.CUSTOM)}, and only values of"
+            f" {' '.join(scopes.KNOWN)}.",
             400,
         ) from None
     return scope.split()
@@ -77,7 +77,7 @@ def phone_number(query: Mapping[str, str], requested: Iterable[str]) -> str:
 
 
 def json_body(request: HttpRequest) -> dict[str, str]:
-    """Return the text members of the JSON object in the body; others count as missing.
+    """Return the members of the JSON object in the body that are text.
 
     Raises `Refused` for a body that is not a JSON object.
     """

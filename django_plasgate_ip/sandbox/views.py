@@ -1,4 +1,4 @@
-"""PlasGate's endpoints, for a site to be pointed at while it is developed."""
+"""PlasGate's two endpoints, for a site in development."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,12 +24,12 @@ View = Callable[[HttpRequest], HttpResponse]
 
 
 def sandbox_endpoint(view: View) -> View:
-    """Answer 404 unless ``DEBUG`` is on, and `Refused` as JSON that says why."""
+    """Answer 404 unless ``DEBUG`` is on. Answer `Refused` as JSON with its text."""
 
     @wraps(view)
     def answered(request: HttpRequest) -> HttpResponse:
-        # SECURITY: the sandbox verifies whatever number it is sent. On a live site whose base URL
-        # points at it, anybody could own any number. WSGI servers run no system checks.
+        # SECURITY: the sandbox verifies any number for anybody, so a live site must not serve it.
+        # The system check is not enough: WSGI servers do not run it.
         if not settings.DEBUG:
             raise Http404("The PlasGate sandbox needs DEBUG = True.")
         try:
@@ -70,7 +70,7 @@ def authenticate(request: HttpRequest) -> HttpResponse:
         code.code,
         str(code.state),
         private_key=setting("PLASGATE_IP_SANDBOX_PRIVATE_KEY"),
-        redirect_uri=redirect_uri,
+        redirect_uri=magic_numbers.repeated(redirect_uri, phone_number),
     )
     return _send_back(redirect_uri, query)
 
@@ -107,7 +107,7 @@ def _send_back(uri: str, query: Mapping[str, str]) -> HttpResponse:
     """Return the redirect to `uri` with `query` after the query that `uri` has itself."""
     location = f"{uri}{'&' if '?' in uri else '?'}{urlencode(query)}"
     response = HttpResponseRedirect(location)
-    # Django has quoted it once more; a site's own query must come back unchanged.
+    # Django quoted it once more. The query of `uri` must come back unchanged.
     response["Location"] = location
     return response
 
@@ -115,11 +115,11 @@ def _send_back(uri: str, query: Mapping[str, str]) -> HttpResponse:
 def _spend(body: Mapping[str, str]) -> AuthorizationCode:
     """Return the body's code, spent. Raises `Refused`.
 
-    SECURITY: the code is spent before it is compared. Whoever stole it can guess the rest once.
+    SECURITY: the code is spent before the comparisons, so a stolen code allows one guess.
     """
     AuthorizationCode.delete_expired()
     code = AuthorizationCode.objects.filter(code=body.get("code", "")).first()
-    # Of two requests at once, one deletes the row.
+    # Of two simultaneous requests, one deletes the row.
     if code is None or not code.delete()[0]:
         raise Refused("code is unknown, used or expired.")
     if body.get("state") != str(code.state):

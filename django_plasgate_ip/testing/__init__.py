@@ -1,7 +1,7 @@
 """For the tests of a site: a fake PlasGate, and verifications in any state.
 
-Needs the extra ``testing``. With pytest, the fixture ``plasgate_ip`` is there by itself; everything
-else is imported from here. README, "Testing your own site", has whole examples.
+Needs the extra ``testing``. pytest finds the fixture ``plasgate_ip`` by itself. Import everything
+else from here. The documentation has examples on its page "Testing your site".
 """
 
 try:

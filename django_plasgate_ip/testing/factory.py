@@ -1,4 +1,4 @@
-"""`make_verification`: a row in any state, as the app would have left it."""
+"""`make_verification`: stores a verification in any state, with the columns that the app sets."""
 
 import secrets
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 from django_plasgate_ip.sandbox import answers
 
-# From the start to the end of a made-up verification.
+# From the start to the end of a verification.
 _DURATION = timedelta(seconds=5)
 _DEFAULT_REASONS = {Status.FAILED: Reason.NOT_ON_MOBILE_DATA, Status.ERROR: Reason.PROVIDER_ERROR}
 _FAILURE_TEXTS = {
@@ -34,7 +34,7 @@ def make_verification(
     age: timedelta | None = None,
     **fields: Any,
 ) -> PhoneVerification:
-    """Store a `PhoneVerification` and return it. It counts no limits and sends no signal.
+    """Store a `PhoneVerification` and return it. No limit is checked, and no signal is sent.
 
     `user`: None for an anonymous visitor's. `status`: a `Status` or its text; by default the one
     of `reason`, and ``verified`` without a reason. `reason`: by default ``not_on_mobile_data`` for
@@ -46,7 +46,7 @@ def make_verification(
     `completed_at` together, or `age`.
 
     Raises ValueError for a `reason` of another status, and `InvalidPhoneNumber`. The database
-    refuses other values that don't go together, with an IntegrityError.
+    refuses other contradictory values with an IntegrityError.
     """
     its_status = Status(status or (Reason(reason).status if reason else Status.VERIFIED))
     its_reason = Reason(reason) if reason else _DEFAULT_REASONS.get(its_status)

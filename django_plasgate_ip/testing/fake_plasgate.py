@@ -23,7 +23,7 @@ from django_plasgate_ip.testing.outcomes import Outcome, Visit
 
 # `responses` replaces this app's own calls only, so other fakes of HTTP work in the same test.
 _TRANSPORT = "django_plasgate_ip.client.transport._Adapter.send"
-# Whatever PLASGATE_IP_BASE_URL becomes in the middle of a test.
+# A test may change PLASGATE_IP_BASE_URL.
 _ANY_URL = re.compile("")
 # With dollar signs, as in a real secret.
 _TEST_KEYS = {
@@ -35,10 +35,10 @@ _TEST_KEYS = {
 class PlasGate:
     """A fake PlasGate for the tests of a site, from ``with`` to the end of the block.
 
-    Only the network is replaced: urls, forms, limits, signals and rows are the site's own. At
-    first, every number that is asked for is verified; `verifies`, `fails` and `answers` change
-    that for all visitors until the next such call. A site without keys gets test keys. Any other
-    call through ``requests`` raises AssertionError, unless something else fakes it.
+    Only the network is replaced: urls, forms, limits, signals and rows are the site's own. By
+    default, every number is verified. `verifies`, `fails` and `answers` change that for all
+    visitors until the next such call. A site without keys gets test keys. Any other call through
+    ``requests`` raises AssertionError, unless something else fakes it.
     """
 
     def __init__(self) -> None:
@@ -62,13 +62,12 @@ class PlasGate:
         self._exit.close()
 
     def verifies(self, phone_number: str | PhoneNumber | None = None, **claims: Any) -> "PlasGate":
-        """Find `phone_number` in the visitor's phone, or if None whichever is asked for.
+        """Find `phone_number` in the visitor's phone; if None, the number that the visitor typed.
 
-        If the site asks about another number, PlasGate says no, and the verification ends as
-        ``not_verified``. The answer has the claims that the scopes promise; ``sub`` and
-        ``mobile_id`` stay the same for a number. `claims` replaces them or adds some, as they are
-        on the wire; None leaves one out. Raises `InvalidPhoneNumber`, and TypeError for a claim
-        that JSON can't hold.
+        If the visitor types another number, the verification ends as ``not_verified``. The answer
+        has the claims that the scopes promise. ``sub`` and ``mobile_id`` stay the same for a
+        number. `claims` replaces or adds some, in the wire's form; None leaves one out. Raises
+        `InvalidPhoneNumber`, and TypeError for a claim that JSON can't hold.
         """
         digits = phones.digits(phones.parse(phone_number)) if phone_number else ""
         return self._set(outcomes.verified(digits, claims), digits)
@@ -89,7 +88,7 @@ class PlasGate:
         return self._set(outcomes.answered(body, status))
 
     def callback_url(self, authorize_url: str) -> str:
-        """Return where PlasGate sends a browser that came with `authorize_url`.
+        """Return the callback that PlasGate redirects a browser with this `authorize_url` to.
 
         It is a path with a query, for ``client.get()``. Use it for a form, a view or a JSON client
         of the site's own. Raises ValueError for a URL that is not `authenticate`'s, and for a
@@ -130,8 +129,8 @@ class PlasGate:
         visit = Visit(tuple(query["scope"].split()), next(filter(None, numbers), ""))
         if self._outcome is outcomes.about_another_number and not visit.phone_number:
             raise ValueError(
-                "number_mismatch needs a number, and PLASGATE_IP_SCOPES asks for none: only "
-                "phone_verify and profile do."
+                "number_mismatch needs a number: PLASGATE_IP_SCOPES must have phone_verify or "
+                "profile."
             )
         self._visits[code] = visit
         return answers.callback(
@@ -144,7 +143,7 @@ class PlasGate:
     def _respond(self, request: PreparedRequest) -> Any:
         call = recorded_calls.read(request)
         self.calls.append(call)
-        # A test may make up a code; what was asked for is then unknown.
+        # A code that the test invented belongs to no start.
         unknown = Visit(scope_sets.normalise(conf.PLASGATE_IP_SCOPES))
         reply = self._outcome(self._visits.get(call.code, unknown))
         if isinstance(reply, Exception):
@@ -171,8 +170,8 @@ class PlasGateMixin(TestCase):
 def _default_key(name: str, test_key: str) -> AbstractContextManager[Any]:
     """Return a context in which the setting `name` is `test_key` wherever the site has no key.
 
-    Not ``override_settings``, which must end before whatever else changes settings: pytest gives
-    no such promise about two fixtures of one test.
+    ``override_settings`` would have to end before any other change of the settings. pytest does
+    not promise that for two fixtures of one test.
     """
     configured: Any = vars(Settings)[name]
     either = property(lambda conf: configured.__get__(conf, Settings) or test_key)

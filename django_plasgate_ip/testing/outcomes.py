@@ -15,7 +15,7 @@ Body = Mapping[str, Any] | list[Any] | str | bytes | Exception
 
 @dataclass(frozen=True)
 class Visit:
-    """What a browser came to PlasGate with."""
+    """What a start sent to PlasGate."""
 
     #: As on the wire.
     scopes: tuple[str, ...]
@@ -23,18 +23,17 @@ class Visit:
     phone_number: str = field(default="", repr=False)
 
 
-#: What the exchange does with a visitor's code: it replies, or the transport raises an exception.
+#: What the exchange does with a code: it replies, or the transport raises the exception.
 Outcome = Callable[[Visit], Reply | Exception]
 
 
 def verified(digits: str, claims: Mapping[str, Any]) -> Outcome:
-    """Return the outcome of a network that finds the number `digits`.
+    """Return the outcome for a phone with the number `digits`; if empty, with the one sent.
 
-    If empty, it finds the number that was asked for. Asked about another number, it says no, as
-    PlasGate does. `claims`: see `answers.changed`. Raises TypeError for a claim that JSON can't
-    hold.
+    Another number fails, as with PlasGate. `claims`: see `answers.changed`. Raises TypeError for
+    a claim that JSON can't hold.
     """
-    json_reply(claims)  # raises now, where the test sets it, and not inside of the call
+    json_reply(claims)  # raises here, where the test sets it, and not during the exchange
 
     def reply(visit: Visit) -> Reply:
         found = digits or visit.phone_number or answers.DIGITS
@@ -69,12 +68,12 @@ def answered(body: Body, status: int) -> Outcome:
 
 
 def denied(visit: Visit) -> Reply:
-    """Refuse a code that the test made up: the visitor comes back with an error, and with none."""
+    """Refuse a code that the test invented: the callback carries an error, and no code."""
     return answers.KEYS_REFUSED
 
 
 def about_another_number(visit: Visit) -> Reply:
-    """Reply with a success about another number than the one that was asked for."""
+    """Reply with a success about another number than the one sent."""
     another = answers.DIGITS if visit.phone_number != answers.DIGITS else "85577696128"
     return json_reply(answers.success(another, visit.scopes))
 

@@ -1,4 +1,4 @@
-"""Walks Django's test client through a verification, over the site's own pages."""
+"""Walks Django's test client through a verification on the site's own pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""Fixtures of the client's tests: a PlasGate on loopback, and what calls it."""
+"""Fixtures of the client's tests: a PlasGate on loopback, and calls of its exchange."""
 
 import gc
 import ssl
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import urllib3
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from tests import certificates
-from tests.provider import Dialling, Provider, own_connections, providers
+from tests.provider import Dialling, Start, own_connections, providers
 from tests.visitor import CODE, STATE
 
-# Seconds. What ends with the deadline ends long before what waits for the provider to give up.
+# Seconds. A call that the deadline ends takes less than `SOON`; the provider waits for longer.
 DEADLINE = 1.0
 SOON = 5
 PATIENCE = 10
@@ -38,22 +38,22 @@ def exchange(**keys: Any) -> Answer:
 
 @pytest.fixture
 def connections(settings: Any) -> Iterator[None]:
-    """Start without a connection, and be patient enough for a busy machine."""
+    """Start without connections, and with timeouts that a busy machine does not reach."""
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = PATIENCE
     with own_connections():
         yield
 
 
 @pytest.fixture
-def start(settings: Any) -> Iterator[Callable[..., Provider]]:
-    """Return what starts a provider and makes it PlasGate."""
+def start(settings: Any) -> Iterator[Start]:
+    """Return a function that starts a provider and sets the base URL to it."""
     with providers(settings) as start_one:
         yield start_one
 
 
 @pytest.fixture
 def swept() -> Iterator[None]:
-    """Sweep up the files of broken tunnels, which http.client left open before Python 3.12."""
+    """Collect the files of broken tunnels, which http.client leaves open before Python 3.12."""
     yield
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
@@ -62,7 +62,7 @@ def swept() -> Iterator[None]:
 
 @pytest.fixture
 def short(connections: None, settings: Any) -> None:
-    """Set the deadline for the whole call; a connection alone may take much longer."""
+    """Set a short deadline for the whole call, and none for the connection alone."""
     settings.PLASGATE_IP_TIMEOUT = DEADLINE
 
 

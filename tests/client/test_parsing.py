@@ -1,4 +1,4 @@
-"""What each kind of body is read as: a normalised answer, or an invalid one."""
+"""`parse_answer`: each body becomes a normalised answer or is invalid. `clean_text`."""
 
 import json
 import re
@@ -22,41 +22,16 @@ def read(answer: dict[str, Any] | None = None, **changes: Any) -> Answer:
 
 
 def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
-    """Return a success that nests `levels` deep in all."""
+    """Return a success that is `levels` deep."""
     inside = opening * (levels - 1) + "1" + closing * (levels - 1)
     return b'{"status": "success", "deep": %s}' % inside.encode()
-
-
-# The API page's answers
-
-
-def test_the_api_pages_success() -> None:
-    assert read() == Answer(
-        succeeded=True,
-        phone_number_verified=True,
-        login_hint=NUMBER,
-        phone_number="",
-        sub=SUB,
-        mobile_id=MOBILE_ID,
-        error_description="",
-        claims=VERIFIED,
-    )
-
-
-def test_the_api_pages_failure_is_read_without_its_ids() -> None:
-    assert read(FAILED) == Answer(
-        succeeded=False,
-        phone_number_verified=False,
-        error_description="Please turn off Wi-Fi or use Mobile data network",
-        claims=FAILED,
-    )
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"sub": SUB, "phone_number": DIGITS, "phone_number_verified": "true"},
-        # A failure stays a failure, whatever its other members are.
+        # Invalid members do not make a failure invalid.
         {"mobile_id": 5, "login_hint": ["x"], "sub": "x" * 5000, "phone_number": "none"},
     ],
 )
@@ -86,16 +61,17 @@ def test_an_answer_does_not_show_what_it_holds() -> None:
 # Members
 
 
-@pytest.mark.parametrize("status", ["SUCCESS", " Success "])
-def test_the_status_is_read_in_any_case(status: str) -> None:
-    assert read(status=status).succeeded
+def test_the_status_is_read_in_any_case() -> None:
+    assert read(status=" Success ").succeeded
 
 
-TRUE: list[Any] = [True, "true", "TRUE", "True", " true "]
-NOT_TRUE: list[Any] = [False, "false", "", " ", "yes", "1", "truee", 1, 1.0, 0, [], [True], {}]
-
-
-@pytest.mark.parametrize(("value", "flag"), [*product(TRUE, [True]), *product(NOT_TRUE, [False])])
+@pytest.mark.parametrize(
+    ("value", "flag"),
+    [
+        *product([True, "true", " TRUE "], [True]),
+        *product(["false", "truee", 1, [True]], [False]),
+    ],
+)
 def test_only_true_is_true(value: Any, flag: bool) -> None:
     assert read(phone_number_verified=value).phone_number_verified is flag
     assert read(FAILED, phone_number_verified=value).phone_number_verified is flag
@@ -107,7 +83,7 @@ def test_a_missing_flag_is_none_and_a_null_one_is_false() -> None:
     assert parse_answer(null).phone_number_verified is False
 
 
-@pytest.mark.parametrize("name", ["sub", "mobile_id", "login_hint", "phone_number"])
+@pytest.mark.parametrize("name", ["sub", "login_hint"])
 def test_a_null_blank_or_missing_member_is_empty(name: str) -> None:
     for value in (None, "", " "):
         body = json.dumps(VERIFIED | {name: value}).encode()
@@ -121,30 +97,27 @@ def test_an_anonymous_sub_is_empty() -> None:
     assert (answer.sub, answer.claims["sub"]) == ("", "anonymous")
 
 
-@pytest.mark.parametrize("name", ["sub", "mobile_id"])
-@pytest.mark.parametrize("value", ["x" * 255, "99dd91d1-c949-433c-bd9e-0682eb6d6d26", "a b", "ក"])
+@pytest.mark.parametrize(("name", "value"), [("sub", "x" * 255), ("mobile_id", "a ក")])
 def test_an_id_is_any_printable_text(name: str, value: str) -> None:
     assert getattr(read(None, **{name: f" {value} "}), name) == value
 
 
-@pytest.mark.parametrize("name", ["login_hint", "phone_number"])
-@pytest.mark.parametrize("value", [DIGITS, NUMBER, "077696118", "+855 77 696 118"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("login_hint", "077696118"), ("phone_number", "+855 77 696 118")],
+)
 def test_a_number_in_any_form_is_e164(name: str, value: str) -> None:
     assert getattr(read(None, **{name: value}), name) == NUMBER
-
-
-NO_TEXT: list[Any] = [1, 1.5, True, ["success"], {"a": "b"}]
-NO_STATUS = [*NO_TEXT, None, "", "ok", "succes"]
-NO_ID = [*NO_TEXT, "x" * 256, "a\nb", "a\x1fb", "a\u200bb", "a\x7fb"]
-NO_NUMBER = [*NO_TEXT, "anonymous", "077", "85577696118;ext=5", "1" * 5000, "381"]
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *product(["status"], NO_STATUS),
-        *product(["sub", "mobile_id"], NO_ID),
-        *product(["login_hint", "phone_number"], NO_NUMBER),
+        *product(["status"], [None, "succes"]),
+        ("sub", ["success"]),
+        *product(["mobile_id"], ["x" * 256, "a\nb", "a\u200bb"]),
+        *product(["login_hint"], ["anonymous", "85577696118;ext=5", "1" * 5000]),
+        ("phone_number", "381"),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -152,7 +125,7 @@ def test_a_success_with_a_wrong_member_is_invalid(name: str, value: Any) -> None
     with pytest.raises(InvalidResponse) as caught:
         read(None, **{name: value})
 
-    # It names the member, and does not repeat its value.
+    # The message names the member and does not repeat its value.
     assert re.fullmatch(rf"The answer's {name} is [a-z ]+\.", str(caught.value))
 
 
@@ -164,38 +137,30 @@ def test_a_success_with_a_wrong_member_is_invalid(name: str, value: Any) -> None
     [
         b"",
         b"<!doctype html><title>Login</title>",
-        b'{"status": "success"',
-        b'{"status": "success"} {}',
-        b'{status: "success"}',
-        b"null",
-        b'"success"',
         b'[{"status": "success"}]',
         b'{"status": "success", "login_hint": "\xff"}',
-        b"\xff\xfe\x00",
-        # Python reads these; a database or another reader does not.
+        # Python parses these. A database or another parser does not.
         b'{"status": "success", "n": NaN}',
-        b'{"status": "success", "n": -Infinity}',
         b'{"status": "success", "n": 1e999}',
         b'{"status": "success", "n": %s}' % (b"9" * 5000),
         b'{"status": "success", "t": "\\ud800"}',
         b'{"status": "success", "t": "\\u0000"}',
         b'{"status": "success", "deep": [{"\\u0000": 1}]}',
         b"[" * 100_000,
-        nested(30_000),
         nested(10_000, '{"a":', "}"),
         nested(MAX_DEPTH + 1),
         nested(MAX_DEPTH + 1, '{"a":', "}"),
-        # SECURITY: two readers may each take another of the two.
+        # SECURITY: one reader takes the first value, and another the last.
         json.dumps(VERIFIED).replace("{", '{"phone_number_verified": "false", ', 1).encode(),
         b'{"status": "success", "deep": {"a": 1, "a": 2}}',
     ],
     ids=lambda body: repr(body[:40]),
 )
-def test_a_body_that_is_not_a_storable_json_object_is_invalid(body: bytes) -> None:
+def test_a_body_that_no_database_can_store_as_an_object_is_invalid(body: bytes) -> None:
     with pytest.raises(InvalidResponse) as caught:
         parse_answer(body)
 
-    # It says what is wrong, and does not repeat the answer.
+    # The message does not repeat the answer.
     assert re.fullmatch(r"The answer is [\w ,()]+\.", str(caught.value))
     assert "success" not in str(caught.value)
 
@@ -233,7 +198,7 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
     assert answer.succeeded or not (answer.sub or answer.mobile_id or answer.login_hint)
 
 
-# Foreign text
+# The provider's text
 
 
 @pytest.mark.parametrize(
@@ -241,21 +206,19 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
     [
         (" ", ""),
         (None, ""),
-        (["Wi-Fi"], ""),
-        ("  Turn off\n\n Wi-Fi \t now\r", "Turn off Wi-Fi now"),
+        ("  Turn off\n\n Wi-Fi \t ឥឡូវ\r", "Turn off Wi-Fi ឥឡូវ"),
         ("a\x1b[31mb\u202ec\u2028d", "a [31mb c d"),
-        ("ភាសា", "ភាសា"),
-        ("<b>bold</b>", "<b>bold</b>"),
         ("x" * 100_000, "x" * 500),
         (" " * 500 + "x" * 500, "x" * 500),
-        ("Error 50020 for +855 77 696-118.", "Error 50020 for ***."),
-        ("០៧៧ ៦៩៦ ១១៨ is barred", "*** is barred"),
-        (f"No device {MOBILE_ID}, {SUB}", "No device ***, ***"),
-        (f"key {SECRET_KEY} is wrong", "key *** is wrong"),
+        ("Error 50020 for +855 77 696-118, ០៧៧ ៦៩៦ ១១៨.", "Error 50020 for ***, ***."),
+        # A number has at least seven digits, and an id at least 20 characters.
+        ("1234567/123456", "***/123456"),
+        (f"{'a1' * 10} {'b2' * 9}c", f"*** {'b2' * 9}c"),
+        (f"No {MOBILE_ID}, {SUB}; wrong key {SECRET_KEY}", "No ***, ***; wrong key ***"),
     ],
     ids=lambda text: repr(text)[:30],
 )
-def test_foreign_text_becomes_one_clean_line(text: Any, cleaned: str) -> None:
+def test_text_becomes_one_clean_line(text: Any, cleaned: str) -> None:
     assert clean_text(text) == cleaned
 
 

@@ -1,4 +1,4 @@
-"""How much memory a block takes at its worst; the worst of all is a figure of the run."""
+"""The most memory that a block needs. The greatest growth is a figure of the run."""
 
 import tracemalloc
 from collections.abc import Iterator
@@ -31,10 +31,9 @@ def at_most(limit: int) -> Iterator[None]:
 
 
 def reset_peak() -> bool:
-    """Let the process's peak be what it takes now; return whether that could be done.
+    """Reset the process's peak, and return whether that was possible; see proc(5).
 
-    See proc(5). Where there is no such file, or no right to write it, the peak is the one ever, and
-    less is noticed.
+    If not, the peak counts from the start of the process, and less growth is noticed.
     """
     try:
         (PROCESS / "clear_refs").write_text("5")
@@ -44,7 +43,7 @@ def reset_peak() -> bool:
 
 
 def peak_resident() -> int:
-    """Return the most that this process has held in memory; 0 where nobody knows."""
+    """Return the most bytes that this process had in memory; 0 on a system without proc(5)."""
     status = PROCESS / "status"
     if not status.exists():
         return 0

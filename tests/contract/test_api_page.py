@@ -1,0 +1,311 @@
+"""What the app sends and reads, and what the sandbox says, beside the examples of the API page.
+
+Where the app differs from the page, the test's name or its docstring says how.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+from django.test import Client
+
+from django_plasgate_ip import scopes as scope_sets
+from django_plasgate_ip.client import Answer, PlasGateClient
+from django_plasgate_ip.client.parsing import parse_answer
+from django_plasgate_ip.exceptions import CredentialsRejected, ExchangeError, ProviderError
+from django_plasgate_ip.verification import verdict
+from tests.conftest import Answers
+from tests.contract import api_page
+from tests.visitor import Visitor, attempt, changed, outcome
+
+
+def table(text: str) -> dict[str, str]:
+    """Return the examples of one of the page's tables by their names."""
+    _head, *rows = text.splitlines()
+    return {name: example for name, _kind, example in (row.split("\t") for row in rows)}
+
+
+# The page writes the callback's names without quotation marks, so it is not JSON.
+CALLBACK = dict(re.findall(r'(\w+)\s*: "(.*)"', api_page.CALLBACK))
+START = table(api_page.START_PARAMETERS)
+BODY = table(api_page.EXCHANGE_BODY)
+(PRIVATE_KEY,) = table(api_page.EXCHANGE_PARAMETERS).values()
+(SECRET_KEY,) = table(api_page.EXCHANGE_HEADERS).values()
+SUCCESS = json.loads(api_page.SUCCESS)
+FAILURE = json.loads(api_page.FAILURE)
+CLAIMS = {
+    "phone_verify": json.loads(api_page.PHONE_VERIFY),
+    "mobile_id": json.loads(api_page.MOBILE_ID),
+    "phone": json.loads(api_page.PHONE),
+    "profile": json.loads(api_page.PROFILE),
+}
+SCOPES = START["scope"].split()
+
+
+@pytest.fixture(autouse=True)
+def keys(settings: Any) -> None:
+    """Use the keys of the page's callback and exchange. Its table of the start has another one."""
+    settings.PLASGATE_IP_PRIVATE_KEY = PRIVATE_KEY
+    settings.PLASGATE_IP_SECRET_KEY = SECRET_KEY
+
+
+# What the app sends
+
+
+def test_the_scopes_are_the_pages() -> None:
+    supported, custom = (
+        re.findall(r"[\w:]+", names) for names in re.findall(r": ([^.]+)\.", api_page.SCOPES)
+    )
+
+    assert set(scope_sets.KNOWN) == {*supported, *custom}
+    assert set(scope_sets.CUSTOM) == set(custom)
+
+
+def test_the_start_has_the_pages_parameters_and_the_number_twice() -> None:
+    """The page's table says ``phone_number`` and its text ``login_hint``: the app sends both."""
+    client = PlasGateClient(START["private_key"])
+
+    url = client.authorize_url(START["redirect_uri"], START["scope"], START["phone_number"])
+
+    address, _mark, query = url.partition("?")
+    assert address == api_page.AUTHENTICATE_URL
+    assert parse_qs(query) == {
+        name: [value] for name, value in (START | {"login_hint": START["phone_number"]}).items()
+    }
+
+
+def test_the_exchange_is_the_pages(answers: Answers) -> None:
+    answers(body=api_page.SUCCESS)
+    PlasGateClient().exchange(BODY["code"], BODY["state"], BODY["redirect_uri"])
+
+    (call,) = answers.calls
+    address, _mark, query = call.url.partition("?")
+    assert (call.method, address) == ("POST", api_page.EXCHANGE_URL)
+    assert parse_qs(query) == {"private_key": [PRIVATE_KEY]}
+    assert call.headers["X-Secret"] == SECRET_KEY
+    assert call.headers["Content-Type"] == "application/json"
+    assert call.sent == BODY
+
+
+# What the app reads
+
+
+def test_the_pages_success_is_read() -> None:
+    assert parse_answer(api_page.SUCCESS.encode()) == Answer(
+        succeeded=True,
+        phone_number_verified=True,
+        login_hint="+85577696118",
+        phone_number="",
+        sub="30f4c8df9b8285bd582943071035eca089b90d2075b540450cf461a89c4bdf98",
+        mobile_id=(
+            "15957db0c9ca724a5927d3bd8d3ba04674d74bb719bf5fc6d5747af41d9a1dfe"
+            "0920f52d1d5ba735ffd144b729dbfa2290e5c0bba1f5bc1de87934d57447db12"
+        ),
+        error_description="",
+        claims=SUCCESS,
+    )
+
+
+def test_the_pages_failure_is_read_without_its_number_and_ids() -> None:
+    """The page's failure has a ``mobile_id``. The operator did not confirm it."""
+    assert parse_answer(api_page.FAILURE.encode()) == Answer(
+        succeeded=False,
+        phone_number_verified=False,
+        error_description="Please turn off Wi-Fi or use Mobile data network",
+        claims=FAILURE,
+    )
+
+
+def claims_of(scopes: Iterable[str]) -> Answer:
+    """Return how the page's claims of these scopes are read in a success.
+
+    "Claims can be combined". The examples have no ``status``, which each answer of the exchange
+    has.
+    """
+    combined: dict[str, Any] = {"status": "success"}
+    for scope in scopes:
+        combined |= CLAIMS[scope]
+    return parse_answer(json.dumps(combined).encode())
+
+
+@pytest.mark.parametrize(
+    ("scope", "members"),
+    [
+        ("phone_verify", {"login_hint": "+381123456789", "phone_number_verified": True}),
+        ("mobile_id", {"mobile_id": CLAIMS["mobile_id"]["mobile_id"]}),
+        ("phone", {"phone_number": "+381123456789"}),
+        ("profile", {}),
+    ],
+)
+def test_the_pages_claims_of_a_scope_are_read(scope: str, members: dict[str, Any]) -> None:
+    claims = CLAIMS[scope] | {"status": "success"}
+
+    assert claims_of([scope]) == Answer(
+        succeeded=True, sub="99dd91d1-c949-433c-bd9e-0682eb6d6d26", claims=claims, **members
+    )
+
+
+@pytest.mark.parametrize(
+    ("scopes", "number"),
+    [
+        (["phone_verify"], "+381123456789"),
+        (["mobile_id"], ""),
+        (["phone"], ""),
+        # The page: profile verifies the number first.
+        (["profile", "phone_verify"], "+381123456789"),
+        (list(CLAIMS), "+381123456789"),
+    ],
+    ids=str,
+)
+def test_the_pages_claims_prove_what_their_scopes_promise(scopes: list[str], number: str) -> None:
+    assert verdict.judge(claims_of(scopes), scopes, number).reason is None
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [(api_page.FORBIDDEN, CredentialsRejected), (api_page.SERVER_ERROR, ProviderError)],
+)
+def test_the_pages_errors_are_raised(
+    text: str, error: type[ExchangeError], answers: Answers
+) -> None:
+    (status,) = re.findall(r"\((\d{3})\)", text)
+    answers(http=int(status), body=text)
+
+    with pytest.raises(error) as caught:
+        PlasGateClient().exchange(BODY["code"], BODY["state"], BODY["redirect_uri"])
+    assert type(caught.value) is error
+
+
+# Whole walks
+
+
+@pytest.fixture
+def demo_site(settings: Any) -> None:
+    """Give the site the host of the page's ``redirect_uri``."""
+    settings.PLASGATE_IP_PUBLIC_URL = START["redirect_uri"].removesuffix("/callback")
+
+
+def come_back(visitor: Visitor, **changes: str) -> Any:
+    """Open the callback with the page's query, but with the site's own ``redirect_uri``."""
+    query = CALLBACK | {"redirect_uri": visitor.sent["redirect_uri"]} | changes
+    return visitor.come_back(**query)
+
+
+@pytest.mark.usefixtures("demo_site")
+def test_the_pages_callback_and_success_verify_the_number(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers(body=api_page.SUCCESS)
+    visitor.start("+85577696118")
+    come_back(visitor)
+
+    (call,) = answers.calls
+    assert call.sent == {
+        "response_type": BODY["response_type"],
+        "state": CALLBACK["state"],
+        "redirect_uri": "https://ip-demo.plasgate.com/phone/callback/",
+        "code": CALLBACK["code"],
+    }
+    assert outcome() == ("verified", "")
+    row = attempt()
+    assert (row.phone_number, row.claims) == ("+85577696118", SUCCESS)
+    assert (row.sub, row.mobile_id) == (SUCCESS["sub"], SUCCESS["mobile_id"])
+
+
+@pytest.mark.usefixtures("demo_site")
+def test_the_pages_failure_ends_the_verification_without_ids(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers(body=api_page.FAILURE)
+    visitor.start("+85577696119")
+    come_back(visitor)
+
+    assert outcome() == ("failed", "not_on_mobile_data")
+    row = attempt()
+    assert (row.sub, row.mobile_id) == ("", "")
+    assert row.error_description == FAILURE["error_description"]
+
+
+@pytest.mark.xfail(
+    raises=AssertionError, reason="a redirect_uri that comes back in the other scheme is refused"
+)
+@pytest.mark.usefixtures("demo_site")
+def test_the_callbacks_redirect_uri_may_have_the_pages_other_scheme(
+    visitor: Visitor, answers: Answers
+) -> None:
+    """The page's start has ``https://ip-demo…``, and its callback ``http://ip-demo…``."""
+    answers(body=api_page.SUCCESS)
+    visitor.start("+85577696118")
+    scheme = urlsplit(CALLBACK["redirect_uri"]).scheme
+    come_back(visitor, redirect_uri=f"{scheme}://ip-demo.plasgate.com/phone/callback/")
+
+    assert outcome() == ("verified", "")
+
+
+# What the sandbox says
+
+
+def shape(value: Any) -> Any:
+    """Return `value` with each hex digit as 0, which leaves the form of ids and numbers."""
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    return re.sub("[0-9a-f]", "0", value)
+
+
+@pytest.fixture
+def sandbox(db: None, settings: Any) -> Client:
+    """Return a client of a sandbox that accepts the page's keys."""
+    settings.DEBUG = True
+    settings.PLASGATE_IP_SANDBOX_PRIVATE_KEY = PRIVATE_KEY
+    settings.PLASGATE_IP_SANDBOX_SECRET_KEY = SECRET_KEY
+    return Client()
+
+
+def walk(sandbox: Client, **changes: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Send the page's two requests, and return the sandbox's callback and its answer."""
+    start = START | {"private_key": PRIVATE_KEY} | changes
+    response = sandbox.get("/sandbox/authenticate", start)
+    callback = dict(parse_qsl(urlsplit(response["Location"]).query))
+    response = sandbox.post(
+        f"/sandbox/ip-auth?private_key={PRIVATE_KEY}",
+        BODY | {"code": callback["code"], "state": callback["state"]},
+        content_type="application/json",
+        headers={"X-Secret": SECRET_KEY},
+    )
+    return callback, response.json()
+
+
+def test_the_sandboxs_callback_is_the_pages_on_29(sandbox: Client) -> None:
+    """It even has the page's other scheme; each other number has the scheme of the start."""
+    callback, _answer = walk(sandbox, phone_number="85577696129")
+    usual, _answer = walk(sandbox)
+
+    assert shape(callback) == shape(CALLBACK)
+    assert callback["redirect_uri"] == CALLBACK["redirect_uri"]
+    assert callback["private_key"] == CALLBACK["private_key"]
+    assert callback["session_state"] == callback["code"].split(".")[1]
+    assert usual["redirect_uri"] == START["redirect_uri"]
+    assert shape(usual) == shape(CALLBACK | {"redirect_uri": START["redirect_uri"]})
+
+
+@pytest.mark.parametrize("example", [SUCCESS, FAILURE], ids=["success", "failure"])
+def test_the_sandboxs_answers_are_the_pages(sandbox: Client, example: dict[str, str]) -> None:
+    number = example["login_hint"]
+    _callback, answer = walk(sandbox, phone_number=number)
+
+    assert shape(answer) == shape(example)
+    fixed = ("error_description", "login_hint", "phone_number_verified", "status")
+    assert [answer[name] for name in fixed] == [example[name] for name in fixed]
+
+
+@pytest.mark.parametrize("scope", CLAIMS)
+def test_the_sandboxs_claims_of_a_scope_are_the_pages(sandbox: Client, scope: str) -> None:
+    """The page's claims have a UUID as ``sub``, and its answers 64 hex digits."""
+    _callback, answer = walk(sandbox, scope=scope, phone_number="381123456789")
+
+    example = CLAIMS[scope] | {"sub": SUCCESS["sub"]}
+    around = {"error_description": None, "sid": None, "status": None}
+    assert shape(changed(answer, around)) == shape(example)
