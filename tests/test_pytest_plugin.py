@@ -1,4 +1,4 @@
-"""The fixture in a site's tests, the documentation's examples, and an installation without the extra.
+"""The fixture in a site's tests, the documented examples, and an installation without the extra.
 
 The entry point has the module's name. So ``-p`` loads the installed plugin, or the checkout's
 module if none is installed.
