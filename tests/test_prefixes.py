@@ -78,22 +78,6 @@ def behind(path: str) -> str:
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_guarded_page_below_a_path_redirects_there_and_back(
-    visitor: Visitor, answers: Answers
-) -> None:
-    answers()
-    start = visitor.get("/guarded/?a=1")["Location"]
-    assert start == "/shop/phone/?next=%2Fshop%2Fguarded%2F%3Fa%3D1"
-
-    visitor.submit(visitor.get(behind(start)), phone_number=TYPED)
-    assert visitor.sent["redirect_uri"] == "http://testserver/shop/phone/callback/"
-    back = visitor.come_back()["Location"]
-
-    assert back == "/shop/guarded/?a=1"
-    assert visitor.get(behind(back)).content == b"in"
-
-
-@pytest.mark.usefixtures("shop")
 def test_every_link_stays_below_the_path(
     visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any
 ) -> None:
@@ -109,6 +93,12 @@ def test_every_link_stays_below_the_path(
     }
 
     answers()
+    start = visitor.get("/guarded/?a=1")["Location"]
+    assert start == "/shop/phone/?next=%2Fshop%2Fguarded%2F%3Fa%3D1"
+    visitor.submit(visitor.get(behind(start)), phone_number=TYPED)
+    assert visitor.sent["redirect_uri"] == "http://testserver/shop/phone/callback/"
+    assert visitor.come_back()["Location"] == "/shop/guarded/?a=1"
+
     visitor.submit(visitor.get("/own/"), phone_number=TYPED)
     result = visitor.come_back()["Location"]
     assert result == f"/shop/phone/{attempt().pk}/"
@@ -143,7 +133,6 @@ def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for
     for browser in (visitor, stranger):
         browser.defaults["HTTP_ACCEPT_LANGUAGE"] = browser_speaks
 
-    # An anonymous visitor is redirected to the login.
     login = stranger.get(f"{prefix}/guarded/")["Location"]
     assert login == f"{prefix}/accounts/login/?next={prefix}/guarded/"
 
@@ -220,20 +209,6 @@ def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
     # The callback's code must not be in a login page's next.
     login = f"/accounts/login/?next={url}" if status == 302 else None
     assert response.get("Location") == login
-
-
-@pytest.mark.usefixtures("closed")
-def test_a_visitor_who_signs_in_on_the_way_is_verified(
-    stranger: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    login = stranger.get("/guarded/", follow=True)
-    response = stranger.submit(login, username="teak", password="a password")
-    start = stranger.get(response["Location"])["Location"]
-    stranger.submit(stranger.get(start), phone_number=TYPED)
-
-    assert stranger.come_back()["Location"] == "/guarded/"
-    assert stranger.get("/guarded/").content == b"in"
 
 
 @pytest.mark.usefixtures("closed")

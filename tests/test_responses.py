@@ -164,25 +164,20 @@ class TestOurPages(EveryPage):
         return show(name.removeprefix("django_plasgate_ip/"), visitor, settings)
 
 
-def test_a_site_may_override_a_page(visitor: Visitor, settings: Any, tmp_path: Path) -> None:
-    write(tmp_path / "django_plasgate_ip" / "start.html", "our own {{ request.path }}")
-    with_templates(settings, tmp_path)
-
-    assert text(visitor.get("/phone/")) == "our own /phone/"
-
-
-def test_a_site_whose_block_has_another_name_overrides_one_template(
+def test_a_site_may_override_the_block_and_any_page(
     visitor: Visitor, settings: Any, tmp_path: Path
 ) -> None:
     write(tmp_path / "base.html", "our own frame {% block body %}{% endblock %}")
     block = "{% block body %}{% block plasgate_ip %}{% endblock %}{% endblock %}"
     write(tmp_path / "django_plasgate_ip/base.html", "{% extends plasgate_ip_base %}" + block)
+    write(tmp_path / "django_plasgate_ip/failed.html", "our own failure")
     with_templates(settings, tmp_path)
 
     shown = text(visitor.get("/phone/"))
 
     assert shown.startswith("our own frame")
     assert "<h1" in shown
+    assert text(show("failed", visitor, settings)) == "our own failure"
 
 
 def test_a_base_template_of_another_engine_is_not_extended(
@@ -206,30 +201,12 @@ def test_an_engine_that_finds_no_template_is_an_error(visitor: Visitor, settings
 
 
 def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -> None:
-    page = Page(visitor.get("/phone/"))
-    (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
-    assert [label["for"] for label in page.all("label")] == [field["id"]]
-
     page = Page(visitor.start("077"))
     (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
+    assert [label["for"] for label in page.all("label")] == [field["id"]]
     assert field["aria-invalid"] == "true"
     described = field["aria-describedby"].split()
     assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
-
-
-def test_the_button_has_a_text_for_when_it_is_busy_and_a_live_region(visitor: Visitor) -> None:
-    page = Page(visitor.get("/phone/"))
-
-    assert page.all("button")[0]["data-busy"] == "One moment"
-    assert [attrs for _, attrs in page.tags if attrs.get("role") == "status"]
-    scripts = [script["src"] for script in page.all("script")]
-    assert "/static/django_plasgate_ip/busy_button.js" in scripts
-
-
-def test_the_start_page_warns_of_wifi_before_the_form(visitor: Visitor) -> None:
-    shown = text(visitor.get("/phone/"))
-
-    assert shown.index("Turn off Wi-Fi") < shown.index("<form")
 
 
 def test_next_from_the_address_is_escaped(visitor: Visitor) -> None:

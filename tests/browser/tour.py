@@ -1,4 +1,4 @@
-"""Every page that a visitor can meet, and how to get there."""
+"""Every page that a visitor can see, and how to open it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.browser.people import Person
 
-# What the settings of the example's site allow an account in an hour.
+# PLASGATE_IP_MAX_STARTS_PER_USER of the example.
 STARTS = 5
 
 
@@ -62,7 +62,7 @@ def _too_many(person: Person) -> None:
 
 def _continue(person: Person) -> None:
     person.enter()
-    # The operator is slow; until it answers, the browser stays where it is.
+    # At an answer without content, the browser stays on the page.
     person.context.route("**/sandbox/authenticate?*", lambda route: route.fulfill(status=204))
     person.start(VERIFIED)
     person.page.wait_for_selector(".plasgate-ip a")
@@ -122,7 +122,7 @@ def _refused(phone: Person) -> None:
 def _no_cookies(phone: Person) -> None:
     computer = phone.beside(DESKTOP)
     _start(computer)
-    # A browser that was sent back for our cookie, and returns without it.
+    # A browser that was redirected to set a cookie, and returns without it.
     phone.page.goto(handoffs.offered(computer).partition("screen/")[0] + "?opened")
 
 
@@ -150,7 +150,7 @@ def _screen(is_opened: bool) -> Callable[[Person], None]:
 
 
 def _stay(route: Any) -> None:
-    """Answer with the page as it is, but for the header that would load it again meanwhile."""
+    """Answer with the page, without the header that would reload it."""
     response = route.fetch()
     headers = {name: text for name, text in response.headers.items() if name != "refresh"}
     route.fulfill(response=response, headers=headers)
@@ -177,7 +177,7 @@ EXAMPLE: dict[str, Callable[[Person], None]] = {
     "carried": _carried(VERIFIED),
     "carried, not on mobile data": _carried(ON_WIFI),
 }
-# What a computer is shown.
+# Pages on a computer.
 COMPUTER = {
     "start with code": _start,
     "start, code opened": _code_shown,
