@@ -1,5 +1,6 @@
 """A verification on an ASGI server: through Django's handler, and in a real process."""
 
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,6 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient
 
 from tests.conftest import Answers, Receivers
-from tests.provider import closed_port
 from tests.servers import LONG
 from tests.test_example import copied_to, environment, manage, send
 from tests.visitor import TYPED, Visitor, attempt, outcome
@@ -90,42 +90,33 @@ def test_the_limit_counts_the_visitors_address(asgi_visitor: AsgiVisitor, settin
 @contextmanager
 def uvicorn(site: Path) -> Iterator[str]:
     """Serve the example, whose sandbox is the operator; yield its address."""
-    port = closed_port()
-    origin = f"http://127.0.0.1:{port}"
-    variables = environment(
-        PLASGATE_IP_BASE_URL=f"{origin}/sandbox/", DJANGO_SETTINGS_MODULE="example.settings"
-    )
-    command = [sys.executable, "-m", "uvicorn", "example.asgi:application", f"--port={port}"]
-    with (
-        (site / "log").open("w") as log,
-        subprocess.Popen(
-            [*command, "--no-access-log"], cwd=site, env=variables, stdout=log, stderr=log
-        ) as process,
-    ):
-        try:
-            _wait_for(origin, process)
-            yield origin
-        finally:
-            # Not `terminate`, which would wait for the sandbox's slow operator.
-            process.kill()
-            process.wait(LONG)
-
-
-def _wait_for(origin: str, process: Any) -> None:
-    give_up = time.monotonic() + LONG
-    while time.monotonic() < give_up and process.poll() is None:
-        try:
-            requests.get(origin, timeout=LONG)
-        except requests.ConnectionError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("uvicorn does not answer")
+    # A socket that listens already: requests wait until the server has started.
+    with socket.create_server(("127.0.0.1", 0)) as listener, (site / "log").open("w") as log:
+        origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "uvicorn", "example.asgi:application"),
+                *(f"--fd={listener.fileno()}", "--no-access-log"),
+            ],
+            cwd=site,
+            env=environment(
+                PLASGATE_IP_BASE_URL=f"{origin}/sandbox/", DJANGO_SETTINGS_MODULE="example.settings"
+            ),
+            stdout=log,
+            stderr=log,
+            pass_fds=[listener.fileno()],
+        )
+    try:
+        yield origin
+    finally:
+        # Not `terminate`, which would wait for the sandbox's slow operator.
+        process.kill()
+        process.wait(LONG)
 
 
 @contextmanager
 def member(origin: str, name: str) -> Iterator[tuple[requests.Session, requests.Response]]:
-    """Yield a browser that has just signed up, and the page that asks for its number."""
+    """Yield a browser that has just signed up, and the start page."""
     password = "tuk-tuk-tonle-sap"
     with requests.Session() as browser:
         browser.trust_env = False

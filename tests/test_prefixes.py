@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
-from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
@@ -159,16 +157,6 @@ def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for
     assert visitor.get(back).content == b"in"
 
 
-def test_a_script_gets_the_urls_of_its_language(visitor: Visitor, settings: Any) -> None:
-    settings.ROOT_URLCONF = EveryLanguage
-    visitor.get("/km/phone/")
-    headers = {"Accept": "application/json", "X-CSRFToken": visitor.cookies["csrftoken"].value}
-
-    answer = visitor.post("/km/phone/", {"phone_number": TYPED}, headers=headers).json()
-
-    assert answer["detail_url"] == f"/km/phone/{attempt().pk}/"
-
-
 def test_a_site_without_translations_works(
     visitor: Visitor, answers: Answers, settings: Any
 ) -> None:
@@ -243,20 +231,6 @@ def test_a_site_may_append_slashes_or_not(
     assert dropped.status_code == (301 if appends else 404)
     assert dropped.get("Location", visitor.callback_url()) == visitor.callback_url()
     assert visitor.come_back()["Location"] == "/here/"
-
-
-@pytest.mark.parametrize("engine", ["cached_db", "file", "signed_cookies"])
-def test_a_site_may_keep_its_sessions_elsewhere(
-    user: User, answers: Answers, settings: Any, tmp_path: Path, engine: str
-) -> None:
-    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
-    settings.SESSION_FILE_PATH = tmp_path
-    answers()
-    browser = Visitor()
-    browser.force_login(user)
-
-    assert browser.verify(next="/here/")["Location"] == "/here/"
-    assert outcome() == ("verified", "")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -275,17 +275,6 @@ def test_the_verified_page_leads_to_next(visitor: Visitor, answers: Answers) -> 
     assert NUMBER not in text(response)
 
 
-def test_a_page_of_a_verification_without_a_number_shows_none(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
-    answers()
-
-    shown = text(visitor.get(visitor.verify()["Location"]))
-
-    assert "plasgate-ip-number" not in shown
-
-
 def test_the_waiting_page_offers_to_check_again_and_to_start_again(
     visitor: Visitor, settings: Any
 ) -> None:

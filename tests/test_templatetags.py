@@ -1,6 +1,5 @@
 """The tags on a site's own pages: what they show, their queries, and that the form works there."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
-from django.utils import translation
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
@@ -91,26 +89,6 @@ def test_a_list_of_any_length_takes_one_query(user: User, other_user: User) -> N
     assert row.has_phone is True  # type: ignore[attr-defined]
 
 
-def test_the_badge_speaks_khmer() -> None:
-    with translation.override("km"):
-        badges = rendered(
-            "{% plasgate_ip_badge True %}{% plasgate_ip_badge False show_unverified=True %}"
-        )
-
-    assert "ទូរសព្ទបានផ្ទៀងផ្ទាត់" in badges
-    assert "ទូរសព្ទមិនទាន់បានផ្ទៀងផ្ទាត់" in badges
-
-
-def test_a_site_may_have_its_own_badge(settings: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "django_plasgate_ip" / "tags"
-    folder.mkdir(parents=True)
-    (folder / "badge.html").write_text("{% if verified %}our own{% endif %}")
-    (templates,) = settings.TEMPLATES
-    settings.TEMPLATES = [templates | {"DIRS": [tmp_path]}]
-
-    assert badge(True) == "our own"
-
-
 # The form
 
 
@@ -165,12 +143,3 @@ def test_the_form_takes_neither_the_focus_nor_an_id_of_the_page(visitor: Visitor
 def test_a_page_without_its_request_is_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ImproperlyConfigured, match=r"needs the request\. Pass the request when"):
         rendered("{% plasgate_ip_start_form %}")
-
-
-def test_a_form_without_a_next_sends_an_empty_one(user: User, rf: Any) -> None:
-    request = rf.get("/")
-    request.user = user
-
-    form = rendered("{% plasgate_ip_start_form %}", request)
-
-    assert '<input type="hidden" name="next" id="plasgate-ip-next">' in form

@@ -1,6 +1,5 @@
 """The form: its field, its button, and what its script does."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,13 +8,11 @@ from playwright.sync_api import expect
 from tests.browser.people import (
     NEVER_COMES_BACK,
     ON_WIFI,
-    PASSWORD,
     VERIFIED,
     Person,
     back,
     expect_heading,
 )
-from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
@@ -153,28 +150,3 @@ def test_the_button_is_busy_and_keeps_the_focus_and_moves_only_if_it_may(
     unanswered.page.click(BUTTON)
 
     assert form(unanswered) == {**BUSY, "focused": True, "moves": motion == "no-preference"}
-
-
-def test_a_keyboard_is_enough(example: Site, arrive: Callable[..., Person]) -> None:
-    visitor = arrive(example)
-    page, keyboard = visitor.page, visitor.page.keyboard
-
-    page.goto("/accounts/signup/?next=/members/")
-    for typed in ("keyboard", PASSWORD, PASSWORD):
-        keyboard.type(typed)
-        keyboard.press("Tab")
-    keyboard.press("Enter")
-    page.wait_for_url("**/phone/?next=*")
-    keyboard.type("077 696 119")
-    keyboard.press("Tab")
-    expect(page.locator(BUTTON)).to_be_focused()
-    keyboard.press("Space")
-    page.wait_for_url("**/phone/*-*/")
-    while page.evaluate("document.activeElement.textContent") != "Try again":
-        keyboard.press("Tab")
-    keyboard.press("Enter")
-    page.wait_for_url("**/phone/?next=*")
-    keyboard.type(VERIFIED)
-    keyboard.press("Enter")
-
-    page.wait_for_url("**/members/")

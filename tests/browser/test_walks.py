@@ -136,24 +136,6 @@ def test_a_page_leads_to_plasgate_where_the_policy_forbids_a_redirect(
     assert visitor.violations == []
 
 
-def test_a_khmer_phone_gets_khmer_pages_from_end_to_end(
-    example: Site, arrive: Callable[..., Person]
-) -> None:
-    visitor = arrive(example, language="km")
-    visitor.sign_up()
-    page = visitor.page
-
-    expect_heading(page, "ផ្ទៀងផ្ទាត់លេខទូរសព្ទរបស់អ្នក")
-    visitor.start("០៧៧ ៦៩៦ ១១៩")  # not on mobile data, in Khmer digits
-    expect_heading(page, "មិនបានផ្ទៀងផ្ទាត់")
-    expect(page.get_by_role("alert")).to_contain_text("អ៊ីនធឺណិតទូរសព្ទ")
-    page.get_by_role("link", name="ព្យាយាមម្តងទៀត").click()
-    page.get_by_label("លេខទូរសព្ទ").fill(VERIFIED)
-    page.get_by_role("button", name="ផ្ទៀងផ្ទាត់").click()
-
-    expect_heading(page, "បានផ្ទៀងផ្ទាត់")
-
-
 def test_no_other_page_or_host_gets_the_code_the_key_or_the_number(visitor: Person) -> None:
     example = visitor.site
     visitor.start(VERIFIED)

@@ -23,16 +23,11 @@ if TYPE_CHECKING:
 STARTS = 5
 
 
-def _home(person: Person) -> None:
-    person.page.goto("/")
+def _opened(path: str) -> Callable[[Person], None]:
+    def open(person: Person) -> None:
+        person.page.goto(path)
 
-
-def _login(person: Person) -> None:
-    person.page.goto("/accounts/login/")
-
-
-def _signup(person: Person) -> None:
-    person.page.goto("/accounts/signup/")
+    return open
 
 
 def _members(person: Person) -> None:
@@ -98,39 +93,40 @@ def _code_shown(computer: Person) -> None:
     handoffs.code_on(computer)
 
 
-def _choices(phone: Person) -> None:
+def _computer_beside(phone: Person) -> Person:
+    """Return a computer that shows a code."""
     computer = phone.beside(DESKTOP)
     _start(computer)
+    return computer
+
+
+def _choices(phone: Person) -> Person:
+    computer = _computer_beside(phone)
     handoffs.scan(computer, phone)
+    return computer
 
 
 def _choices_again(phone: Person) -> None:
-    computer = phone.beside(DESKTOP)
-    _start(computer)
-    handoffs.scan(computer, phone)
+    computer = _choices(phone)
     handoffs.tap(phone, handoffs.told_code(computer), "077")
     phone.page.wait_for_selector("[aria-invalid]")
 
 
 def _refused(phone: Person) -> None:
-    computer = phone.beside(DESKTOP)
-    _start(computer)
+    computer = _computer_beside(phone)
     handoffs.scan(computer, phone.beside(PHONE))
     handoffs.scan(computer, phone)
 
 
 def _no_cookies(phone: Person) -> None:
-    computer = phone.beside(DESKTOP)
-    _start(computer)
+    computer = _computer_beside(phone)
     # A browser that was redirected to set a cookie, and returns without it.
     phone.page.goto(handoffs.offered(computer).partition("screen/")[0] + "?opened")
 
 
 def _carried(number: str) -> Callable[[Person], None]:
     def carry(phone: Person) -> None:
-        computer = phone.beside(DESKTOP)
-        _start(computer)
-        handoffs.scan(computer, phone)
+        computer = _choices(phone)
         handoffs.tap(phone, handoffs.told_code(computer), number)
         phone.page.wait_for_url("**/phone/*-*/")
 
@@ -156,10 +152,10 @@ def _stay(route: Any) -> None:
     route.fulfill(response=response, headers=headers)
 
 
-EXAMPLE: dict[str, Callable[[Person], None]] = {
-    "home": _home,
-    "login": _login,
-    "signup": _signup,
+EXAMPLE: dict[str, Callable[[Person], object]] = {
+    "home": _opened("/"),
+    "login": _opened("/accounts/login/"),
+    "signup": _opened("/accounts/signup/"),
     "members": _members,
     "start": _start,
     "mistake": _mistake,

@@ -10,7 +10,6 @@ from tests.visitor import (
     CODE,
     FAILED,
     STATE,
-    TYPED,
     Page,
     Visitor,
     attempt,
@@ -67,20 +66,6 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
         assert CODE not in response.content.decode() + response.get("Location", "")
     ours = [record for record in caplog.records if not record.name.startswith("django.db")]
     assert CODE not in str([record.getMessage() for record in ours])
-
-
-def test_a_failed_visitor_may_try_again_and_is_then_sent_to_next(
-    visitor: Visitor, answers: Answers
-) -> None:
-    answers(FAILED)
-    response = visitor.verify(next="/here/?a=1&b=2")
-    assert response["Location"] == f"/phone/{attempt().pk}/"
-
-    retry = Page(visitor.get(response["Location"])).links["Try again"]
-    answers()
-    visitor.submit(visitor.get(retry), phone_number=TYPED)
-
-    assert visitor.come_back()["Location"] == "/here/?a=1&b=2"
 
 
 def test_next_is_checked_again_when_it_is_used(visitor: Visitor, answers: Answers) -> None:
