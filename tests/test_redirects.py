@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import include, path, reverse
 from django.utils import translation
@@ -129,7 +129,7 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
 class Site:
     """URLs of a site with a page for SMS codes."""
 
-    urlpatterns = [path("codes/", lambda request: None, name="sms"), *urls.urlpatterns]
+    urlpatterns = [path("codes/", lambda request: HttpResponse(), name="sms"), *urls.urlpatterns]
 
 
 def by_reason(request: HttpRequest, verification: PhoneVerification | None) -> str:

@@ -33,7 +33,7 @@ WIDTHS = (320, 360, 1280)
 # One scheme for each language: a fault in a colour has nothing to do with the language.
 SCHEMES: dict[str, Literal["light", "dark"]] = {"en": "light", "km": "dark"}
 
-TOURS = {
+TOURS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "example": ("example", PHONE, tour.EXAMPLE),
     "computer": ("example", DESKTOP, tour.COMPUTER),
     "bare": ("bare", PHONE, tour.BARE),

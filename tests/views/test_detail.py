@@ -90,7 +90,7 @@ def test_a_page_shows_how_another_request_ended_a_stale_verification(
     ids=["this browser has to go on", "a phone goes on", "the operator answers", "ended"],
 )
 def test_the_page_refreshes_while_the_visitor_can_only_wait(
-    visitor: Visitor, user: User, status: str, columns: dict[str, str], refresh: str | None
+    visitor: Visitor, user: User, status: str, columns: Any, refresh: str | None
 ) -> None:
     row = make_verification(user, status, **columns)
     before = PhoneVerification.objects.values().get()

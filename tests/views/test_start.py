@@ -110,7 +110,7 @@ def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor: Vi
     assert attempt().next_url == "/here/"
 
 
-def test_a_form_shows_no_next_that_leaves_the_sites_retry(visitor: Visitor, settings: Any) -> None:
+def test_a_retry_gets_no_next_that_leaves_the_site(visitor: Visitor, settings: Any) -> None:
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     visitor.start()
 
