@@ -1,4 +1,4 @@
-"""Login by a verified number: who is logged in, and who must not be."""
+"""Login by a verified number: which account is logged in, and when none is."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Views for verified visitors: who is let in, and where the others are redirected."""
+"""Views for verified visitors: where the other visitors are redirected."""
 
 from datetime import timedelta
 from typing import Any

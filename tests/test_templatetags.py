@@ -84,7 +84,7 @@ def test_a_list_of_any_length_takes_one_query(user: User, other_user: User) -> N
     assert badges.count("Phone verified") == 1
     assert len(queries) == 1
     assert list(people.values_list("username", "has_phone")) == [("mallory", False), ("teak", True)]
-    # A list of something else names the field of its user.
+    # A list of other rows names the field of its user.
     (row,) = PhoneVerification.objects.annotate(has_phone=verified.exists_for("user"))
     assert row.has_phone is True  # type: ignore[attr-defined]
 

@@ -87,7 +87,7 @@ def test_a_page_shows_how_another_request_ended_a_stale_verification(
         ("exchanging", {}, "3"),
         ("verified", {"callback_session_id": "a phone's"}, None),
     ],
-    ids=["this browser has to go on", "a phone goes on", "the operator answers", "ended"],
+    ids=["this browser has to continue", "a phone continues", "the operator answers", "ended"],
 )
 def test_the_page_refreshes_while_the_visitor_can_only_wait(
     visitor: Visitor, user: User, status: str, columns: Any, refresh: str | None
@@ -102,7 +102,7 @@ def test_the_page_refreshes_while_the_visitor_can_only_wait(
     assert PhoneVerification.objects.values().get() == before
 
 
-def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_go_on(
+def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_continue(
     passer_by: Visitor,
 ) -> None:
     passer_by.start()

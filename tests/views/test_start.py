@@ -131,7 +131,7 @@ def test_a_number_that_no_scope_needs_is_not_stored(visitor: Visitor, settings: 
     assert DIGITS not in visitor.authorize_url
 
 
-def test_the_pages_query_is_utf8_whatever_the_content_type_says(visitor: Visitor) -> None:
+def test_no_content_type_changes_the_charset_of_the_query(visitor: Visitor) -> None:
     page = visitor.get("/phone/?next=%2B-", headers={"Content-Type": "text/plain; charset=utf-7"})
 
     assert Page(page).fields["next"] == "+-"
