@@ -138,6 +138,13 @@ def test_nobody_is_logged_in_where_the_number_has(owner: User, change: Any) -> N
     assert log_in_by(make_verification()) is None
 
 
+def test_another_account_without_this_number_does_not_count(owner: User, other_user: User) -> None:
+    make_verification(other_user, phone_number=OTHER_NUMBER)
+    make_verification(other_user, "failed", DIGITS)
+
+    assert log_in_by(make_verification()) == owner
+
+
 def test_an_older_number_and_a_newer_verification_without_one_do_not_count(owner: User) -> None:
     make_verification(owner, phone_number=OTHER_NUMBER, age=2 * DAY)
     make_verification(owner, scopes=["mobile_id"], mobile_id=OTHER_SIM)
