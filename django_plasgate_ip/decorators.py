@@ -1,4 +1,4 @@
-"""Views that require a verified phone."""
+"""A decorator and a mixin for views that require a verified phone."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,15 +21,17 @@ View = Callable[..., Any]
 def phone_verified_required(
     max_age: timedelta | View | None = None, *, changed_url: str | None = None
 ) -> Any:
-    """Send a visitor who is not verified to ``start``, with this page as ``next``.
+    """Redirect an unverified visitor to the start page, with this page as ``next``.
 
-    `max_age`: the verification completed no longer ago than this; None: any time. Works with and
-    without brackets. A signed-in user needs a verification of their own, an anonymous visitor
-    (where ``PLASGATE_IP_LOGIN_REQUIRED`` is False) one of this session.
+    A signed-in user needs a verification of their own. An anonymous visitor needs one of this
+    session; where ``PLASGATE_IP_LOGIN_REQUIRED`` is True, they are redirected to the login instead.
+    The decorator works with and without brackets, on synchronous and asynchronous views.
 
-    `changed_url`: where a user is redirected (with ``next``) whose SIM or device has changed, until
-    ``for_user(user).acknowledge_changes()`` was called. It is a path or url name of a page of the
-    site, which asks for the password, say. None: a change is no obstacle.
+    `max_age`: how long ago the verification may have completed. None: at any time.
+
+    `changed_url`: a path or url name of the site's own page, which may ask for the password. A user
+    with a changed SIM or device is redirected there, with ``next``, until the site calls
+    ``for_user(user).acknowledge_changes()``. None: a change is ignored.
     """
     if callable(max_age):
         return _guarded(max_age, None, None)
@@ -58,7 +60,7 @@ def _guarded(view: View, max_age: timedelta | None, changed_url: str | None) -> 
 class PhoneVerifiedRequiredMixin:
     """`phone_verified_required` for class-based views; put it first, after a login mixin."""
 
-    #: As for the decorator.
+    #: As the decorator's `max_age` and `changed_url`.
     phone_verified_max_age: timedelta | None = None
     phone_verified_changed_url: str | None = None
 
@@ -74,10 +76,10 @@ class PhoneVerifiedRequiredMixin:
 def _find_redirect(
     request: HttpRequest, max_age: timedelta | None, changed_url: str | None
 ) -> HttpResponseBase | None:
-    """Return where this visitor has to go first, or None."""
+    """Return a redirect to the page that this visitor needs first, or None."""
     if not flow.is_verified(request, max_age):
         if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
-            # Not to ``start``: the account may be verified already, and a start costs balance.
+            # Not to the start page: the account may be verified, and a start may cost balance.
             return redirect_to_login(request.get_full_path())
         return _redirect_with_next(request, reverse("plasgate_ip:start"))
     if changed_url is not None and flow.has_changed(request):

@@ -13,17 +13,17 @@ from django_plasgate_ip.exceptions import InvalidPhoneNumber
 
 class _EncodableField(forms.Field):
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what the page shows again, without text that UTF-8 can't encode.
+        """Return the text to show again, with "?" for each character that UTF-8 can't encode.
 
-        A multipart body names its own charset, and can smuggle in lone surrogates.
+        A multipart body names its own charset, so it may decode to lone surrogates.
         """
         return data.encode(errors="replace").decode() if isinstance(data, str) else data
 
 
 class PhoneNumberField(_EncodableField, forms.CharField):
-    """A typed number; cleans to what `phones.parse` returns."""
+    """A field for a phone number. Its cleaned value is what `phones.parse` returns."""
 
-    # tel: a phone shows its number pad, and the browser offers the visitor's own number.
+    # With tel, a phone shows its number pad, and the browser offers the visitor's own number.
     widget = forms.TextInput(
         attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel", "autofocus": True}
     )
@@ -33,7 +33,7 @@ class PhoneNumberField(_EncodableField, forms.CharField):
     }
 
     def to_python(self, value: Any) -> Any:
-        """Return the number, or an empty text for an empty value."""
+        """Return the number, or an empty text. Raises ValidationError for any other text."""
         text = super().to_python(value)
         if not text:
             return ""
@@ -44,7 +44,7 @@ class PhoneNumberField(_EncodableField, forms.CharField):
 
 
 class StartForm(forms.Form):
-    """Asks for the number, where the site's scopes need one, and keeps ``next``."""
+    """Has ``phone_number``, if the site's scopes need a number, and the hidden ``next``."""
 
     phone_number = PhoneNumberField(label=_("Phone number"))
     # A plain Field accepts any text: a visitor can't correct the ``next`` of a link.
@@ -56,5 +56,5 @@ class StartForm(forms.Form):
             del self.fields["phone_number"]
 
     def clean_next(self) -> str:
-        """Return ``next`` as it came: `flow.begin` drops what is not on this site."""
+        """Return ``next`` unchanged: `flow.begin` drops a URL that is not on this site."""
         return str(self.cleaned_data["next"] or "")

@@ -1,4 +1,4 @@
-"""Where a verification leads: to the callback, to ``next``, or to the fallback."""
+"""The URLs that a visitor is redirected to: the callback, ``next`` and the fallback."""
 
 import logging
 import re
@@ -17,43 +17,45 @@ from django_plasgate_ip.models import PhoneVerification
 
 logger = logging.getLogger("django_plasgate_ip")
 
-# Of a percent-encoded URL, as it goes into a header.
+# Characters of the percent-encoded URL in the Location header.
 MAX_URL_LENGTH = 2000
 
 
 def callback_path() -> str:
-    """Return the callback's path in the site's default language: one path may be registered.
+    """Return the callback's path in the site's default language.
 
-    Raises NoReverseMatch where the site's URLs do not include ours.
+    One path for all languages: the PlasGate account may accept only one ``redirect_uri``. Raises
+    NoReverseMatch if the site's URLs do not include the app's.
     """
     with translation.override(settings.LANGUAGE_CODE):
         return reverse("plasgate_ip:callback")
 
 
 def redirect_uri(request: HttpRequest, nonce: str) -> str:
-    """Return the callback's URL, with the nonce if there is one."""
+    """Return the callback's URL, with `nonce` in its query unless that is empty."""
     url = absolute(request, callback_path())
     return f"{url}?{urlencode({'nonce': nonce})}" if nonce else url
 
 
 def absolute(request: HttpRequest, path: str) -> str:
-    """Return `path` with the scheme and host that visitors use."""
+    """Return `path` with the host of ``PLASGATE_IP_PUBLIC_URL``, by default the request's."""
     public = conf.PLASGATE_IP_PUBLIC_URL
     return public + path if public else request.build_absolute_uri(path)
 
 
 def safe_next(request: HttpRequest, url: str) -> str:
-    """Return `url` if a verified visitor may be sent there, else an empty text."""
-    # A visitor who is sent to the callback would come back to `next` again and again.
+    """Return `url` if a verified visitor may be redirected to it, or an empty text."""
+    # The callback redirects to `next`: a `next` that is the callback would loop.
     if not url or not is_safe_url(request, url) or urlsplit(url).path == callback_path():
         return ""
     return url
 
 
 def is_safe_url(request: HttpRequest, url: str) -> bool:
-    """Whether `url` is on this site."""
-    # SECURITY: Django's function checks for control characters at the start only; a NUL or a line
-    # break later breaks a database or a header. "//" and "/\\" name another host, or none.
+    """Whether `url` leads to this site, is printable, and fits in a header."""
+    # SECURITY: open redirects. Django's function looks for control characters at the start only; a
+    # later NUL breaks PostgreSQL, and a line break splits a header. It also accepts "//" alone, but
+    # after "//" or "/\\" browsers read a host.
     return (
         url.isprintable()
         and not re.match(r"[/\\]{2}", url)
@@ -65,10 +67,10 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
 
 
 def fallback_url(request: HttpRequest, verification: PhoneVerification | None = None) -> str:
-    """Return where a visitor goes whose network can't verify; empty where the site set nothing.
+    """Return the site's page for another way to verify, or an empty text if the site has none.
 
-    `verification`: the one that failed; None where a limit refused the start. An invalid fallback
-    is logged, not raised: the visitor still gets a page. A system check reports it, too.
+    `verification`: the one that failed. None: a limit refused the start. An invalid fallback is
+    logged, not raised, so that the visitor still gets a page. A system check reports it, too.
     """
     try:
         target: str | None = conf.PLASGATE_IP_FALLBACK_URL

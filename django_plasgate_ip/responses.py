@@ -1,4 +1,4 @@
-"""What the views answer with: pages in the site's own frame, JSON, redirects and status 429."""
+"""The views' responses: pages in the site's own frame, redirects, status 429, and their URLs."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +21,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
 from django_plasgate_ip.verification import browser_session
 
-# Seconds until a page that waits for a verification reloads.
+# After so many seconds, a page that waits for a verification reloads.
 REFRESH_SECONDS = 3
 
 View = Callable[..., HttpResponse]
@@ -30,8 +30,8 @@ View = Callable[..., HttpResponse]
 def outside_transactions(view: View) -> View:
     """Exempt a view from ``ATOMIC_REQUESTS`` on every database.
 
-    `callback` calls the provider. What `start` stores has to be visible to the next start at once,
-    or the limits would not hold.
+    `callback` calls the provider, and must not hold a transaction open meanwhile. The row of
+    `start` must be visible to other starts at once, because the limits count it.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
@@ -41,15 +41,15 @@ def outside_transactions(view: View) -> View:
 def render_page(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Return one of our templates, inside the site's own base.html."""
+    """Return one of the app's templates, inside the site's own base.html."""
     context = {"plasgate_ip_base": _base_template(), **context}
     return render(request, template, context, status=status)
 
 
 def _base_template() -> Any:
-    """Return the site's own base.html, or a bare one where it has none.
+    """Return the site's own base.html, or the app's default_base.html.
 
-    Only Django's own engines count: a template of theirs can't extend one of Jinja's.
+    Only Django's template engines count: their templates can't extend one of Jinja2.
     """
     engines_of_django = [each for each in engines.all() if isinstance(each, DjangoTemplates)]
     for name, engine in product(
@@ -61,7 +61,7 @@ def _base_template() -> Any:
 
 
 def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str) -> HttpResponse:
-    """Return status 429, which says when the next start is allowed, at `again_url`."""
+    """Return status 429, with the time until the next start. `again_url`: where to retry."""
     minutes = -(-error.seconds // 60)  # rounded up
     message = ngettext(
         "Too many attempts. Please try again in %(minutes)d minute.",
@@ -84,10 +84,10 @@ def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str
 
 
 def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpResponse:
-    """Send the browser that has posted a form to PlasGate."""
+    """Redirect the browser to PlasGate, or return the page that does so."""
     if conf.PLASGATE_IP_CONTINUE_PAGE:
-        # For sites whose CSP has form-action 'self'. Chromium applies it to the redirect after a
-        # POST, but not to a link or a refresh.
+        # For sites whose CSP has form-action 'self'. Chromium applies it to a redirect that follows
+        # a POST, but not to a link or a Refresh header.
         context = {"authorize_url": authorize_url}
         response = render_page(request, "django_plasgate_ip/continue_to_plasgate.html", context)
         response["Refresh"] = f"0; url={authorize_url}"
@@ -96,14 +96,14 @@ def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpRespon
 
 
 class _RedirectToPlasGate(HttpResponseRedirect):
-    """SECURITY: an error tracker stores the repr; this one hides the URL, which has the number."""
+    """SECURITY: an error tracker stores the repr. This one hides the URL, which has the number."""
 
     def __repr__(self) -> str:
         return "<HttpResponseRedirect to PlasGate>"
 
 
 def result_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return where a browser goes next: to ``next`` once verified, else to the verification's page.
+    """Return ``next`` for a verified visitor, or the URL of the verification's own page.
 
     The phone of a hand-off always gets the page: ``next`` is for the computer.
     """
@@ -120,21 +120,22 @@ def detail_url(verification: PhoneVerification) -> str:
 
 
 def next_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    """Return the verification's ``next``, or an empty text."""
-    # SECURITY: checked again. Since the start, allowed hosts may have changed, or the row.
+    """Return the verification's ``next`` if it is still on this site, or an empty text."""
+    # SECURITY: checked again. The host may be another one than at the start, or staff may have
+    # changed the row.
     return redirects.safe_next(request, verification.next_url)
 
 
 def start_url(next_url: str) -> str:
-    """Return the start page's URL with this ``next``."""
+    """Return the start page's URL, with ``next`` in its query unless `next_url` is empty."""
     return reverse("plasgate_ip:start", query={"next": next_url} if next_url else None)
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Whether ``Accept`` names JSON ahead of HTML. A browser's does not, and neither does ``*/*``.
+    """Whether ``Accept`` prefers JSON to HTML by name. A browser's does not, nor does ``*/*``.
 
-    Not `HttpRequest.get_preferred_type`: it takes ``application/json; charset=UTF-8``, which many
-    clients send, for another type.
+    Not `HttpRequest.get_preferred_type`: many clients send ``application/json; charset=UTF-8``,
+    which it does not match with ``application/json``.
     """
     for accepted in request.accepted_types:
         if (accepted.main_type, accepted.sub_type) == ("application", "json"):
@@ -145,12 +146,12 @@ def wants_json(request: HttpRequest) -> bool:
 
 
 def vary(response: HttpResponse) -> HttpResponse:
-    """Tell caches that the response depends on the header that `wants_json` reads."""
+    """Add ``Vary: Accept``, the header that `wants_json` reads, and return the response."""
     patch_vary_headers(response, ["Accept"])
     return response
 
 
 def is_prefetch(request: HttpRequest) -> bool:
-    """Whether the browser requests the page in advance; its user may never open it."""
+    """Whether the browser loads the page in advance, before its user has opened it."""
     purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
     return any("prefetch" in purpose for purpose in purposes)

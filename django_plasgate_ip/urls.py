@@ -1,4 +1,4 @@
-"""The pages: start, callback, and one for each verification; the hand-off's where installed."""
+"""The URLs of start, callback and each verification's page, and of the hand-off if installed."""
 
 from django.urls import URLPattern, URLResolver, include, path
 

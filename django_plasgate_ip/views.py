@@ -1,4 +1,4 @@
-"""The web: each view reads the request, calls `flow` and chooses a response."""
+"""The pages: each view reads the request, calls `flow` and chooses a response."""
 
 import json
 from typing import Any
@@ -35,8 +35,8 @@ from django_plasgate_ip.verification import browser_session
 def start(request: HttpRequest) -> HttpResponse:
     """GET shows the form. POST starts a verification and sends the browser to PlasGate."""
     if request.method != "POST":
-        # SECURITY: by its Content-Type, a request makes Django read the query in any charset,
-        # utf-7 and lone surrogates included. Our URLs are UTF-8.
+        # SECURITY: the request's Content-Type chooses the charset in which Django reads the query.
+        # UTF-7 hides characters from filters, and some charsets decode to lone surrogates.
         request.encoding = "utf-8"
     return responses.vary(_start(request))
 
@@ -47,23 +47,23 @@ def start(request: HttpRequest) -> HttpResponse:
 @sensitive_variables()
 @require_GET
 def callback(request: HttpRequest) -> HttpResponse:
-    """Take what PlasGate sends back and redirect: the code must not stay in the address bar."""
+    """Complete the verification, and redirect: the code must not stay in the address bar."""
     if responses.is_prefetch(request):
-        # Only a visit spends the code. A browser might store a 2xx and show it later.
+        # Only a visit spends the code. A browser may store a 2xx response and show it later.
         return HttpResponse(status=503)
     try:
         verification = flow.complete(request)
     except InvalidCallback:
         template = "django_plasgate_ip/invalid_callback.html"
         response = responses.render_page(request, template, {}, status=400)
-        # The site's base.html may have forms. With "no-referrer", their POST has "Origin: null",
-        # which Django's CSRF check refuses.
+        # The site's base.html may have forms. "no-referrer" would send their POST with
+        # "Origin: null", which Django's CSRF check refuses.
         response["Referrer-Policy"] = "same-origin"
         return response
-    # Not `redirect`: it would take a next such as "foo" for the name of a view.
+    # Not `redirect`: it would read a next such as "foo" as the name of a view.
     response = HttpResponseRedirect(_result_url(request, verification))
-    # SECURITY: the address holds the code and the private key. No other site may read them in a
-    # Referer, and no cache may store them (never_cache).
+    # SECURITY: the address holds the code and the private key. No other site may receive them in a
+    # Referer header, and no cache may store them (never_cache).
     response["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -123,7 +123,8 @@ def _login_needed(request: HttpRequest) -> HttpResponse:
     if responses.wants_json(request):
         error = {"message": _("Sign in first."), "code": "login_required"}
         return JsonResponse({"errors": {"__all__": [error]}}, status=401)
-    # A form whose session has ended brings its next along; a GET has it in its address.
+    # A form that is sent after its session has ended holds next in a field. A GET has it in the
+    # query.
     data = request.POST if request.method == "POST" else request.GET
     next_url = redirects.safe_next(request, data.get("next", ""))
     return redirect_to_login(responses.start_url(next_url))
@@ -160,7 +161,7 @@ def _redirect_or_json(request: HttpRequest, started: flow.StartedVerification) -
 
 
 def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:
-    # The callback's path may be in the default language; the visitor's page is in their own.
+    # The callback's path may be in the default language. The visitor's page is in theirs.
     with translation.override(verification.language or translation.get_language()):
         return responses.result_url(request, verification)
 
@@ -188,23 +189,23 @@ _TEMPLATES = {
 
 
 def _carrier_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
-    """Show the phone of a hand-off the result. What follows is on the computer."""
+    """Show the result to the phone of a hand-off. The visitor continues on the computer."""
     context = {"verification": verification, "authorize_url": ""}
     if verification.status == Status.PENDING:
-        # A second tap, or going back, may have lost the way to PlasGate.
+        # After a second tap or Back, the phone needs the link to PlasGate again.
         context["authorize_url"] = flow.authorize_url(request, verification)
     return responses.render_page(request, "django_plasgate_ip/result_on_phone.html", context)
 
 
 def _invitation(request: HttpRequest, next_url: str, again_url: str) -> Any:
-    """Return the QR code to continue on a phone, where the site has the hand-off installed."""
+    """Return the QR code to continue on a phone, or None on a site without the hand-off."""
     handoff = handoff_app()
     return handoff.invite(request, next_url, again_url) if handoff else None
 
 
 def _as_json(verification: PhoneVerification) -> dict[str, Any]:
-    # SECURITY: no claim, and no id of the operator's. They would outlive this page in a browser's
-    # cache, or in the hands of a script.
+    # SECURITY: no claims, and neither of the operator's ids. A script or a browser's cache could
+    # keep them.
     return {
         "id": str(verification.pk),
         "status": verification.status,

@@ -1,27 +1,31 @@
-"""Pages for verified visitors only: who gets in, who is sent where, and that nobody goes round."""
+"""Views for verified visitors: where the other visitors are redirected."""
 
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.auth.decorators import login_required
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import get_token
-from django.shortcuts import redirect
+from django.test import RequestFactory
 from django.urls import path
-from django.utils import timezone
 from django.views.generic import View
 
 from django_plasgate_ip.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.testing import make_verification
+from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import FAILED, MOBILE_ID, Visitor, attempt
+from tests.visitor import TYPED, Visitor
+
+pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
+ADDRESS = "/wallet/?a=1&b=%2F"
 
 
 def wallet(request: HttpRequest, owner: str = "") -> HttpResponse:
@@ -29,56 +33,46 @@ def wallet(request: HttpRequest, owner: str = "") -> HttpResponse:
     return HttpResponse(f"wallet {owner} {request.method}")
 
 
-async def async_wallet(request: HttpRequest) -> HttpResponse:
-    return wallet(request)
+async def async_wallet(request: HttpRequest, owner: str = "") -> HttpResponse:
+    return wallet(request, owner)
 
 
 class Wallet(PhoneVerifiedRequiredMixin, View):
     def get(self, request: HttpRequest, owner: str = "") -> HttpResponse:
         return wallet(request, owner)
 
-
-class FreshWallet(LoginRequiredMixin, Wallet):
-    phone_verified_max_age = HOUR
+    post = get
 
 
-class GuardedWallet(Wallet):
-    phone_verified_changed_url = "confirm"
-
-
-@phone_verified_required
-def confirm(request: HttpRequest) -> HttpResponse:
-    """Ask for the password, on a POST; the page itself wants a phone, too."""
-    if request.method == "POST" and request.user.check_password(request.POST["password"]):
-        PhoneVerification.objects.for_user(request.user).acknowledge_changes()
-        return redirect(request.GET["next"])
-    token = get_token(request)
-    return HttpResponse(
-        f'<form method="post" action="{request.get_full_path()}">'
-        f'<input name="csrfmiddlewaretoken" value="{token}"></form>'
-    )
+class AccountsWallet(LoginRequiredMixin, Wallet):
+    pass
 
 
 class Site:
     urlpatterns = [
-        path("bare/", phone_verified_required(wallet)),
-        path("async/", phone_verified_required(async_wallet)),
-        path("brackets/", phone_verified_required()(wallet)),
-        path("class/", Wallet.as_view()),
-        path("fresh/", phone_verified_required(max_age=HOUR)(wallet)),
-        path("fresh-class/", FreshWallet.as_view()),
-        path("signed-in/", login_required(phone_verified_required(wallet))),
-        path("of/<slug:owner>/", phone_verified_required(wallet)),
-        path("class-of/<slug:owner>/", Wallet.as_view()),
-        path("guarded/", phone_verified_required(changed_url="confirm")(wallet)),
-        path("guarded-path/", phone_verified_required(HOUR, changed_url="/confirm/")(wallet)),
-        path("guarded-class/", GuardedWallet.as_view()),
-        path("confirm/", confirm, name="confirm"),
+        path("wallet/", phone_verified_required(wallet)),
+        path("confirm/", wallet, name="confirm"),
         *urls.urlpatterns,
     ]
 
 
-GUARDED = ["/bare/", "/async/", "/brackets/", "/class/", "/fresh/", "/fresh-class/", "/signed-in/"]
+#: Each way to guard a view.
+VIEWS = {
+    "bare": phone_verified_required(wallet),
+    "with brackets": phone_verified_required()(wallet),
+    "async": async_to_sync(phone_verified_required(async_wallet)),
+    "class": Wallet.as_view(),
+    "class after a login mixin": AccountsWallet.as_view(),
+}
+FRESH = {
+    "function": phone_verified_required(HOUR)(wallet),
+    "class": Wallet.as_view(phone_verified_max_age=HOUR),
+}
+UNCHANGED = {
+    "url name": phone_verified_required(changed_url="confirm")(wallet),
+    "path": phone_verified_required(HOUR, changed_url="/confirm/")(wallet),
+    "class": Wallet.as_view(phone_verified_changed_url="confirm"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -86,221 +80,119 @@ def guarded_site(settings: Any) -> None:
     settings.ROOT_URLCONF = Site
 
 
-@pytest.mark.parametrize("url", GUARDED)
-def test_who_is_not_verified_is_sent_to_start_and_comes_back_verified(
-    visitor: Visitor, answers: Answers, url: str
+def opened(view: Any, user: User | None, session_id: str = "", method: str = "GET") -> Any:
+    """Return the view's response to `user`, or to an anonymous session."""
+    request = RequestFactory().generic(method, ADDRESS)
+    request.user = user or AnonymousUser()
+    request.session = SessionStore()
+    request.session[SESSION_KEY] = session_id
+    return view(request, owner="teak")
+
+
+def is_sent_to(response: Any, where: str) -> bool:
+    """Whether it is a redirect to that path with this page as its next."""
+    url = urlsplit(response.get("Location", ""))
+    query = parse_qs(url.query)
+    return (response.status_code, url.path, query) == (302, where, {"next": [ADDRESS]})
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(
+    user: User, other_user: User, name: str
 ) -> None:
-    answers()
-    address = f"{url}?a=1&b=%2F"
+    make_verification(user, "failed")
+    make_verification(other_user)
 
-    detour = visitor.get(address)
+    for method in ("GET", "POST"):
+        assert is_sent_to(opened(VIEWS[name], user, method=method), "/phone/")
 
-    start = urlsplit(detour["Location"])
-    assert start.path == "/phone/"
-    assert parse_qs(start.query) == {"next": [address]}
+    make_verification(user)
 
-    visitor.submit(visitor.get(detour["Location"]), phone_number="077 696 118")
-    response = visitor.come_back()
-
-    assert response["Location"] == address
-    assert visitor.get(response["Location"]).content == b"wallet  GET"
+    assert opened(VIEWS[name], user).content == b"wallet teak GET"
+    assert opened(VIEWS[name], user, method="POST").content == b"wallet teak POST"
 
 
-@pytest.mark.parametrize("url", GUARDED)
-def test_a_failed_attempt_lets_nobody_in(visitor: Visitor, answers: Answers, url: str) -> None:
-    answers(FAILED)
-    visitor.verify()
-
-    assert visitor.get(url).status_code == 302
+@pytest.mark.parametrize("name", VIEWS)
+def test_an_anonymous_visitor_is_sent_to_the_login(name: str) -> None:
+    assert is_sent_to(opened(VIEWS[name], None), "/accounts/login/")
 
 
-@pytest.mark.parametrize("url", ["/of/teak/", "/class-of/teak/"])
-def test_the_views_arguments_and_method_arrive(
-    visitor: Visitor, answers: Answers, url: str
+def test_where_anonymous_visitors_may_start_their_session_is_verified(settings: Any) -> None:
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    row = make_verification()
+
+    assert opened(VIEWS["bare"], None, row.session_id).status_code == 200
+    assert is_sent_to(opened(VIEWS["bare"], None, "another"), "/phone/")
+    assert is_sent_to(opened(VIEWS["class after a login mixin"], None), "/accounts/login/")
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_a_view_may_require_a_recent_verification(user: User, name: str) -> None:
+    make_verification(user, age=HOUR + timedelta(minutes=1))
+    assert is_sent_to(opened(FRESH[name], user), "/phone/")
+    assert opened(VIEWS["bare"], user).status_code == 200
+
+    make_verification(user, age=HOUR - timedelta(minutes=1))
+    assert opened(FRESH[name], user).status_code == 200
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_user_with_another_sim_confirms_it_first(user: User, name: str) -> None:
+    assert is_sent_to(opened(UNCHANGED[name], user), "/phone/")
+
+    make_verification(user)
+    assert opened(UNCHANGED[name], user).status_code == 200
+
+    make_verification(user, mobile_id_changed=True)
+    make_verification(user)  # the new SIM again, which confirms nothing
+    assert is_sent_to(opened(UNCHANGED[name], user), "/confirm/")
+    assert opened(VIEWS["bare"], user).status_code == 200  # a view that does not care
+
+    PhoneVerification.objects.for_user(user).acknowledge_changes()
+    assert opened(UNCHANGED[name], user).status_code == 200
+
+
+def test_neither_another_users_nor_an_anonymous_change_has_to_be_confirmed(
+    user: User, other_user: User, settings: Any
 ) -> None:
-    answers()
-    visitor.verify()
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    make_verification(other_user, mobile_id_changed=True)
+    make_verification(user)
+    row = make_verification(mobile_id_changed=True)
 
-    assert visitor.get(url).content == b"wallet teak GET"
-
-
-@pytest.mark.parametrize("url", ["/bare/", "/class/"])
-def test_nothing_is_done_for_who_is_not_verified(visitor: Visitor, url: str) -> None:
-    visitor.get("/phone/")
-    token = visitor.cookies["csrftoken"].value
-
-    response = visitor.post(url, headers={"X-CSRFToken": token})
-
-    assert response.status_code == 302
-    assert response["Location"].startswith("/phone/?next=")
+    assert opened(UNCHANGED["path"], user).status_code == 200
+    assert opened(UNCHANGED["path"], None, row.session_id).status_code == 200
 
 
-@pytest.mark.parametrize(("minutes", "lets_in"), [(59, True), (61, False)])
-@pytest.mark.parametrize("url", ["/fresh/", "/fresh-class/"])
-def test_a_page_may_want_a_verification_no_older_than_this(
-    visitor: Visitor, answers: Answers, url: str, minutes: int, lets_in: bool
-) -> None:
-    answers()
-    visitor.verify()
-    PhoneVerification.objects.update(completed_at=timezone.now() - timedelta(minutes=minutes))
-
-    assert (visitor.get(url).status_code == 200) is lets_in
-    assert visitor.get("/bare/").status_code == 200
-
-
-def test_another_users_verification_lets_nobody_in(
-    visitor: Visitor, other_user: User, answers: Answers
-) -> None:
-    answers()
-    visitor.verify()
-    visitor.force_login(other_user)
-
-    assert visitor.get("/bare/").status_code == 302
-
-
-@pytest.mark.parametrize("url", ["/bare/", "/class/", "/fresh/"])
-def test_an_anonymous_session_that_was_verified_gets_in_and_does_not_go_round(
-    passer_by: Visitor, answers: Answers, url: str
-) -> None:
-    answers()
-    detour = passer_by.get(url)
-    passer_by.submit(passer_by.get(detour["Location"]), phone_number="077 696 118")
-
-    response = passer_by.come_back()
-
-    assert response["Location"] == url
-    assert passer_by.get(url).content == b"wallet  GET"
-    assert Visitor().get(url).status_code == 302
-
-
-def test_a_page_for_accounts_asks_for_the_login_first(stranger: Visitor) -> None:
-    assert stranger.get("/signed-in/")["Location"].startswith("/accounts/login/")
-    assert stranger.get("/fresh-class/")["Location"].startswith("/accounts/login/")
-
-
-def test_who_must_log_in_before_the_start_still_arrives(
-    stranger: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    login = stranger.get("/bare/?a=1", follow=True)
-    form = stranger.submit(login, username="teak", password="a password")
-    stranger.submit(stranger.get(form["Location"], follow=True), phone_number="077 696 118")
-
-    response = stranger.come_back()
-
-    assert response["Location"] == "/bare/?a=1"
-    assert attempt().user == user
-    assert stranger.get(response["Location"]).content == b"wallet  GET"
-
-
-def test_who_is_verified_and_logs_in_again_is_not_asked_again(
-    visitor: Visitor, stranger: Visitor, answers: Answers
-) -> None:
-    answers()
-    visitor.verify()
-
-    login = stranger.get("/bare/?a=1", follow=True)
-    arrived = stranger.submit(login, username="teak", password="a password")
-
-    assert arrived["Location"] == "/bare/?a=1"
-    assert stranger.get(arrived["Location"]).content == b"wallet  GET"
-
-
-def test_the_decorated_view_keeps_its_name_and_docstring() -> None:
+def test_a_decorated_view_keeps_its_name_docstring_and_kind() -> None:
     guarded = phone_verified_required(max_age=HOUR)(wallet)
 
     assert (guarded.__name__, guarded.__doc__) == ("wallet", "Show the wallet.")
+    assert not iscoroutinefunction(guarded)
+    guarded = phone_verified_required(async_wallet)
+    assert guarded.__name__ == "async_wallet"
+    assert iscoroutinefunction(guarded)
 
 
-# A changed SIM
-
-
-CHANGE_GUARDED = ["/guarded/", "/guarded-path/", "/guarded-class/"]
-
-
-def change_sim(browser: Visitor, answers: Answers) -> None:
-    """Verify twice, the second time with another SIM."""
-    for mobile_id in (MOBILE_ID, "f" * 128):
-        answers(mobile_id=mobile_id)
-        browser.verify()
-    assert attempt().mobile_id_changed
-
-
-@pytest.mark.parametrize("url", CHANGE_GUARDED)
-def test_who_came_with_another_sim_is_asked_first_and_then_let_in(
-    visitor: Visitor, answers: Answers, url: str
+def test_an_anonymous_visitor_signs_in_verifies_and_arrives(
+    stranger: Visitor, user: User, answers: Answers
 ) -> None:
-    change_sim(visitor, answers)
-    address = f"{url}?a=1&b=%2F"
-
-    detour = visitor.get(address)
-
-    question = urlsplit(detour["Location"])
-    assert (detour.status_code, question.path) == (302, "/confirm/")
-    assert parse_qs(question.query) == {"next": [address]}
-
-    # To look at the question, or to answer it wrong, is no answer.
-    page = visitor.get(detour["Location"])
-    assert page.status_code == 200
-    visitor.submit(page, password="a guess")
-    assert visitor.get(address).status_code == 302
-
-    approved = visitor.submit(page, password="a password")
-
-    assert approved["Location"] == address
-    assert visitor.get(address).content == b"wallet  GET"
-
-
-@pytest.mark.parametrize("url", CHANGE_GUARDED)
-def test_who_is_not_verified_at_all_verifies_first_and_is_not_asked(
-    visitor: Visitor, answers: Answers, url: str
-) -> None:
-    assert urlsplit(visitor.get(url)["Location"]).path == "/phone/"
-
     answers()
-    visitor.verify()
+    login = stranger.get(ADDRESS, follow=True)
+    form = stranger.submit(login, username="teak", password="a password")
+    stranger.submit(stranger.get(form["Location"], follow=True), phone_number=TYPED)
 
-    assert visitor.get(url).status_code == 200
+    assert stranger.come_back()["Location"] == ADDRESS
+    assert stranger.get(ADDRESS).content == b"wallet  GET"
 
 
-@pytest.mark.parametrize("url", CHANGE_GUARDED)
-def test_to_verify_again_with_the_new_sim_is_no_way_round(
-    visitor: Visitor, answers: Answers, url: str
+def test_a_verified_user_who_signs_in_again_starts_no_verification(
+    stranger: Visitor, user: User
 ) -> None:
-    change_sim(visitor, answers)
-    visitor.verify(next=url)
-    assert not attempt().mobile_id_changed
+    make_verification(user)
 
-    assert urlsplit(visitor.get(url)["Location"]).path == "/confirm/"
+    login = stranger.get(ADDRESS, follow=True)
+    arrived = stranger.submit(login, username="teak", password="a password")
 
-
-@pytest.mark.parametrize("url", GUARDED)
-def test_a_page_that_does_not_ask_lets_in_whoever_is_verified(
-    visitor: Visitor, answers: Answers, url: str
-) -> None:
-    change_sim(visitor, answers)
-
-    assert visitor.get(url).status_code == 200
-
-
-@pytest.mark.parametrize("url", CHANGE_GUARDED)
-def test_an_anonymous_session_has_no_sim_that_could_have_changed(
-    passer_by: Visitor, answers: Answers, url: str
-) -> None:
-    for mobile_id in (MOBILE_ID, "f" * 128):
-        answers(mobile_id=mobile_id)
-        passer_by.verify()
-
-    assert passer_by.get(url).status_code == 200
-
-
-def test_another_users_change_is_nobody_elses(
-    visitor: Visitor, other_user: User, answers: Answers
-) -> None:
-    change_sim(visitor, answers)
-    theirs = Visitor()
-    theirs.force_login(other_user)
-    answers()
-    theirs.verify()
-
-    assert theirs.get("/guarded/").status_code == 200
+    assert arrived["Location"] == ADDRESS
+    assert stranger.get(ADDRESS).content == b"wallet  GET"

@@ -1,4 +1,4 @@
-"""Khmer is whole: what the code says, the catalogue translates, and the compiled file has it."""
+"""The Khmer catalogues are complete, and the compiled files equal them."""
 
 import gettext
 import os
@@ -15,11 +15,11 @@ APPS = ["django_plasgate_ip", "example_project/example"]
 CATALOGUE = Path("locale", "km", "LC_MESSAGES", "django.po")
 QUOTED = re.compile(r'^(?:(msg\w+)(?:\[\d\])? )?"(.*)"$')
 
-needs_gettext = pytest.mark.skipif(not shutil.which("xgettext"), reason="gettext is not here")
+needs_gettext = pytest.mark.skipif(not shutil.which("xgettext"), reason="gettext is not installed")
 
 
 def run(*command: str, cwd: Path) -> str:
-    # Of no settings: the strings are the same for all.
+    # Without settings: the strings are the same for all.
     env = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     done = subprocess.run(command, cwd=cwd, env=env, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -43,7 +43,7 @@ def entries(catalogue: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_every_entry_has_a_translation_that_somebody_stands_by(app: str) -> None:
+def test_every_entry_has_a_translation_that_is_not_fuzzy(app: str) -> None:
     listed = entries(ROOT / app / CATALOGUE)
 
     assert len(listed) > 10
@@ -52,7 +52,7 @@ def test_every_entry_has_a_translation_that_somebody_stands_by(app: str) -> None
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_a_translation_fills_in_the_same_values(app: str) -> None:
+def test_a_translation_has_the_same_placeholders(app: str) -> None:
     for entry in entries(ROOT / app / CATALOGUE):
         values = re.findall(r"%\(\w+\)\w", entry["msgid"])
         assert sorted(re.findall(r"%\(\w+\)\w", entry["msgstr"])) == sorted(values)
@@ -60,7 +60,7 @@ def test_a_translation_fills_in_the_same_values(app: str) -> None:
 
 @needs_gettext
 @pytest.mark.parametrize("app", APPS)
-def test_the_catalogue_has_what_code_and_templates_say_and_nothing_else(
+def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(
     app: str, tmp_path: Path
 ) -> None:
     copy = shutil.copytree(ROOT / app, tmp_path / "app")
@@ -74,7 +74,7 @@ def test_the_catalogue_has_what_code_and_templates_say_and_nothing_else(
 
 @needs_gettext
 @pytest.mark.parametrize("app", APPS)
-def test_the_compiled_catalogue_is_the_one_that_people_edit(app: str, tmp_path: Path) -> None:
+def test_the_compiled_catalogue_equals_its_source(app: str, tmp_path: Path) -> None:
     source = ROOT / app / CATALOGUE
     run("msgfmt", "--check", f"--output-file={tmp_path / 'km.mo'}", str(source), cwd=tmp_path)
 

@@ -1,25 +1,21 @@
-"""Sites that put something before our paths, or a login before everything: no link goes astray."""
+"""Sites with a prefix before the app's paths, or with other sessions, transactions and logins."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
-from django.contrib.auth.models import User
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.templatetags.static import static
-from django.urls import (
-    clear_url_caches,
-    include,
-    path,
-    reverse,
-    set_script_prefix,
-    set_urlconf,
-)
+from django.urls import include, path, set_script_prefix
+from django.utils import translation
 
-from django_plasgate_ip import redirects
 from django_plasgate_ip.decorators import phone_verified_required
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import limits
 from tests import urls
 from tests.conftest import Answers
 from tests.visitor import FAILED, TYPED, Page, Visitor, attempt, outcome
@@ -64,7 +60,7 @@ class DefaultLanguageBare:
 @pytest.fixture
 def shop(settings: Any) -> Iterator[None]:
     """Serve the site below /shop, which the server in front takes away."""
-    # The storage of static files keeps the prefix that it was first asked with, for other tests.
+    # The storage of static files keeps the first prefix that it sees, also for other tests.
     static("")
     settings.ROOT_URLCONF = Site
     settings.FORCE_SCRIPT_NAME = "/shop"
@@ -80,82 +76,61 @@ def behind(path: str) -> str:
 
 
 @pytest.mark.usefixtures("shop")
-def test_a_guarded_page_below_a_path_sends_there_and_back(
-    visitor: Visitor, answers: Answers
+def test_every_link_stays_below_the_path(
+    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any
 ) -> None:
+    settings.PLASGATE_IP_FALLBACK_URL = "sms"
+    link = Page(stranger.get("/own/")).links["Sign in to verify your phone number"]
+    assert link == "/shop/accounts/login/?next=/shop/own/"
+
+    answers(FAILED)
+    failed = Page(visitor.get(behind(visitor.verify(next="/shop/guarded/")["Location"])))
+    assert failed.links == {
+        "Try again": "/shop/phone/?next=%2Fshop%2Fguarded%2F",
+        "Verify in another way": "/shop/sms/",
+    }
+
     answers()
     start = visitor.get("/guarded/?a=1")["Location"]
     assert start == "/shop/phone/?next=%2Fshop%2Fguarded%2F%3Fa%3D1"
-
     visitor.submit(visitor.get(behind(start)), phone_number=TYPED)
-    back = visitor.come_back()["Location"]
-
-    assert back == "/shop/guarded/?a=1"
-    assert visitor.get(behind(back)).content == b"in"
-
-
-@pytest.mark.usefixtures("shop")
-def test_the_form_on_a_sites_own_page_below_a_path(
-    visitor: Visitor, stranger: Visitor, answers: Answers
-) -> None:
-    answers()
+    assert visitor.sent["redirect_uri"] == "http://testserver/shop/phone/callback/"
+    assert visitor.come_back()["Location"] == "/shop/guarded/?a=1"
 
     visitor.submit(visitor.get("/own/"), phone_number=TYPED)
-    page = visitor.come_back()["Location"]
-
-    assert visitor.sent["redirect_uri"] == "http://testserver/shop/phone/callback/"
-    assert page == f"/shop/phone/{attempt().pk}/"
-    assert visitor.get(behind(page)).status_code == 200
-    link = Page(stranger.get("/own/")).links["Sign in to verify your phone number"]
-    # LOGIN_URL is a url's name; what it comes back to is this page.
-    assert link == "/shop/accounts/login/?next=/shop/own/"
-
-
-@pytest.mark.usefixtures("shop")
-def test_every_link_of_a_failure_stays_below_the_path(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = "sms"
-    answers(FAILED)
-
-    page = Page(visitor.get(behind(visitor.verify(next="/shop/guarded/")["Location"])))
-
-    assert page.links["Try again"] == "/shop/phone/?next=%2Fshop%2Fguarded%2F"
-    assert page.links["Verify in another way"] == "/shop/sms/"
-    assert all(link.startswith("/shop/") for link in page.links.values())
+    result = visitor.come_back()["Location"]
+    assert result == f"/shop/phone/{attempt().pk}/"
+    assert Page(visitor.get(behind(result))).links["Continue"] == "/shop/"
 
 
 # With a language before every path
 
 
 @pytest.mark.parametrize(
-    ("urlconf", "prefix", "callback"),
+    ("urlconf", "prefix", "browser_speaks", "callback"),
     [
-        (EveryLanguage, "/en", "/en/phone/callback/"),
-        (EveryLanguage, "/km", "/en/phone/callback/"),
-        (DefaultLanguageBare, "", "/phone/callback/"),
-        (DefaultLanguageBare, "/km", "/phone/callback/"),
+        (EveryLanguage, "/en", "km", "/en/phone/callback/"),
+        (EveryLanguage, "/km", "en", "/en/phone/callback/"),
+        (DefaultLanguageBare, "", "km", "/phone/callback/"),
+        (DefaultLanguageBare, "/km", "en", "/phone/callback/"),
     ],
     ids=["en", "km", "bare en", "km beside a bare en"],
 )
-@pytest.mark.parametrize("browser_speaks", ["en", "km"])
-def test_a_visitor_stays_in_the_language_of_the_page_they_came_from(
+def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for_all(
     visitor: Visitor,
     stranger: Visitor,
     answers: Answers,
     settings: Any,
     urlconf: Any,
     prefix: str,
-    callback: str,
     browser_speaks: str,
+    callback: str,
 ) -> None:
-    """Whatever their browser asks for; only the callback is one for all."""
     settings.ROOT_URLCONF = urlconf
     settings.PLASGATE_IP_FALLBACK_URL = "sms"
     for browser in (visitor, stranger):
         browser.defaults["HTTP_ACCEPT_LANGUAGE"] = browser_speaks
 
-    # Signed out: by way of the login, and back.
     login = stranger.get(f"{prefix}/guarded/")["Location"]
     assert login == f"{prefix}/accounts/login/?next={prefix}/guarded/"
 
@@ -171,7 +146,7 @@ def test_a_visitor_stays_in_the_language_of_the_page_they_came_from(
     assert {here, there} <= links
     assert all(link.startswith(here) for link in links - {there})
 
-    # And then a success, from a page that asks for one.
+    # Then a success, from a page that requires one.
     answers()
     start = visitor.get(f"{prefix}/guarded/")["Location"]
     assert start.startswith(f"{prefix}/phone/?next=")
@@ -182,45 +157,15 @@ def test_a_visitor_stays_in_the_language_of_the_page_they_came_from(
     assert visitor.get(back).content == b"in"
 
 
-@pytest.mark.parametrize("prefix", ["/en", "/km"])
-def test_a_script_is_told_the_page_in_its_language(
-    visitor: Visitor, settings: Any, prefix: str
+def test_a_site_without_translations_works(
+    visitor: Visitor, answers: Answers, settings: Any
 ) -> None:
-    settings.ROOT_URLCONF = EveryLanguage
-    visitor.get(f"{prefix}/phone/")
-    headers = {"Accept": "application/json", "X-CSRFToken": visitor.cookies["csrftoken"].value}
-
-    answer = visitor.post(f"{prefix}/phone/", {"phone_number": TYPED}, headers=headers).json()
-
-    assert answer["detail_url"] == f"{prefix}/phone/{attempt().pk}/"
-
-
-def test_the_callback_moves_with_the_urls(
-    visitor: Visitor, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.ROOT_URLCONF = Site
-    visitor.start()
-    assert visitor.sent["redirect_uri"] == "http://testserver/phone/callback/"
-
-    moved = [path("elsewhere/", include("django_plasgate_ip.urls"))]
-    monkeypatch.setattr(Site, "urlpatterns", moved)
-    clear_url_caches()
-    visitor.submit(visitor.get("/elsewhere/"), phone_number=TYPED)
-
-    assert visitor.sent["redirect_uri"] == "http://testserver/elsewhere/callback/"
-
-
-def test_the_callback_is_the_one_of_the_requests_own_urls_and_path(settings: Any) -> None:
-    settings.ROOT_URLCONF = Site
-    try:
-        for urlconf in (None, EveryLanguage):
-            for prefix in ("/", "/shop/"):
-                set_urlconf(cast("str | None", urlconf))
-                set_script_prefix(prefix)
-                assert redirects.callback_path() == reverse("plasgate_ip:callback")
-    finally:
-        set_urlconf(None)
-        set_script_prefix("/")
+    settings.USE_I18N = False
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Locale" not in name]
+    answers()
+    with translation.override(None):
+        assert visitor.get(visitor.verify()["Location"]).status_code == 200
+    assert outcome() == ("verified", "")
 
 
 # With a login before every page
@@ -235,67 +180,84 @@ def closed(settings: Any) -> None:
 
 @pytest.mark.usefixtures("closed")
 @pytest.mark.parametrize(
-    ("url", "accept", "status"),
+    ("url", "status"),
     [
-        ("/phone/", "text/html", 302),
-        ("/phone/callback/?code=a&state=b", "text/html", 400),
-        ("/phone/callback/", "text/html", 400),
-        ("/phone/0b5f6d3e-0000-4000-8000-000000000000/", "text/html", 404),
-        ("/phone/0b5f6d3e-0000-4000-8000-000000000000/", "application/json", 404),
-        ("/own/", "text/html", 302),
+        ("/phone/", 302),
+        ("/own/", 302),
+        ("/phone/callback/?code=a&state=b", 400),
+        ("/phone/0b5f6d3e-0000-4000-8000-000000000000/", 404),
     ],
 )
-def test_a_stranger_is_answered_by_our_pages_and_not_by_the_middleware(
-    stranger: Visitor, url: str, accept: str, status: int
+def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
+    stranger: Visitor, url: str, status: int
 ) -> None:
-    response = stranger.get(url, headers={"Accept": accept})
+    response = stranger.get(url)
 
     assert response.status_code == status
-    if status == 302:
-        assert response["Location"] == f"/accounts/login/?next={url}"
-    # A login page's next would carry the code along.
-    assert "code" not in response.get("Location", "")
+    # The callback's code must not be in a login page's next.
+    login = f"/accounts/login/?next={url}" if status == 302 else None
+    assert response.get("Location") == login
 
 
 @pytest.mark.usefixtures("closed")
-def test_a_strangers_script_gets_its_401(stranger: Visitor) -> None:
-    stranger.get("/accounts/login/")
-    headers = {"Accept": "application/json", "X-CSRFToken": stranger.cookies["csrftoken"].value}
-
-    response = stranger.post("/phone/", {"phone_number": TYPED}, headers=headers)
-
-    assert response.status_code == 401
-    assert response.json()["errors"]["__all__"][0]["code"] == "login_required"
-
-
-@pytest.mark.usefixtures("closed")
-def test_who_signs_in_on_the_way_is_verified(
-    stranger: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    login = stranger.get("/guarded/", follow=True)
-    response = stranger.submit(login, username="teak", password="a password")
-    start = stranger.get(response["Location"])["Location"]
-    stranger.submit(stranger.get(start), phone_number=TYPED)
-
-    assert stranger.come_back()["Location"] == "/guarded/"
-    assert stranger.get("/guarded/").content == b"in"
-
-
-@pytest.mark.usefixtures("closed")
-def test_where_anybody_may_start_all_of_our_pages_are_open(
+def test_where_anonymous_visitors_may_start_all_the_apps_pages_are_open(
     passer_by: Visitor, answers: Answers, settings: Any
 ) -> None:
     settings.PLASGATE_IP_CONTINUE_PAGE = True
     answers(FAILED)
-    assert passer_by.get("/phone/").status_code == 200
-    going_on = passer_by.start()
-    assert going_on.status_code == 200
-    passer_by.authorize_url = Page(going_on).links["Continue"]
+    passer_by.authorize_url = Page(passer_by.start()).links["Continue"]
 
     page = passer_by.get(passer_by.come_back()["Location"])
 
     assert page.status_code == 200
     assert outcome() == ("failed", "not_on_mobile_data")
-    script = passer_by.get(page.request["PATH_INFO"], headers={"Accept": "application/json"})
-    assert script.json()["reason"] == "not_on_mobile_data"
+
+
+# With other slashes, sessions and transactions
+
+
+@pytest.mark.parametrize("appends", [True, False])
+def test_a_site_may_append_slashes_or_not(
+    visitor: Visitor, answers: Answers, settings: Any, appends: bool
+) -> None:
+    settings.APPEND_SLASH = appends
+    answers()
+    visitor.start(next="/here/")
+    came_without = visitor.callback_url().replace("/callback/?", "/callback?")
+
+    # Where the provider drops the slash, the site's redirect must keep the whole query.
+    dropped = visitor.get(came_without)
+
+    assert dropped.status_code == (301 if appends else 404)
+    assert dropped.get("Location", visitor.callback_url()) == visitor.callback_url()
+    assert visitor.come_back()["Location"] == "/here/"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_for_each_request_encloses_neither_start_nor_exchange(
+    visitor: Visitor, answers: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    check = limits.check
+    seen_by_others: list[int] = []
+    is_open: list[bool] = []
+
+    def look(verification: PhoneVerification) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            seen_by_others.append(pool.submit(count_in_another_connection).result())
+        check(verification)
+
+    def count_in_another_connection() -> int:
+        try:
+            return PhoneVerification.objects.count()
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(limits, "check", look)
+    answers(meanwhile=lambda: is_open.append(connection.in_atomic_block))
+
+    response = visitor.verify()
+
+    assert seen_by_others == [1]  # the row that the limits count
+    assert is_open == [False]
+    assert visitor.get(response["Location"]).status_code == 200

@@ -1,146 +1,211 @@
-"""Where a verification leads: ``next``, and the fallback of visitors who can't be verified."""
+"""The callback's URL, which ``next`` is safe, and the fallback."""
 
 from typing import Any
 
 import pytest
+from django.conf.urls.i18n import i18n_patterns
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.test import RequestFactory
+from django.urls import include, path, reverse
+from django.utils import translation
 
 from django_plasgate_ip import redirects
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import FAILED, MASKED, Page, Visitor, attempt
+from tests.visitor import FAILED, Page, Visitor
+
+SAFE = {
+    "a path": "/here/?a=1&b=2#c",
+    "a relative path, not a view's name": "profile",
+    "a query alone": "?a=1",
+    "two slashes later in the path": "/here//there/",
+    "another address in the query": "/here/?to=//evil.example",
+    "this host": "http://testserver/here/",
+    "this host over TLS": "https://testserver/here/",
+    "Khmer letters": "/ភ្នំពេញ/",
+}
+#: Each is another way to leave the site, or to break a header or a database.
+UNSAFE = {
+    "another host": "https://evil.example/",
+    "another host without a scheme": "//evil.example/",
+    "two slashes and this host": "//testserver/here/",
+    "two slashes alone": "//",
+    "three slashes": "///evil.example",
+    "two backslashes": "\\\\evil.example",
+    "slash, backslash": "/\\evil.example",
+    "backslash, slash": "\\/testserver/",
+    "a scheme without slashes": "https:evil.example",
+    "a scheme with three slashes": "http:///evil.example",
+    "a scheme with backslashes": "http:\\\\evil.example",
+    "a tab, which browsers drop, between slashes": "/\t/evil.example",
+    "a space before": " //evil.example",
+    "a NUL before": "\x00//evil.example",
+    "a NUL later": "/here/\x00",
+    "a line break": "/here/\r\nLocation: //evil.example",
+    "a line separator": "/here/\u2028",
+    "a lone surrogate": "/here/\ud800",
+    "this host as a user name": "http://testserver@evil.example/",
+    "this host behind a backslash": "http://evil.example\\@testserver/",
+    "a longer host": "http://testserver.evil.example/",
+    "another port": "http://testserver:8000/",
+    "a broken address": "http://[::1",
+    "a script": "javascript:alert(1)",
+    "a script, broken by a line": "java\nscript:alert(1)",
+    "another scheme": "ftp://testserver/",
+    "an empty text": "",
+    "the callback": "/phone/callback/",
+    "the callback with a query": "/phone/callback/?code=1",
+    "the callback with this host": "http://testserver/phone/callback/",
+}
+
+
+class EveryLanguage:
+    """URLs of a site that has its pages once for each language."""
+
+    urlpatterns = i18n_patterns(path("phone/", include("django_plasgate_ip.urls")))
+
+
+def request_of(host: str = "testserver", *, secure: bool = False) -> HttpRequest:
+    return RequestFactory().get("/phone/", headers={"Host": host}, secure=secure)
+
+
+# next
+
+
+def test_a_next_on_this_site_is_kept_as_it_is() -> None:
+    assert {cause: redirects.safe_next(request_of(), url) for cause, url in SAFE.items()} == SAFE
+
+
+def test_a_next_that_leads_elsewhere_is_dropped() -> None:
+    kept = [cause for cause, url in UNSAFE.items() if redirects.safe_next(request_of(), url)]
+
+    assert kept == []
+
+
+def test_a_next_must_be_on_the_host_of_the_request_and_keep_its_tls() -> None:
+    assert redirects.is_safe_url(request_of("localhost"), "http://localhost/here/")
+    assert not redirects.is_safe_url(request_of("localhost"), "http://testserver/here/")
+    assert redirects.is_safe_url(request_of(secure=True), "https://testserver/here/")
+    assert not redirects.is_safe_url(request_of(secure=True), "http://testserver/here/")
+
+
+@pytest.mark.parametrize("letter", ["a", "\u1780"], ids=["one character", "nine characters"])
+def test_a_next_is_as_long_as_its_encoded_url(letter: str) -> None:
+    encoded = 1 if letter == "a" else len("%E1%9E%80")
+    fits = "/" + "b" * ((2000 - 1) % encoded) + letter * ((2000 - 1) // encoded)
+
+    assert redirects.is_safe_url(request_of(), fits)
+    assert not redirects.is_safe_url(request_of(), f"{fits}b")
+
+
+# The callback
+
+
+def test_the_redirect_uri_has_the_requests_host_and_the_nonce() -> None:
+    uri = redirects.redirect_uri(request_of("localhost", secure=True), "a nonce")
+
+    assert uri == "https://localhost/phone/callback/?nonce=a+nonce"
+    assert redirects.redirect_uri(request_of(), "") == "http://testserver/phone/callback/"
+
+
+def test_the_public_url_wins_over_the_requests_host(settings: Any) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example"
+
+    assert redirects.absolute(request_of("localhost"), "/a/") == "https://shop.example/a/"
+
+
+def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
+    settings.ROOT_URLCONF = EveryLanguage
+
+    with translation.override("km"):
+        assert redirects.callback_path() == "/en/phone/callback/"
+        assert reverse("plasgate_ip:callback") == "/km/phone/callback/"
+
+
+# The fallback
 
 
 class Site:
     """URLs of a site with a page for SMS codes."""
 
-    urlpatterns = [path("sms/", lambda request: HttpResponse(), name="sms"), *urls.urlpatterns]
+    urlpatterns = [path("codes/", lambda request: HttpResponse(), name="sms"), *urls.urlpatterns]
 
 
 def by_reason(request: HttpRequest, verification: PhoneVerification | None) -> str:
-    """Be a site's function. A visitor whom a limit stopped has no verification."""
-    if verification is None:
-        return "sms"
-    return f"/help/{verification.reason}/{request.user.get_username()}/"
+    return f"/help/{verification.reason}/" if verification else "sms"
 
 
-def no_way(request: HttpRequest, verification: PhoneVerification | None) -> None:
-    """Know no other way."""
+def returns_none(request: HttpRequest, verification: PhoneVerification | None) -> None:
+    """Return no page."""
 
 
 def raises(request: HttpRequest, verification: PhoneVerification | None) -> str:
     raise ZeroDivisionError
 
 
-def takes_no_arguments() -> str:
-    return "/sms/"
-
-
 def returns_no_page(request: HttpRequest, verification: PhoneVerification | None) -> str:
     return "no-such-name"
 
 
-def returns_a_number(request: HttpRequest, verification: PhoneVerification | None) -> int:
-    return 7
-
-
-def other_way(visitor: Visitor, answers: Answers) -> str | None:
-    """Fail, and return where the page offers to go."""
-    answers(FAILED)
-    page = visitor.get(visitor.verify()["Location"])
-    assert page.status_code == 200
-    assert MASKED in page.content.decode()
-    return Page(page).links.get("Verify in another way")
+@pytest.fixture
+def sms_site(settings: Any) -> Any:
+    settings.ROOT_URLCONF = Site
+    return settings
 
 
 @pytest.mark.parametrize(
-    "url", ["/phone/callback/", "/phone/callback/?code=1", "http://testserver/phone/callback/"]
+    ("written", "url"),
+    [
+        (None, ""),
+        ("/sms/", "/sms/"),
+        ("https://sms.example.com/?a=1", "https://sms.example.com/?a=1"),
+        ("sms", "/codes/"),
+    ],
 )
-def test_a_next_that_leads_to_the_callback_is_dropped(
-    visitor: Visitor, answers: Answers, url: str
-) -> None:
-    answers()
-
-    response = visitor.verify(next=url)
-
-    assert attempt().next_url == ""
-    assert response["Location"] == f"/phone/{attempt().pk}/"
-
-
-def test_a_next_of_many_khmer_letters_is_as_long_as_it_gets_in_a_header(visitor: Visitor) -> None:
-    fits = "/" + "\u1780" * ((redirects.MAX_URL_LENGTH - 1) // 9)
-    visitor.start(next=fits)
-    assert attempt().next_url == fits
-
-    visitor.start(next=fits + "\u1780")
-    assert attempt().next_url == ""
-
-
-@pytest.mark.parametrize("written", ["/sms/", "https://sms.example.com/", "sms"])
 def test_the_fallback_is_a_path_a_url_or_a_url_name(
-    visitor: Visitor, answers: Answers, settings: Any, written: str
+    sms_site: Any, written: str | None, url: str
 ) -> None:
-    settings.ROOT_URLCONF = Site
-    settings.PLASGATE_IP_FALLBACK_URL = written
+    sms_site.PLASGATE_IP_FALLBACK_URL = written
 
-    expected = "/sms/" if written == "sms" else written
-    assert other_way(visitor, answers) == expected
+    assert redirects.fallback_url(request_of()) == url
 
 
-def test_the_fallback_function_wins_over_the_url(
-    visitor: Visitor, answers: Answers, settings: Any
+def test_the_fallback_function_wins_and_gets_the_verification(
+    sms_site: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
-    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
+    sms_site.PLASGATE_IP_FALLBACK_URL = "/sms/"
+    failed = PhoneVerification(reason="not_on_mobile_data")
 
-    assert other_way(visitor, answers) == "/help/not_on_mobile_data/teak/"
+    sms_site.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
+    assert redirects.fallback_url(request_of(), failed) == "/help/not_on_mobile_data/"
+    # A limit refused the start, so there is no verification.
+    assert redirects.fallback_url(request_of()) == "/codes/"
 
-
-def test_the_fallback_function_gets_no_verification_where_a_limit_stopped_the_start(
-    visitor: Visitor, settings: Any
-) -> None:
-    settings.ROOT_URLCONF = Site
-    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
-    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
-    visitor.start()
-
-    response = visitor.start()
-
-    assert response.status_code == 429
-    assert Page(response).links["Verify in another way"] == "/sms/"
-
-
-def test_the_fallback_function_may_return_none(
-    visitor: Visitor, answers: Answers, settings: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
-    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.no_way"
-
-    assert other_way(visitor, answers) is None
-    assert "FALLBACK" not in caplog.text
+    sms_site.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.returns_none"
+    assert redirects.fallback_url(request_of(), failed) == ""
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
     ("name", "logged"),
     [
-        ("raises", "ZeroDivisionError"),
+        ("raises", "PLASGATE_IP_FALLBACK_FUNCTION raised an exception"),
         ("no_such_function", "can't be imported"),
-        ("takes_no_arguments", "TypeError"),
-        ("returns_no_page", "neither a path, a URL nor a url name"),
-        ("returns_a_number", "TypeError"),
+        ("returns_no_page", "The fallback is neither a path, a URL nor a url name: Reverse"),
     ],
 )
-def test_a_broken_fallback_function_is_logged_and_the_visitor_gets_the_page(
-    visitor: Visitor,
-    answers: Answers,
-    settings: Any,
-    caplog: pytest.LogCaptureFixture,
-    name: str,
-    logged: str,
+def test_a_broken_fallback_is_logged_and_the_visitor_gets_the_page(
+    visitor: Visitor, answers: Answers, settings: Any, caplog: Any, name: str, logged: str
 ) -> None:
     settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.{name}"
+    answers(FAILED)
 
-    assert other_way(visitor, answers) is None
+    page = visitor.get(visitor.verify()["Location"])
+
+    assert page.status_code == 200
+    assert "Verify in another way" not in Page(page).links
     assert logged in caplog.text
+    assert {(record.name, record.levelname) for record in caplog.records} == {
+        ("django_plasgate_ip", "ERROR")
+    }

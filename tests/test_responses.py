@@ -1,19 +1,22 @@
-"""The pages as a visitor meets them: on a phone, with a screen reader, in the site's own frame."""
+"""The pages as a visitor meets them, and the choice between page, JSON and redirect."""
 
+import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
+from django.template import TemplateDoesNotExist
+from django.test import RequestFactory
 from django.utils import timezone
 
+from django_plasgate_ip import responses
+from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.reasons import Reason
-from tests import urls
+from django_plasgate_ip.reasons import Reason, Status
 from tests.conftest import Answers
 from tests.visitor import FAILED, MASKED, NUMBER, SUB, Page, Visitor, attempt
 
@@ -30,20 +33,34 @@ PAGES = [
     )
 ]
 SCRIPT = "<script>alert(1)</script>"
-
-
-def sms(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("a code by SMS")
-
-
-class Site:
-    """URLs of a site that has another way to verify."""
-
-    urlpatterns = [path("sms/", sms, name="sms"), *urls.urlpatterns]
+CHROME = (
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;"
+    "q=0.8,application/signed-exchange;v=b3;q=0.7"
+)
+WANTS_JSON = [
+    "application/json",
+    "application/json; charset=UTF-8",
+    "application/json, text/plain, */*",  # axios
+    "application/json, text/javascript, */*; q=0.01",  # jQuery
+    "application/json, text/html",
+    "text/html;q=0.5, application/json",
+]
+WANTS_HTML = [
+    CHROME,
+    "",
+    None,
+    "*/*",
+    "text/html, application/json",
+    "application/json;q=0.5, text/html",
+    "text/*, application/json;q=0.9",
+    "application/json;q=0, */*",
+    "application/vnd.api+json",
+    "text/json",
+]
 
 
 def show(name: str, visitor: Visitor, settings: Any) -> Any:
-    """Go where the visitor sees that page of ours."""
+    """Go where the visitor sees that page of the app."""
     if name == "start":
         return visitor.get("/phone/")
     if name == "invalid_callback":
@@ -67,10 +84,6 @@ def end(row: PhoneVerification, **values: Any) -> None:
     PhoneVerification.objects.filter(pk=row.pk).update(completed_at=timezone.now(), **values)
 
 
-def inline_scripts(response: Any) -> list[str]:
-    return re.findall(r"<script[^>]*>([^<]+)</script>", text(response))
-
-
 def text(response: Any) -> str:
     return str(response.content.decode())
 
@@ -81,9 +94,13 @@ def write(path: Path, template: str) -> None:
 
 
 def with_templates(settings: Any, folder: Path | None) -> None:
-    """Let the site have no templates of its own but those in `folder`."""
+    """Let the site have no templates of its own except those in `folder`."""
     (engine,) = settings.TEMPLATES
     settings.TEMPLATES = [engine | {"DIRS": [folder] if folder else []}]
+
+
+def request_of(accept: str | None = None, **headers: str) -> HttpRequest:
+    return RequestFactory().get("/", headers=headers | ({"Accept": accept} if accept else {}))
 
 
 # What every page has
@@ -95,50 +112,24 @@ class EveryPage:
     def show(self, name: str, visitor: Visitor, settings: Any) -> Any:
         raise NotImplementedError
 
-    def test_it_reads_well_without_a_script_and_under_a_strict_policy(
+    def test_it_has_a_title_and_needs_neither_inline_scripts_nor_styles(
         self, visitor: Visitor, settings: Any, name: str
     ) -> None:
         response = self.show(name, visitor, settings)
 
         assert response.templates[0].name == f"{name}.html"
         page = Page(response)
-        for script in page.all("script"):
-            assert finders.find(script["src"].removeprefix("/static/"))
-            assert "defer" in script
-        for sheet in page.all("link"):
-            assert finders.find(sheet["href"].removeprefix("/static/"))
-        assert inline_scripts(response) == []
-        assert page.all("style") == []
-        assert len(page.all("h1")) == 1
-        assert len(page.all("main")) <= 1
-        assert not [attrs for _, attrs in page.tags if any(key.startswith("on") for key in attrs)]
-        assert not [attrs for _, attrs in page.tags if "style" in attrs]
-
-    def test_it_has_a_title_of_its_own_and_a_language(
-        self, visitor: Visitor, settings: Any, name: str
-    ) -> None:
-        response = self.show(name, visitor, settings)
-
         title = text(response).split("<title>")[1].split("</title>")[0].strip()
-        assert title != "A site"
-        assert title.strip()
-        assert Page(response).all("html")[0]["lang"] == "en"
-
-    def test_it_fills_the_block_of_the_sites_own_base(
-        self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
-    ) -> None:
-        write(
-            tmp_path / "base.html",
-            "<html lang=en><title>{% block title %}{% endblock %}</title>"
-            "<p>our own frame<main>{% block content %}{% endblock %}</main>",
-        )
-        with_templates(settings, tmp_path)
-
-        shown = text(self.show(name, visitor, settings))
-
-        assert "our own frame<main>" in shown
-        ours = shown.index('<div class="plasgate-ip">')
-        assert shown.index("<main>") < ours < shown.index("</main>")
+        assert title not in ("", "A site")
+        assert page.all("html")[0]["lang"] == "en"
+        assert len(page.all("h1")) == 1
+        assert all("defer" in script for script in page.all("script"))
+        urls = [tag.get("src") or tag["href"] for tag in page.all("script") + page.all("link")]
+        assert all(finders.find(url.removeprefix("/static/")) for url in urls)
+        assert "/static/django_plasgate_ip/style.css" in urls
+        assert re.findall(r"<script[^>]*>[^<]+</script>", text(response)) == page.all("style") == []
+        attributes = {name for _tag, attributes in page.tags for name in attributes}
+        assert [name for name in attributes if name == "style" or name.startswith("on")] == []
 
     def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(
         self, visitor: Visitor, settings: Any, name: str
@@ -154,29 +145,17 @@ class EveryPage:
         assert viewport in page.all("meta")
         assert len(page.all("main")) == len(page.all("h1")) == 1
 
-    def test_its_template_can_be_overridden(
+    def test_it_fills_the_block_of_the_sites_own_base(
         self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
     ) -> None:
-        write(tmp_path / f"{name}.html", "our own {{ request.path }}")
-        with_templates(settings, tmp_path)
-
-        assert text(self.show(name, visitor, settings)).startswith("our own /phone/")
-
-    def test_a_site_whose_block_has_another_name_overrides_one_template(
-        self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
-    ) -> None:
-        write(tmp_path / "base.html", "our own frame {% block body %}{% endblock %}")
-        write(
-            tmp_path / "django_plasgate_ip" / "base.html",
-            "{% extends plasgate_ip_base %}"
-            "{% block body %}{% block plasgate_ip %}{% endblock %}{% endblock %}",
-        )
+        write(tmp_path / "base.html", "our own frame<main>{% block content %}{% endblock %}</main>")
         with_templates(settings, tmp_path)
 
         shown = text(self.show(name, visitor, settings))
 
-        assert shown.startswith("our own frame")
-        assert "<h1" in shown
+        assert shown.startswith("our own frame<main>")
+        ours = shown.index('<div class="plasgate-ip">')
+        assert shown.index("<main>") < ours < shown.index("<h1") < shown.index("</main>")
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -185,45 +164,49 @@ class TestOurPages(EveryPage):
         return show(name.removeprefix("django_plasgate_ip/"), visitor, settings)
 
 
-def test_the_style_sheet_is_there(visitor: Visitor, settings: Any) -> None:
-    (sheet,) = Page(show("start", visitor, settings)).all("link")
+def test_a_site_may_override_the_block_and_any_page(
+    visitor: Visitor, settings: Any, tmp_path: Path
+) -> None:
+    write(tmp_path / "base.html", "our own frame {% block body %}{% endblock %}")
+    block = "{% block body %}{% block plasgate_ip %}{% endblock %}{% endblock %}"
+    write(tmp_path / "django_plasgate_ip/base.html", "{% extends plasgate_ip_base %}" + block)
+    write(tmp_path / "django_plasgate_ip/failed.html", "our own failure")
+    with_templates(settings, tmp_path)
 
-    assert finders.find(sheet["href"].removeprefix("/static/"))
+    shown = text(visitor.get("/phone/"))
+
+    assert shown.startswith("our own frame")
+    assert "<h1" in shown
+    assert text(show("failed", visitor, settings)) == "our own failure"
+
+
+def test_a_base_template_of_another_engine_is_not_extended(
+    visitor: Visitor, settings: Any, tmp_path: Path
+) -> None:
+    write(tmp_path / "base.html", "for another engine")
+    other = {"BACKEND": "django.template.backends.dummy.TemplateStrings", "DIRS": [tmp_path]}
+    settings.TEMPLATES = [other | {"APP_DIRS": False, "OPTIONS": {}}, *settings.TEMPLATES]
+
+    assert "phone_number" in Page(visitor.get("/phone/")).fields
+
+
+def test_an_engine_that_finds_no_template_is_an_error(visitor: Visitor, settings: Any) -> None:
+    settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
+
+    with pytest.raises(TemplateDoesNotExist, match=r"django_plasgate_ip/default_base\.html"):
+        visitor.get("/phone/")
 
 
 # The start page
 
 
-def test_the_field_has_its_label_and_after_a_mistake_its_error(visitor: Visitor) -> None:
-    page = Page(visitor.get("/phone/"))
-    (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
-
-    assert [label["for"] for label in page.all("label")] == [field["id"]]
-    assert field["type"] == "tel"
-
+def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -> None:
     page = Page(visitor.start("077"))
     (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
-
+    assert [label["for"] for label in page.all("label")] == [field["id"]]
     assert field["aria-invalid"] == "true"
     described = field["aria-describedby"].split()
     assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
-
-
-def test_the_button_has_words_for_when_it_is_busy_and_a_place_to_say_them(visitor: Visitor) -> None:
-    page = Page(visitor.get("/phone/"))
-    (button,) = page.all("button")
-
-    assert button["data-busy"] == "One moment"
-    assert [attrs for _, attrs in page.tags if attrs.get("role") == "status"]
-    assert "/static/django_plasgate_ip/busy_button.js" in [
-        script["src"] for script in page.all("script")
-    ]
-
-
-def test_the_start_page_says_first_what_to_do_about_wifi(visitor: Visitor) -> None:
-    shown = text(visitor.get("/phone/"))
-
-    assert shown.index("Turn off Wi-Fi") < shown.index("<form")
 
 
 def test_next_from_the_address_is_escaped(visitor: Visitor) -> None:
@@ -233,158 +216,145 @@ def test_next_from_the_address_is_escaped(visitor: Visitor) -> None:
     assert Page(response).fields["next"] == f'">{SCRIPT}'
 
 
-# The failed page
+# The pages of a verification
 
 
-@pytest.mark.parametrize("reason", Reason)
 def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
-    visitor: Visitor, reason: Reason
+    visitor: Visitor, settings: Any
 ) -> None:
+    settings.PLASGATE_IP_FALLBACK_URL = "/sms/?a=1&b=2"
     visitor.start(next="/here/")
-    end(attempt(), status=reason.status, reason=reason)
+    row = attempt()
 
-    response = visitor.get(f"/phone/{attempt().pk}/")
+    for reason in Reason:
+        end(row, status=reason.status, reason=reason)
+        response = visitor.get(f"/phone/{row.pk}/")
 
-    assert str(reason.visitor_message) in text(response)
-    assert str(reason.staff_message) not in text(response)
-    assert Page(response).links["Try again"] == "/phone/?next=%2Fhere%2F"
-    assert [attrs for _, attrs in Page(response).tags if attrs.get("role") == "alert"]
-
-
-def test_who_was_not_on_mobile_data_is_told_what_to_do(visitor: Visitor, answers: Answers) -> None:
-    answers(FAILED)
-
-    shown = text(visitor.get(visitor.verify()["Location"]))
-
-    assert str(Reason.NOT_ON_MOBILE_DATA.visitor_message) in shown
-    # And step by step.
-    assert "<li>Turn off Wi-Fi, VPN and private relay.</li>" in shown
-    assert MASKED in shown
-    assert NUMBER not in shown
+        shown, page = text(response), Page(response)
+        assert str(reason.visitor_message) in shown
+        assert str(reason.staff_message) not in shown
+        assert page.links["Try again"] == "/phone/?next=%2Fhere%2F"
+        assert page.links["Verify in another way"] == "/sms/?a=1&b=2"
+        assert [attrs for _, attrs in page.tags if attrs.get("role") == "alert"]
+        assert MASKED in shown
+        assert NUMBER not in shown
+        # Only a refusal has to do with the visitor's phone.
+        assert ("<li>Turn off Wi-Fi" in shown) is (reason.status == Status.FAILED)
 
 
-def test_what_broke_on_our_side_sends_nobody_to_their_settings(
-    visitor: Visitor, answers: Answers
+def test_without_a_fallback_no_other_way_is_offered(visitor: Visitor, settings: Any) -> None:
+    assert "Verify in another way" not in text(show("failed", visitor, settings))
+
+
+@pytest.mark.parametrize("source", ["the callback", "the answer"])
+def test_the_operators_text_is_on_no_page_and_escaped_in_a_sites_own(
+    visitor: Visitor, answers: Answers, settings: Any, tmp_path: Path, source: str
 ) -> None:
-    answers(http=403)
-
-    shown = text(visitor.get(visitor.verify()["Location"]))
-
-    assert "We could not check your number just now." in shown
-    assert "Turn off Wi-Fi" not in shown
-
-
-@pytest.mark.parametrize(
-    ("fallback", "link"),
-    [
-        ("sms", "/sms/"),
-        ("/elsewhere/", "/elsewhere/"),
-        ("https://help.example/?a=1&b=2", "https://help.example/?a=1&b=2"),
-    ],
-)
-def test_the_sites_other_way_is_offered_to_who_failed_and_to_nobody_else(
-    visitor: Visitor, answers: Answers, settings: Any, fallback: str, link: str
-) -> None:
-    settings.ROOT_URLCONF = Site
-    settings.PLASGATE_IP_FALLBACK_URL = fallback
-    answers(FAILED)
-    failed = Page(visitor.get(visitor.verify()["Location"]))
-    answers()
-    verified = Page(visitor.get(visitor.verify()["Location"]))
-
-    assert failed.links["Verify in another way"] == link
-    assert "Verify in another way" not in verified.links
-
-
-def test_without_one_none_is_offered(visitor: Visitor, answers: Answers) -> None:
-    answers(FAILED)
-
-    assert "another way" not in text(visitor.get(visitor.verify()["Location"]))
-
-
-@pytest.mark.parametrize("parameter", ["error", "error_description"])
-def test_a_script_in_the_callback_reaches_no_page(
-    visitor: Visitor, answers: Answers, parameter: str
-) -> None:
+    answers(FAILED, error_description=SCRIPT)
     visitor.start()
+    changes = {"error_description": SCRIPT, "error": SCRIPT, "code": None}
+    response = visitor.come_back(**(changes if source == "the callback" else {}))
 
-    response = visitor.come_back(**{parameter: SCRIPT, "code": None})
-
-    assert attempt().error_description == SCRIPT
+    assert SCRIPT in attempt().error_description
     assert SCRIPT not in text(response) + text(visitor.get(response["Location"]))
 
-
-def test_a_script_in_the_answer_reaches_no_page(visitor: Visitor, answers: Answers) -> None:
-    answers(FAILED, error_description=SCRIPT)
-
-    response = visitor.verify()
-
-    assert attempt().error_description == SCRIPT
-    assert SCRIPT not in text(visitor.get(response["Location"]))
-
-
-def test_a_template_that_shows_the_operators_text_shows_it_escaped(
-    visitor: Visitor, answers: Answers, settings: Any, tmp_path: Path
-) -> None:
-    folder = tmp_path / "django_plasgate_ip"
-    folder.mkdir()
-    (folder / "failed.html").write_text("they say {{ verification.error_description }}")
+    own = "they say {{ verification.error_description }}"
+    write(tmp_path / "django_plasgate_ip" / "failed.html", own)
     with_templates(settings, tmp_path)
-    answers(FAILED, error_description=SCRIPT)
-
-    shown = text(visitor.get(visitor.verify()["Location"]))
-
-    assert shown == "they say &lt;script&gt;alert(1)&lt;/script&gt;"
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text(visitor.get(response["Location"]))
 
 
-# The other pages
-
-
-def test_the_verified_page_leads_on(visitor: Visitor, answers: Answers) -> None:
+def test_the_verified_page_leads_to_next(visitor: Visitor, answers: Answers) -> None:
     answers()
     visitor.verify(next="/here/?a=1&b=2")
 
     response = visitor.get(f"/phone/{attempt().pk}/")
 
-    assert Page(response).links["Continue"] == "/here/?a=1&b=2"
+    assert Page(response).links == {"Continue": "/here/?a=1&b=2"}
     assert MASKED in text(response)
     assert NUMBER not in text(response)
 
 
-def test_a_page_of_an_attempt_without_a_number_shows_none(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
-    answers()
-
-    shown = text(visitor.get(visitor.verify()["Location"]))
-
-    assert "plasgate-ip-number" not in shown
-
-
-def test_the_waiting_page_offers_to_look_again_and_to_start_again(
+def test_the_waiting_page_offers_to_check_again_and_to_start_again(
     visitor: Visitor, settings: Any
 ) -> None:
-    links = Page(show("waiting", visitor, settings)).links
+    links = Page(show("in_progress", visitor, settings)).links
 
-    assert links == {"Look again": "", "Start again": "/phone/"}
-
-
-def test_the_link_to_plasgate_takes_no_referer_along(visitor: Visitor, settings: Any) -> None:
-    (link,) = Page(show("continue_to_plasgate", visitor, settings)).all("a")
-
-    assert link["rel"] == "noreferrer"
+    assert links == {"Check again": "", "Start again": "/phone/"}
 
 
-def test_a_user_sees_nothing_of_anothers(
-    visitor: Visitor, other_user: User, answers: Answers
+# Page, JSON or redirect
+
+
+def test_json_is_for_requests_that_prefer_it_by_name() -> None:
+    assert [each for each in WANTS_JSON if not responses.wants_json(request_of(each))] == []
+    assert [each for each in WANTS_HTML if responses.wants_json(request_of(each))] == []
+    assert responses.vary(HttpResponse(headers={"Vary": "Cookie"}))["Vary"] == "Cookie, Accept"
+
+
+def test_a_prefetch_is_recognised_by_any_of_its_headers() -> None:
+    for headers in (
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X-Moz": "prefetch"},
+    ):
+        assert responses.is_prefetch(request_of(**headers))
+    assert not responses.is_prefetch(request_of(Purpose="visit"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sentence"),
+    [
+        (1, "Please try again in 1 minute."),
+        (60, "Please try again in 1 minute."),
+        (61, "Please try again in 2 minutes."),
+    ],
+)
+def test_too_many_requests_names_the_minutes_the_retry_and_the_fallback(
+    settings: Any, seconds: int, sentence: str
 ) -> None:
-    answers()
-    visitor.verify()
-    elsewhere = Visitor()
-    elsewhere.force_login(other_user)
+    settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
+    message = f"Too many attempts. {sentence}"
+    error = TooManyStarts(timedelta(seconds=seconds))
 
-    response = elsewhere.get(f"/phone/{attempt().pk}/")
+    page = responses.too_many_requests(request_of(), error, "/phone/?next=%2Fa%2F")
+    script = responses.too_many_requests(request_of("application/json"), error, "/phone/")
 
-    assert response.status_code == 404
-    assert MASKED not in text(response)
+    assert message in text(page)
+    assert Page(page).links == {
+        "Try again": "/phone/?next=%2Fa%2F",
+        "Verify in another way": "/sms/",
+    }
+    errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
+    assert json.loads(text(script)) == {"errors": errors}
+    for response in (page, script):
+        assert (response.status_code, response["Retry-After"]) == (429, str(seconds))
+
+
+def test_the_browser_is_sent_to_plasgate_by_a_redirect_or_a_page(settings: Any) -> None:
+    url = "https://cloudapi.plasgate.com/ip/authenticate?login_hint=85577696118&scope=a"
+    redirect = responses.redirect_to_plasgate(request_of(), url)
+
+    assert (redirect.status_code, redirect["Location"]) == (302, url)
+    # An error tracker stores the repr, which must not show the number.
+    assert repr(redirect) == "<HttpResponseRedirect to PlasGate>"
+
+    settings.PLASGATE_IP_CONTINUE_PAGE = True
+    page = responses.redirect_to_plasgate(request_of(), url)
+
+    assert (page.status_code, page["Refresh"]) == (200, f"0; url={url}")
+    assert Page(page).all("a") == [
+        {"class": "plasgate-ip-button", "href": url, "rel": "noreferrer"}
+    ]
+
+
+def test_a_next_that_is_no_longer_safe_leads_to_the_verifications_page() -> None:
+    row = PhoneVerification(status="verified", next_url="http://testserver/here/")
+    request: Any = request_of()
+    request.session = {}
+
+    assert responses.result_url(request, row) == "http://testserver/here/"
+    for row.next_url in ("https://evil.example/", ""):
+        assert responses.result_url(request, row) == f"/phone/{row.pk}/"
+    row.status, row.next_url = "failed", "/here/"
+    assert responses.result_url(request, row) == f"/phone/{row.pk}/"

@@ -1,6 +1,5 @@
-"""The tags on a site's own pages: what they say, whom they ask, and that the form works there."""
+"""The tags on a site's own pages: what they show, their queries, and that the form works there."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template import engines
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
-from django.utils import translation
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.testing import make_verification
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import FAILED, TYPED, VERIFIED, Page, Visitor, attempt, outcome
+from tests.visitor import TYPED, Page, Visitor, attempt
 
 pytestmark = pytest.mark.django_db
 
@@ -30,6 +29,10 @@ def rendered(source: str, request: HttpRequest | None = None, **context: Any) ->
     return " ".join(template.render(context, request).split())
 
 
+def badge(who: Any) -> str:
+    return rendered("{% plasgate_ip_badge who %}", who=who)
+
+
 def front_page(request: HttpRequest) -> HttpResponse:
     return HttpResponse(engines["django"].from_string(FORM).render({}, request))
 
@@ -40,7 +43,7 @@ class Site:
     urlpatterns = [path("front/", front_page), *urls.urlpatterns]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def front(settings: Any) -> None:
     settings.ROOT_URLCONF = Site
 
@@ -48,55 +51,30 @@ def front(settings: Any) -> None:
 # The badge
 
 
-def test_a_verified_users_badge_says_so_in_words_that_a_screen_reader_reads(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    visitor.verify()
+def test_a_verified_users_badge_says_so_in_words(user: User, other_user: User) -> None:
+    make_verification(user)
 
-    assert rendered("{% plasgate_ip_badge user %}", user=user) == (
+    assert badge(user) == (
         '<span class="plasgate-ip-badge plasgate-ip-badge-yes">Phone verified</span>'
     )
-
-
-def test_nobody_elses_phone_is_verified_by_that(
-    visitor: Visitor, other_user: User, answers: Answers
-) -> None:
-    answers()
-    visitor.verify()
-
-    for who in (other_user, AnonymousUser(), None, User()):
-        assert rendered("{% plasgate_ip_badge who %}", who=who) == ""
+    assert [badge(who) for who in (other_user, AnonymousUser(), None, User())] == [""] * 4
     assert rendered("{% plasgate_ip_badge no_such_variable %}") == ""
+    shown = rendered("{% plasgate_ip_badge who show_unverified=True %}", who=other_user)
+    assert "Phone not verified" in shown
 
 
-def test_it_says_not_verified_only_where_it_is_told_to(user: User) -> None:
-    tag = "{% plasgate_ip_badge user show_unverified=True %}"
-
-    assert "Phone not verified" in rendered(tag, user=user)
-    assert rendered("{% plasgate_ip_badge user %}", user=user) == ""
-
-
-@pytest.mark.parametrize(("answer", "shown"), [(VERIFIED, True), (FAILED, False)])
-def test_an_attempt_has_a_badge_without_a_query(
-    visitor: Visitor, answers: Answers, answer: dict[str, Any], shown: bool
-) -> None:
-    answers(answer)
-    visitor.verify()
-    row = attempt()
+def test_a_verification_has_a_badge_without_a_query() -> None:
+    verified, failed = make_verification(), make_verification(status="failed")
 
     with CaptureQueriesContext(connection) as queries:
-        badge = rendered("{% plasgate_ip_badge row %}", row=row)
+        assert "Phone verified" in badge(verified)
+        assert badge(failed) == ""
 
-    assert ("Phone verified" in badge) is shown
     assert len(queries) == 0
 
 
-def test_a_list_of_any_length_takes_the_one_query_of_its_own(
-    visitor: Visitor, user: User, other_user: User, answers: Answers
-) -> None:
-    answers()
-    visitor.verify()
+def test_a_list_of_any_length_takes_one_query(user: User, other_user: User) -> None:
+    make_verification(user)
     verified = PhoneVerification.objects.verified()
     people = User.objects.annotate(has_phone=verified.exists_for()).order_by("username")
 
@@ -106,69 +84,27 @@ def test_a_list_of_any_length_takes_the_one_query_of_its_own(
     assert badges.count("Phone verified") == 1
     assert len(queries) == 1
     assert list(people.values_list("username", "has_phone")) == [("mallory", False), ("teak", True)]
-
-
-def test_a_list_of_something_else_says_where_its_user_is(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    visitor.verify()
-    verified = PhoneVerification.objects.verified()
-
+    # A list of other rows names the field of its user.
     (row,) = PhoneVerification.objects.annotate(has_phone=verified.exists_for("user"))
-
     assert row.has_phone is True  # type: ignore[attr-defined]
-
-
-def test_the_badge_speaks_khmer() -> None:
-    with translation.override("km"):
-        badges = rendered(
-            "{% plasgate_ip_badge True %}{% plasgate_ip_badge False show_unverified=True %}"
-        )
-
-    assert "ទូរសព្ទបានផ្ទៀងផ្ទាត់" in badges
-    assert "ទូរសព្ទមិនទាន់បានផ្ទៀងផ្ទាត់" in badges
-
-
-def test_a_site_has_its_own_badge(settings: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "django_plasgate_ip" / "tags"
-    folder.mkdir(parents=True)
-    (folder / "badge.html").write_text("{% if verified %}our own{% endif %}")
-    (templates,) = settings.TEMPLATES
-    settings.TEMPLATES = [templates | {"DIRS": [tmp_path]}]
-
-    assert rendered("{% plasgate_ip_badge yes %}", yes=True) == "our own"
 
 
 # The form
 
 
-@pytest.mark.usefixtures("front")
 def test_the_form_verifies_from_the_sites_own_page(visitor: Visitor, answers: Answers) -> None:
     answers()
+    # An invalid number is reported on the app's own page, which keeps next.
+    mistake = visitor.submit(visitor.get("/front/"), phone_number="077 69")
+    assert mistake.status_code == 400
 
-    visitor.submit(visitor.get("/front/"), phone_number=TYPED)
-    response = visitor.come_back()
-
-    assert response["Location"] == "/welcome/"
-    assert outcome() == ("verified", "")
-
-
-@pytest.mark.usefixtures("front")
-def test_a_bad_number_is_told_on_our_page_and_nothing_is_forgotten(visitor: Visitor) -> None:
-    response = visitor.submit(visitor.get("/front/"), phone_number="077 69")
-
-    assert response.status_code == 400
-    assert "This is not a phone number" in response.content.decode()
-    visitor.submit(response, phone_number=TYPED)
-    assert attempt().next_url == "/welcome/"
+    visitor.submit(mistake, phone_number=TYPED)
+    assert visitor.come_back()["Location"] == "/welcome/"
 
 
-@pytest.mark.usefixtures("front")
-def test_who_must_sign_in_first_is_led_there_and_back_to_the_form(
-    stranger: Visitor, user: User, answers: Answers
+def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
+    stranger: Visitor, user: User
 ) -> None:
-    answers()
     page = Page(stranger.get("/front/?a=1&b=2"))
     assert page.form is None
     login = stranger.get(page.links["Sign in to verify your phone number"])
@@ -176,21 +112,15 @@ def test_who_must_sign_in_first_is_led_there_and_back_to_the_form(
     response = stranger.submit(login, username="teak", password="a password")
 
     assert response["Location"] == "/front/?a=1&b=2"
-    stranger.submit(stranger.get(response["Location"]), phone_number=TYPED)
-    assert stranger.come_back()["Location"] == "/welcome/"
 
 
-@pytest.mark.usefixtures("front")
-def test_where_anybody_may_start_the_form_is_anybodys(passer_by: Visitor, answers: Answers) -> None:
-    answers()
-
+def test_where_anonymous_visitors_may_start_they_get_the_form(passer_by: Visitor) -> None:
     passer_by.submit(passer_by.get("/front/"), phone_number=TYPED)
 
-    assert passer_by.come_back()["Location"] == "/welcome/"
+    assert attempt().next_url == "/welcome/"
 
 
-@pytest.mark.usefixtures("front")
-def test_it_asks_for_no_number_that_no_scope_needs(visitor: Visitor, settings: Any) -> None:
+def test_the_form_has_no_number_that_no_scope_needs(visitor: Visitor, settings: Any) -> None:
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
     page = visitor.get("/front/")
 
@@ -199,33 +129,17 @@ def test_it_asks_for_no_number_that_no_scope_needs(visitor: Visitor, settings: A
     assert "/authenticate?" in visitor.authorize_url
 
 
-@pytest.mark.usefixtures("front")
-def test_it_neither_takes_the_focus_nor_an_id_of_the_pages_own(visitor: Visitor) -> None:
+def test_the_form_takes_neither_the_focus_nor_an_id_of_the_page(visitor: Visitor) -> None:
     page = Page(visitor.get("/front/"))
     (number,) = [each for each in page.all("input") if each["name"] == "phone_number"]
 
     assert "autofocus" not in number
-    assert (
-        {each["for"] for each in page.all("label")}
-        == {number["id"]}
-        == {"plasgate-ip-phone_number"}
-    )
-    # On our own page, nothing has changed.
-    (ours,) = [
-        each for each in Page(visitor.get("/phone/")).all("input") if each["name"] == "phone_number"
-    ]
-    assert "autofocus" in ours
+    assert [each["for"] for each in page.all("label")] == [number["id"]]
+    assert number["id"] == "plasgate-ip-phone_number"
+    # The field of the app's own page still has it.
+    assert " autofocus" in visitor.get("/phone/").content.decode()
 
 
-def test_a_page_without_its_request_is_told_what_is_missing() -> None:
-    with pytest.raises(ImproperlyConfigured, match="plasgate_ip_start_form needs the request"):
+def test_a_page_without_its_request_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ImproperlyConfigured, match=r"needs the request\. Pass the request when"):
         rendered("{% plasgate_ip_start_form %}")
-
-
-def test_a_form_without_a_next_sends_none(user: User, rf: Any) -> None:
-    request = rf.get("/")
-    request.user = user
-
-    form = rendered("{% plasgate_ip_start_form %}", request)
-
-    assert '<input type="hidden" name="next" id="plasgate-ip-next">' in form

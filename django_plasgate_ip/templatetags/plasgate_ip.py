@@ -1,6 +1,6 @@
 """``{% load plasgate_ip %}``: a badge and a form for a site's own pages.
 
-A site may override their templates, which are in ``django_plasgate_ip/tags/``.
+A site may override their templates, in ``django_plasgate_ip/tags/``.
 """
 
 from typing import Any
@@ -20,10 +20,10 @@ register = template.Library()
 
 @register.inclusion_tag("django_plasgate_ip/tags/badge.html")
 def plasgate_ip_badge(who: Any, show_unverified: bool = False) -> dict[str, bool]:
-    """Show that somebody's phone is verified; otherwise nothing, unless `show_unverified` is True.
+    """Show whether somebody's phone is verified: "not verified" only if `show_unverified` is True.
 
-    `who`: a user, which takes a query; a `PhoneVerification`; or, for lists, True or False from an
-    annotation of the list's own query (see ``PhoneVerificationQuerySet.exists_for``).
+    `who`: a user, for whom the tag makes a query; a `PhoneVerification`; or True or False. For a
+    list, annotate its query with ``PhoneVerificationQuerySet.exists_for``, and pass the annotation.
     """
     return {"verified": _is_verified(who), "show_unverified": show_unverified}
 
@@ -32,22 +32,22 @@ def plasgate_ip_badge(who: Any, show_unverified: bool = False) -> dict[str, bool
 def plasgate_ip_start_form(context: template.Context, next: str = "") -> dict[str, Any]:
     """Show the form that starts a verification, or a link to log in where a login is required.
 
-    `next`: a path on this site to go to once verified. The login link comes back to this page.
-    Invalid numbers are reported on the app's own page. Raises ImproperlyConfigured where the page
-    is rendered without its request.
+    `next`: a path on this site, where a verified visitor is redirected. After the login, the
+    visitor returns to this page. Invalid numbers are reported on the app's own page. Raises
+    ImproperlyConfigured if the page is rendered without its request.
     """
     request = context.get("request")
     if not isinstance(request, HttpRequest):
         raise ImproperlyConfigured(
-            "plasgate_ip_start_form needs the request: render the page with it, and have "
-            "django.template.context_processors.request in TEMPLATES."
+            "plasgate_ip_start_form needs the request. Pass the request when you render the page, "
+            "and add django.template.context_processors.request to TEMPLATES."
         )
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return {"login_url": redirect_to_login(request.get_full_path()).url}
-    # The page may have another form with a field of this name.
+    # Not Django's own ids: the page may have another form with a field of this name.
     form = StartForm(initial={"next": next}, auto_id="plasgate-ip-%s")
     if "phone_number" in form.fields:
-        # The form is not the purpose of the site's page.
+        # The site's page may have another purpose than this form.
         del form.fields["phone_number"].widget.attrs["autofocus"]
     return {"form": form}
 

@@ -11,8 +11,8 @@ env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 DEBUG = env.bool("DEBUG", default=True)
-# os.environ, not env.str(), for whatever may begin with a "$": env.str() would take the rest for
-# the name of another variable. PlasGate's secrets do begin so, and Django's random keys may.
+# os.environ for values that may begin with "$": env.str() would read the rest as another variable's
+# name. PlasGate's secrets begin with "$", and Django's random keys may.
 SECRET_KEY = os.environ.get("SECRET_KEY", "django-insecure-example" if DEBUG else "")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
@@ -29,8 +29,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
-# Phone verification: PlasGate as soon as there is a key, until then (on your desk) the sandbox,
-# a virtual operator on this very server.
+# Phone verification: PlasGate if there is a key. In development without one, the sandbox: a virtual
+# operator on this server.
 PLASGATE_IP_PRIVATE_KEY = os.environ.get("PLASGATE_IP_PRIVATE_KEY", "")
 PLASGATE_IP_SECRET_KEY = os.environ.get("PLASGATE_IP_SECRET_KEY", "")
 PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"

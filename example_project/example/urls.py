@@ -1,4 +1,4 @@
-"""Every page of the example; ``phone/`` is the app's."""
+"""The URLs of the example. Those below ``phone/`` are the app's."""
 
 from django.apps import apps
 from django.contrib import admin

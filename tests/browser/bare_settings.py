@@ -1,7 +1,7 @@
-"""A site that has nothing of its own: no base.html, no accounts, and the strictest policy.
+"""A site without a base.html and accounts of its own, and with the strictest policy.
 
-Its visitors verify anonymously, may go another way, and are sent on by a page instead of a
-redirect, which ``form-action 'self'`` would stop.
+Its visitors are anonymous, and have a fallback. A page sends them to PlasGate, because
+``form-action 'self'`` would stop a redirect.
 """
 
 from tests.browser.example_settings import *  # noqa: F403

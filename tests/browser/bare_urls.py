@@ -1,4 +1,4 @@
-"""URLs of the site that has nothing of its own."""
+"""URLs of the site without pages of its own."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""Chromium, the sites that it visits, and the people in front of it."""
+"""Chromium, the sites that it visits, and the visitors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.browser.people import Person
     from tests.browser.site import Site
 
-# The other environments have not all of these; there these tests are deselected, and not even read.
+# The other environments lack some of these. They deselect these tests, and must not import them.
 NEEDED = ("axe_playwright_python", "PIL", "playwright")
 collect_ignore_glob = [] if all(map(find_spec, NEEDED)) else ["test_*"]
 
@@ -34,9 +34,9 @@ ARGUMENTS = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take the wish for new pictures in the README."""
+    """Add an option to write new pictures for the documentation."""
     parser.addoption(
-        "--screenshots", action="store_true", help="write the README's pictures to docs/screenshots"
+        "--screenshots", action="store_true", help="write the documentation's pictures"
     )
 
 
@@ -56,16 +56,16 @@ def chromium() -> Iterator[Browser]:
 
     from tests.browser.people import PATIENCE
 
-    # By itself it waits for five seconds, of which the pages' own polling takes three.
+    # The default is five seconds, and the pages' own polling takes three of them.
     expect.set_options(timeout=PATIENCE)
-    # Chromium's sandbox does not work for root, as whom CI runs.
+    # Chromium's sandbox does not work for root, which CI uses.
     sandbox = os.geteuid() != 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_chromium(),
             args=list(ARGUMENTS),
             chromium_sandbox=sandbox,
-            # As in everybody's Chromium: Back may bring a page back as it was left.
+            # As in an ordinary Chromium: Back may restore a page as the visitor left it.
             ignore_default_args=["--disable-back-forward-cache"],
         )
         yield browser
@@ -97,7 +97,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def arrive(chromium: Browser) -> Iterator[Callable[..., Person]]:
-    """Return what brings somebody new to a site; arguments as `Person` takes them."""
+    """Return a function that brings a new visitor to a site; arguments as `Person` takes them."""
     from tests.browser.people import Person
 
     people: list[Person] = []
@@ -113,7 +113,7 @@ def arrive(chromium: Browser) -> Iterator[Callable[..., Person]]:
 
 @pytest.fixture
 def visitor(arrive: Callable[..., Person], example: Site) -> Iterator[Person]:
-    """Return somebody with a phone, who has just signed up at the example."""
+    """Return a visitor with a phone, who has just signed up at the example."""
     person = arrive(example)
     person.sign_up()
     yield person

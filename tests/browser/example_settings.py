@@ -1,4 +1,4 @@
-"""The example project's settings, for visits by a browser, under a strict policy."""
+"""The example project's settings, with a strict Content Security Policy."""
 
 import os
 
@@ -12,8 +12,8 @@ DATABASES = {
 SECRET_KEY = os.environ["SITE_SECRET_KEY"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, and nothing else
 
-# All tests type the sandbox's few numbers; each is an account of its own.
+# All tests type the sandbox's few numbers, and each test has an account of its own.
 PLASGATE_IP_MAX_STARTS_PER_NUMBER = None
 PLASGATE_IP_MAX_STARTS_PER_USER = 5
-# Long enough to look at the page of an attempt that is being exchanged.
+# Seconds; long enough to look at the page of a verification during its exchange.
 PLASGATE_IP_SANDBOX_DELAY = 6

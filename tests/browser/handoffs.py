@@ -1,4 +1,4 @@
-"""A computer that shows a QR code, and the phones in front of it."""
+"""The steps of a hand-off: a computer shows a QR code, and a phone scans it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODE = ".plasgate-ip-code"
 
 
 def offered(computer: Person) -> str:
-    """Return the address of the computer's own page beside the code; the code leads one above."""
+    """Return the address of the computer's own page. The code's link is the folder above it."""
     box = computer.page.locator("[data-plasgate-ip-screen]")
     path = box.get_attribute("data-plasgate-ip-screen")
     assert path
@@ -21,7 +21,7 @@ def offered(computer: Person) -> str:
 
 
 def scan(computer: Person, phone: Person) -> None:
-    """Open on `phone` what the code on the computer's screen leads to."""
+    """Open the link of the code on the computer's screen on `phone`."""
     expect(computer.page.locator(".plasgate-ip-qr")).to_be_visible()
     phone.page.goto(offered(computer).partition("screen/")[0])
 
@@ -34,7 +34,7 @@ def code_on(computer: Person) -> str:
 
 
 def told_code(computer: Person) -> str:
-    """Return them as the page's script gets them, without waiting for its next request."""
+    """Return the two characters as the page's script gets them, without waiting for it."""
     answer = computer.context.request.get(
         offered(computer), headers={"Accept": "application/json"}
     ).json()
@@ -43,11 +43,11 @@ def told_code(computer: Person) -> str:
 
 
 def choices(phone: Person) -> list[str]:
-    """Return what can be tapped."""
+    """Return the texts of the buttons."""
     return phone.page.locator(".plasgate-ip-choices button").all_inner_texts()
 
 
 def tap(phone: Person, code: str, number: str) -> None:
-    """Type the number, and tap these characters."""
+    """Type the number, and tap the button with these characters."""
     phone.page.fill("[name=phone_number]", number)
     phone.page.locator(".plasgate-ip-choices").get_by_role("button", name=code, exact=True).tap()

@@ -1,4 +1,4 @@
-"""A month of attempts, for the staff's pages to have something to show."""
+"""A month of verifications for the admin's pages."""
 
 import random
 from collections.abc import Iterator
@@ -23,22 +23,22 @@ REASONS = [
 
 
 def write_history() -> None:
-    """Store a superuser, `STAFF`, and some users with a month of attempts, the same each time."""
+    """Store the superuser `STAFF`, and users with a month of verifications, always the same."""
     User.objects.create_superuser(**STAFF)
     users = [User.objects.create_user(name) for name in NAMES]
-    PhoneVerification.objects.bulk_create(_attempts(users, random.Random(855)))  # noqa: S311
+    PhoneVerification.objects.bulk_create(_verifications(users, random.Random(855)))  # noqa: S311
 
 
-def _attempts(users: list[User], chance: random.Random) -> Iterator[PhoneVerification]:
+def _verifications(users: list[User], chance: random.Random) -> Iterator[PhoneVerification]:
     now = timezone.now()
     for number in range(DAYS * A_DAY):
         at = now - timedelta(days=number / A_DAY, minutes=chance.randrange(5, 90))
-        yield _attempt(chance.choice(users), at, chance)
+        yield _verification(chance.choice(users), at, chance)
 
 
-def _attempt(user: User, at: datetime, chance: random.Random) -> PhoneVerification:
+def _verification(user: User, at: datetime, chance: random.Random) -> PhoneVerification:
     reason = chance.choice(REASONS)
-    attempt = PhoneVerification(
+    verification = PhoneVerification(
         user=user,
         phone_number=f"+855776961{10 + user.pk}",
         scopes="mobile_id phone_verify",
@@ -48,5 +48,5 @@ def _attempt(user: User, at: datetime, chance: random.Random) -> PhoneVerificati
         completed_at=at + timedelta(seconds=chance.lognormvariate(1.6, 0.5)),
     )
     if not reason:
-        attempt.sub, attempt.mobile_id = f"{user.pk:064x}", f"{user.pk:0128x}"
-    return attempt
+        verification.sub, verification.mobile_id = f"{user.pk:064x}", f"{user.pk:0128x}"
+    return verification

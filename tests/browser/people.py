@@ -1,4 +1,4 @@
-"""Whoever sits in front of Chromium: a context of its own, with its own cookies and screen."""
+"""Visitors: each is a Chromium context with its own cookies and screen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PHONE = {
 }
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}
 PASSWORD = "tuk-tuk-tonle-sap"
-# Milliseconds. Nothing here takes as long, unless it hangs.
+# Milliseconds; longer than any step takes that does not hang.
 PATIENCE = 15_000
 
 # The sandbox's numbers, as they are typed.
@@ -36,7 +36,7 @@ _names = count(1)
 
 
 def back(page: Page) -> None:
-    """Press Back. Not `page.go_back`: a page that comes back as it was left does not load."""
+    """Press Back. Not `page.go_back`: it waits for a load, and a restored page has none."""
     _leave(page, "history.back()")
 
 
@@ -46,7 +46,7 @@ def forward(page: Page) -> None:
 
 
 def _leave(page: Page, script: str) -> None:
-    # Later: a page that is gone before it has answered is an error of Playwright's.
+    # Later: Playwright raises an error if the page is gone before the script returns.
     page.evaluate(f"setTimeout(() => {script}, 50)")
 
 
@@ -56,10 +56,10 @@ def expect_heading(page: Page, text: str) -> None:
 
 
 class Person:
-    """Somebody at a site, with the tab that they opened first.
+    """A visitor of a site, and their first tab.
 
-    `screen`: how `PHONE` or `DESKTOP` sees it. `language`: what their browser asks for. `scripts`:
-    whether it runs any.
+    `screen`: `PHONE` or `DESKTOP`. `language`: the one that their browser prefers. `scripts`:
+    whether the browser runs scripts.
     """
 
     def __init__(
@@ -95,18 +95,18 @@ class Person:
             self.violations.append(message.text)
 
     def leave(self) -> None:
-        """Close every tab, also those of the screens beside this one."""
+        """Close every tab, also on the other screens."""
         for other in self._others:
             other.leave()
         self.context.close()
 
     def beside(self, screen: dict[str, Any]) -> Person:
-        """Return another screen that this one's owner, or somebody else, has in their hands."""
+        """Return another device at the same site, of this visitor or of somebody else."""
         self._others.append(Person(**self._arrival, screen=screen))
         return self._others[-1]
 
     def sign_up(self) -> None:
-        """Make an account at the example; the site signs it in, and asks for the number."""
+        """Sign up at the example, which redirects to the start page."""
         self.page.goto("/accounts/signup/")
         self.page.fill("[name=username]", self.name)
         self.page.fill("[name=password1]", PASSWORD)
@@ -114,7 +114,7 @@ class Person:
         self.page.click("main button[type=submit]")
 
     def enter(self) -> None:
-        """Be somebody who may start: at the example that takes an account."""
+        """Open the start page; the example requires an account for that."""
         if self.site.has_accounts:
             self.sign_up()
         else:
@@ -139,6 +139,6 @@ class Person:
         return answer
 
     def posts(self, path: str = "/phone/") -> int:
-        """How many forms the browser has sent to `path`."""
+        """Return how many forms the browser has sent to `path`."""
         url = f"{self.site.origin}{path}"
         return sum(r.method == "POST" and r.url == url for r in self.requests)

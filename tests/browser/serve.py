@@ -1,7 +1,7 @@
 """``python -m tests.browser.serve``: a site on a free port of 127.0.0.1, its operator on localhost.
 
-So the operator is another site to the browser, as PlasGate is: cookies, referrers and policies
-treat the way there and back as they would in earnest. Prints the port, and serves.
+To the browser the operator is another site, as PlasGate is, so that cookies, referrers and policies
+work as they do there. Prints the port, and serves.
 """
 
 import os
@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponseBase
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Be a middleware that sends the policy of this process's environment with every answer."""
+    """Be a middleware that adds the policy of the environment's ``SITE_POLICY``."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)

@@ -1,4 +1,4 @@
-"""A site in a process of its own, for as long as the tests run."""
+"""A site in a process of its own, which ends with the tests."""
 
 import os
 import subprocess
@@ -45,9 +45,9 @@ class Site:
 
     @property
     def log(self) -> str:
-        """What the site has written to its log."""
+        """Return the site's log."""
         return self._log.read_text()
 
     def stop(self) -> None:
-        """End the whole process group, by ending the input that it waits on."""
+        """Close the standard input, at which the whole process group ends."""
         self._process.communicate()

@@ -1,6 +1,5 @@
-"""The one form: how it is typed into, sent, and left waiting."""
+"""The form: its field, its button, and what its script does."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,18 +8,16 @@ from playwright.sync_api import expect
 from tests.browser.people import (
     NEVER_COMES_BACK,
     ON_WIFI,
-    PASSWORD,
     VERIFIED,
     Person,
     back,
     expect_heading,
 )
-from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
 BUTTON = ".plasgate-ip button"
-# Milliseconds, as busy_button.js has it.
+# Milliseconds, as in busy_button.js.
 PATIENCE = 30_000
 
 FORM = """() => {
@@ -39,11 +36,11 @@ BUSY = {"busy": True, "label": "One moment", "said": "One moment"}
 
 @pytest.fixture
 def unanswered(visitor: Person) -> Person:
-    """Return a visitor who has typed a number, and whose browser will get no page for it."""
+    """Return a visitor who has typed a number. The answer to their form will be empty."""
 
     def answer(route: Any) -> None:
         if route.request.method == "POST":
-            route.fulfill(status=204)  # at which a browser stays where it is
+            route.fulfill(status=204)  # the browser stays on the page
         else:
             route.continue_()
 
@@ -54,23 +51,14 @@ def unanswered(visitor: Person) -> Person:
 
 
 def form(visitor: Person) -> dict[str, Any]:
-    """Return how the form looks, at this moment."""
+    """Return the state of the form."""
     shown: dict[str, Any] = visitor.page.evaluate(FORM)
     return shown
 
 
-def test_the_field_brings_up_the_number_pad_and_the_visitors_own_number(visitor: Person) -> None:
-    visitor.page.goto("/phone/")
-    field = visitor.page.get_by_label("Phone number")
-
-    expect(field).to_be_focused()
-    expect(field).to_have_attribute("type", "tel")
-    expect(field).to_have_attribute("inputmode", "tel")
-    expect(field).to_have_attribute("autocomplete", "tel")
-
-
 def test_an_empty_field_is_not_sent_and_the_button_stays_ready(visitor: Person) -> None:
     visitor.page.goto("/phone/")
+    expect(visitor.page.get_by_label("Phone number")).to_be_focused()
 
     visitor.page.tap(BUTTON)
 
@@ -92,12 +80,6 @@ def test_after_a_mistake_the_field_has_the_focus_what_was_typed_and_what_is_wron
     )
 
 
-def test_the_button_says_that_it_is_busy_and_keeps_the_focus(unanswered: Person) -> None:
-    unanswered.page.click(BUTTON)
-
-    assert form(unanswered) == {**BUSY, "focused": True, "moves": True}
-
-
 def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
     unanswered.page.dblclick(BUTTON)
     unanswered.page.press(BUTTON, "Enter")
@@ -108,7 +90,7 @@ def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
 
 
 def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> None:
-    # As one with two of the app's forms does.
+    # As a page with two of the app's forms does.
     visitor.page.goto("/phone/")
     visitor.page.add_script_tag(url="/static/django_plasgate_ip/busy_button.js")
     count = "[...document.scripts].filter(({ src }) => src.endsWith('/busy_button.js')).length"
@@ -121,7 +103,7 @@ def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> Non
     expect_heading(visitor.page, "Not verified")
 
 
-def test_where_no_answer_comes_the_button_is_ready_again_in_half_a_minute(
+def test_without_an_answer_the_button_is_ready_again_in_half_a_minute(
     unanswered: Person,
 ) -> None:
     unanswered.page.clock.install()
@@ -138,8 +120,8 @@ def test_where_no_answer_comes_the_button_is_ready_again_in_half_a_minute(
     assert unanswered.posts() == 2
 
 
-def test_back_brings_a_button_that_is_ready_in_a_page_as_it_was_left(visitor: Person) -> None:
-    # Safari keeps pages whatever they say of caching; Chromium has to be allowed to.
+def test_back_restores_the_page_with_a_ready_button(visitor: Person) -> None:
+    # Safari restores pages that must not be cached, too. Chromium needs a header that allows it.
     def cacheable(route: Any) -> None:
         response = route.fetch(max_redirects=0)
         headers = {**response.headers, "cache-control": "private"}
@@ -147,7 +129,7 @@ def test_back_brings_a_button_that_is_ready_in_a_page_as_it_was_left(visitor: Pe
 
     visitor.context.route("**/phone/", cacheable)
     visitor.page.goto("/phone/")
-    visitor.page.evaluate("window.asItWasLeft = true")
+    visitor.page.evaluate("window.isRestored = true")
     visitor.page.fill("[name=phone_number]", NEVER_COMES_BACK)
     visitor.page.click(BUTTON)
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Please wait")
@@ -155,40 +137,16 @@ def test_back_brings_a_button_that_is_ready_in_a_page_as_it_was_left(visitor: Pe
     back(visitor.page)
     expect(visitor.page.locator(BUTTON)).to_be_visible()
 
-    assert visitor.page.evaluate("window.asItWasLeft")
+    assert visitor.page.evaluate("window.isRestored")
     assert form(visitor) | READY == form(visitor)
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_nothing_turns_for_whom_it_must_not(unanswered: Person, motion: Any) -> None:
+def test_the_button_is_busy_and_keeps_the_focus_and_moves_only_if_it_may(
+    unanswered: Person, motion: Any
+) -> None:
     unanswered.page.emulate_media(reduced_motion=motion)
 
     unanswered.page.click(BUTTON)
 
-    assert form(unanswered)["busy"]
-    assert form(unanswered)["moves"] == (motion == "no-preference")
-
-
-def test_a_keyboard_is_enough(example: Site, arrive: Callable[..., Person]) -> None:
-    visitor = arrive(example)
-    page, keyboard = visitor.page, visitor.page.keyboard
-
-    page.goto("/accounts/signup/?next=/members/")
-    for typed in ("keyboard", PASSWORD, PASSWORD):
-        keyboard.type(typed)
-        keyboard.press("Tab")
-    keyboard.press("Enter")
-    page.wait_for_url("**/phone/?next=*")
-    keyboard.type("077 696 119")
-    keyboard.press("Tab")
-    expect(page.locator(BUTTON)).to_be_focused()
-    keyboard.press("Space")
-    page.wait_for_url("**/phone/*-*/")
-    while page.evaluate("document.activeElement.textContent") != "Try again":
-        keyboard.press("Tab")
-    keyboard.press("Enter")
-    page.wait_for_url("**/phone/?next=*")
-    keyboard.type(VERIFIED)
-    keyboard.press("Enter")
-
-    page.wait_for_url("**/members/")
+    assert form(unanswered) == {**BUSY, "focused": True, "moves": motion == "no-preference"}

@@ -1,4 +1,4 @@
-"""Every page, in both languages: for eyes, screen readers, small screens and slow networks."""
+"""Every page in both languages: for eyes, screen readers, small screens and slow networks."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 AXE = Axe()
-# Everything up to WCAG 2.2 AA, and what axe's makers recommend beyond it.
+# WCAG 2.2 AA, and the practices that axe recommends.
 TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
-# Bytes of a page and of all that it loads, before any compression. At a computer, with the QR code
-# and its script, the example's own frame and styles come on top.
+# Bytes of a page and of all that it loads, without compression. The second limit is for a page with
+# a QR code and its script in the example's own frame and styles.
 MAX_WEIGHT = 20 * 1024
 MAX_WEIGHT_IN_FRAME_WITH_CODE = 24 * 1024
-# Pixels: the narrowest screen that WCAG 1.4.10 asks for; also 1280 pixels at a zoom of 400 %.
-NARROW = 320
+# Pixels. 320 is the narrowest screen of WCAG 1.4.10, and 1280 pixels at a zoom of 400 %.
+WIDTHS = (320, 360, 1280)
+# One scheme for each language: a fault in a colour has nothing to do with the language.
+SCHEMES: dict[str, Literal["light", "dark"]] = {"en": "light", "km": "dark"}
 
-TOURS = {
+TOURS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "example": ("example", PHONE, tour.EXAMPLE),
     "computer": ("example", DESKTOP, tour.COMPUTER),
     "bare": ("bare", PHONE, tour.BARE),
@@ -49,21 +51,22 @@ PAGES = [
 def visitor(
     request: pytest.FixtureRequest, arrive: Callable[..., Person], example: Site, bare: Site
 ) -> Iterator[Person]:
-    """Return somebody who is at a page, for all tests of that page."""
+    """Return a visitor at a page, for all tests of that page."""
     where, name, language = request.param
     site, screen, pages = TOURS[where]
     visitor = arrive({"example": example, "bare": bare}[site], screen=screen, language=language)
+    visitor.page.emulate_media(color_scheme=SCHEMES[language])
     pages[name](visitor)
     yield visitor
     visitor.leave()
 
 
 def loaded(visitor: Person) -> list[Response]:
-    """Return what the browser got for the page that it shows: the document, and all after it.
+    """Return the responses for the page on the screen: the document, and all after it.
 
-    But for what its script goes on to ask, which is more the longer one looks.
+    Without the polling of its script, which takes more the longer the page is open.
     """
-    # Chromium may tell of a redirect later than of the page that it led to.
+    # Chromium may report a redirect later than the page that it led to.
     bodies = [r for r in visitor.responses if r.status != 204 and not 300 <= r.status < 400]
     documents = [n for n, r in enumerate(bodies) if r.request.resource_type == "document"]
     return [r for r in bodies[documents[-1] :] if r.request.resource_type != "fetch"]
@@ -77,16 +80,13 @@ def overflow(visitor: Person) -> int:
     return wider
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(visitor: Person, scheme: Literal["light", "dark"]) -> None:
-    visitor.page.emulate_media(color_scheme=scheme)
-
+def test_axe_finds_nothing(visitor: Person) -> None:
     found: Any = AXE.run(
         visitor.page,
         options={"runOnly": list(TAGS), "resultTypes": ["violations", "incomplete"]},
     ).response
 
-    # What axe could not decide is as bad as what it found.
+    # A problem that axe could not decide is a finding, too.
     problems = [*found["violations"], *found["incomplete"]]
     assert [
         (problem["id"], node["target"], node["failureSummary"])
@@ -95,12 +95,14 @@ def test_axe_finds_nothing(visitor: Person, scheme: Literal["light", "dark"]) ->
     ] == []
 
 
-def test_it_weighs_little_and_asks_no_other_host(visitor: Person) -> None:
+def test_it_weighs_little_obeys_the_policy_and_loads_nothing_from_elsewhere(
+    visitor: Person,
+) -> None:
     responses = loaded(visitor)
     icon = visitor.page.locator("link[rel=icon]")
     urls = [response.url for response in responses]
     weight = sum(len(response.body()) for response in responses)
-    if icon.count():  # Chromium does not tell of it
+    if icon.count():  # Chromium does not report it
         url = icon.get_attribute("href")
         weight += len(visitor.context.request.get(url).body()) if url not in urls else 0
     has_code = visitor.page.locator(".plasgate-ip-qr").count() > 0
@@ -112,45 +114,39 @@ def test_it_weighs_little_and_asks_no_other_host(visitor: Person) -> None:
     assert weight < (MAX_WEIGHT_IN_FRAME_WITH_CODE if has_code and has_frame else MAX_WEIGHT)
     origin = "/".join(visitor.page.url.split("/")[:3])
     assert [url for url in urls if not url.startswith(f"{origin}/")] == []
-
-
-def test_the_policy_forbids_nothing_that_it_needs(visitor: Person) -> None:
-    policy = loaded(visitor)[0].headers["content-security-policy"]
-
+    policy = responses[0].headers["content-security-policy"]
     assert policy.startswith("default-src 'self'")
     assert "unsafe" not in policy
     assert visitor.violations == []
 
 
-@pytest.mark.parametrize("width", [NARROW, 360, 1280])
-def test_it_scrolls_in_one_direction_only(visitor: Person, width: int) -> None:
-    visitor.page.set_viewport_size({"width": width, "height": 640})
+def test_it_fits_each_screen_and_letters_of_twice_the_size(visitor: Person) -> None:
+    overflows = {}
+    for width in WIDTHS:
+        visitor.page.set_viewport_size({"width": width, "height": 640})
+        overflows[width] = overflow(visitor)
+    assert max(overflows.values()) <= 0, overflows
 
-    assert overflow(visitor) <= 0
-
-
-def test_letters_of_twice_the_size_fit(visitor: Person) -> None:
     visitor.page.set_viewport_size({"width": 360, "height": 640})
     visitor.page.evaluate("document.documentElement.style.fontSize = '200%'")
-    try:
-        assert overflow(visitor) <= 0
-    finally:
-        visitor.page.evaluate("document.documentElement.style.fontSize = ''")
+    wider = overflow(visitor)
+    visitor.page.evaluate("document.documentElement.style.fontSize = ''")
+    assert wider <= 0
 
 
-def test_whatever_has_the_keyboards_focus_shows_it(visitor: Person) -> None:
+def test_the_keyboards_focus_can_be_seen(visitor: Person) -> None:
     stops = visitor.page.locator("a[href]:visible, button:visible, input:visible")
     seen = []
     for number in range(stops.count()):
         stop = stops.nth(number)
         stop.focus()
-        visitor.page.keyboard.press("Shift")  # as whoever uses the keyboard
+        visitor.page.keyboard.press("Shift")  # so that :focus-visible matches
         seen.append(stop.evaluate(FOCUS))
 
     assert [stop for stop in seen if stop["width"] < 2 or stop["contrast"] < 3] == []
 
 
-# The outline, and how it stands out from what is behind it (WCAG 1.4.11 asks for 3).
+# The outline's width, and its contrast to the background (WCAG 1.4.11 requires 3 to 1).
 FOCUS = """stop => {
     const luminance = (colour) => {
         const [r, g, b] = colour.match(/[\\d.]+/g).slice(0, 3).map((value) => {
@@ -174,7 +170,7 @@ FOCUS = """stop => {
 }"""
 
 
-def test_khmer_is_drawn_with_a_font_of_the_systems(
+def test_khmer_is_drawn_with_a_font_of_the_system(
     example: Site, arrive: Callable[..., Person]
 ) -> None:
     visitor = arrive(example, language="km", screen=DESKTOP)
@@ -190,7 +186,7 @@ def test_khmer_is_drawn_with_a_font_of_the_systems(
 
 
 def fonts_of(visitor: Person, selector: str) -> set[str]:
-    """Return the fonts whose glyphs Chromium draws for that element."""
+    """Return the fonts that Chromium uses for that element."""
     devtools = visitor.context.new_cdp_session(visitor.page)
     devtools.send("DOM.enable")
     devtools.send("CSS.enable")

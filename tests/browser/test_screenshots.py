@@ -1,8 +1,9 @@
-"""The README's pictures: into docs/screenshots with ``--screenshots``, else nowhere that stays."""
+"""The documentation's pictures; ``--screenshots`` writes them to docs/screenshots."""
 
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 FOLDER = ROOT / "docs" / "screenshots"
-# Bytes of one picture, and how many colours that leaves it.
+# Bytes of one picture, and its number of colours.
 MAX_SIZE = 60_000
 COLOURS = 64
 
@@ -39,18 +40,18 @@ PICTURES = {
 
 @pytest.fixture
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return where the pictures go: the checkout's own folder only if it was asked for."""
+    """Return docs/screenshots with ``--screenshots``, or a temporary folder."""
     return FOLDER if request.config.getoption("--screenshots") else tmp_path
 
 
 def draw(visitor: Person, path: Path, is_whole: bool = True) -> None:
-    """Write the page, or only what `visitor` sees of it, in few colours."""
+    """Write a picture of the page, or only of its visible part, in few colours."""
     shot = visitor.page.screenshot(animations="disabled", caret="hide", full_page=is_whole)
     picture = Image.open(io.BytesIO(shot)).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     assert path.stat().st_size < MAX_SIZE
-    assert picture.getcolors(maxcolors=10) is None  # no more than that would be an empty page
+    assert picture.getcolors(maxcolors=10) is None  # an empty page has fewer
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -85,9 +86,10 @@ def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], fold
     draw(staff, folder / "admin.png", is_whole=False)
 
 
-def test_the_readme_shows_each_picture_that_is_kept() -> None:
-    kept = {path.relative_to(ROOT).as_posix() for path in FOLDER.glob("*.png")}
-    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+def test_the_documentation_shows_each_picture_that_is_kept() -> None:
+    pages = [ROOT / "README.rst", *(ROOT / "docs").rglob("*.rst")]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
+    shown = set(re.findall(r"screenshots/([\w-]+)\.png", text))
 
-    assert kept == {line.split()[-1] for line in readme.splitlines() if ".. image::" in line}
-    assert {Path(path).stem for path in kept} == {*PICTURES, "computer", "admin"}
+    assert shown == {path.stem for path in FOLDER.glob("*.png")}
+    assert shown == {*PICTURES, "computer", "admin"}

@@ -1,4 +1,4 @@
-"""Every page that a visitor can meet, and how to get there."""
+"""Every page that a visitor can see, and how to open it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,15 @@ if TYPE_CHECKING:
 
     from tests.browser.people import Person
 
-# What the settings of the example's site allow an account in an hour.
+# PLASGATE_IP_MAX_STARTS_PER_USER of the example.
 STARTS = 5
 
 
-def _home(person: Person) -> None:
-    person.page.goto("/")
+def _opened(path: str) -> Callable[[Person], None]:
+    def open(person: Person) -> None:
+        person.page.goto(path)
 
-
-def _login(person: Person) -> None:
-    person.page.goto("/accounts/login/")
-
-
-def _signup(person: Person) -> None:
-    person.page.goto("/accounts/signup/")
+    return open
 
 
 def _members(person: Person) -> None:
@@ -62,7 +57,7 @@ def _too_many(person: Person) -> None:
 
 def _continue(person: Person) -> None:
     person.enter()
-    # The operator is slow; until it answers, the browser stays where it is.
+    # At an answer without content, the browser stays on the page.
     person.context.route("**/sandbox/authenticate?*", lambda route: route.fulfill(status=204))
     person.start(VERIFIED)
     person.page.wait_for_selector(".plasgate-ip a")
@@ -98,39 +93,40 @@ def _code_shown(computer: Person) -> None:
     handoffs.code_on(computer)
 
 
-def _choices(phone: Person) -> None:
+def _computer_beside(phone: Person) -> Person:
+    """Return a computer that shows a code."""
     computer = phone.beside(DESKTOP)
     _start(computer)
+    return computer
+
+
+def _choices(phone: Person) -> Person:
+    computer = _computer_beside(phone)
     handoffs.scan(computer, phone)
+    return computer
 
 
 def _choices_again(phone: Person) -> None:
-    computer = phone.beside(DESKTOP)
-    _start(computer)
-    handoffs.scan(computer, phone)
+    computer = _choices(phone)
     handoffs.tap(phone, handoffs.told_code(computer), "077")
     phone.page.wait_for_selector("[aria-invalid]")
 
 
 def _refused(phone: Person) -> None:
-    computer = phone.beside(DESKTOP)
-    _start(computer)
+    computer = _computer_beside(phone)
     handoffs.scan(computer, phone.beside(PHONE))
     handoffs.scan(computer, phone)
 
 
 def _no_cookies(phone: Person) -> None:
-    computer = phone.beside(DESKTOP)
-    _start(computer)
-    # A browser that was sent back for our cookie, and returns without it.
+    computer = _computer_beside(phone)
+    # A browser that was redirected to set a cookie, and returns without it.
     phone.page.goto(handoffs.offered(computer).partition("screen/")[0] + "?opened")
 
 
 def _carried(number: str) -> Callable[[Person], None]:
     def carry(phone: Person) -> None:
-        computer = phone.beside(DESKTOP)
-        _start(computer)
-        handoffs.scan(computer, phone)
+        computer = _choices(phone)
         handoffs.tap(phone, handoffs.told_code(computer), number)
         phone.page.wait_for_url("**/phone/*-*/")
 
@@ -150,16 +146,16 @@ def _screen(is_opened: bool) -> Callable[[Person], None]:
 
 
 def _stay(route: Any) -> None:
-    """Answer with the page as it is, but for the header that would load it again meanwhile."""
+    """Answer with the page, without the header that would reload it."""
     response = route.fetch()
     headers = {name: text for name, text in response.headers.items() if name != "refresh"}
     route.fulfill(response=response, headers=headers)
 
 
-EXAMPLE: dict[str, Callable[[Person], None]] = {
-    "home": _home,
-    "login": _login,
-    "signup": _signup,
+EXAMPLE: dict[str, Callable[[Person], object]] = {
+    "home": _opened("/"),
+    "login": _opened("/accounts/login/"),
+    "signup": _opened("/accounts/signup/"),
     "members": _members,
     "start": _start,
     "mistake": _mistake,
@@ -177,7 +173,7 @@ EXAMPLE: dict[str, Callable[[Person], None]] = {
     "carried": _carried(VERIFIED),
     "carried, not on mobile data": _carried(ON_WIFI),
 }
-# What a computer is shown.
+# Pages on a computer.
 COMPUTER = {
     "start with code": _start,
     "start, code opened": _code_shown,

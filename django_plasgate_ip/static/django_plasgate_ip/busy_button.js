@@ -1,12 +1,14 @@
-// The form's button says that it is on its way, and sends once. Without this the form works too.
+// Shows that the form is being sent, and sends it once. The form also works without this script.
 (() => {
   "use strict";
 
-  // Milliseconds: the button then helps whoever stopped the browser, or whose connection broke.
+  // Milliseconds. Then the button works again, in case the visitor stopped the browser or the
+  // connection broke.
   const PATIENCE = 30_000;
 
   const watch = (form) => {
-    // A page with two forms brings this script twice; the second would stop what the first lets go.
+    // A page with two forms loads this script twice. A second listener would find the button busy
+    // and stop the form.
     if (form.dataset.plasgateIpForm) return;
     form.dataset.plasgateIpForm = "watched";
     const button = form.querySelector("[data-busy]");
@@ -17,7 +19,7 @@
     const isBusy = () => button.getAttribute("aria-disabled") === "true";
     const show = (busy) => {
       clearTimeout(timer);
-      // Not `disabled`, which would take the focus away.
+      // Not `disabled`: the button would lose the focus.
       button.setAttribute("aria-disabled", busy);
       button.textContent = busy ? button.dataset.busy : label;
       status.textContent = busy ? button.dataset.busy : "";
@@ -31,7 +33,7 @@
       show(true);
       timer = setTimeout(show, PATIENCE, false);
     });
-    // Back may bring the page as it was left.
+    // Back may restore the page as the visitor left it.
     window.addEventListener("pageshow", (event) => {
       if (event.persisted) show(false);
     });

@@ -34,7 +34,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 class Server(ThreadedWSGIServer):
-    """Listens from the start; `serve_forever` or `in_background` then answers."""
+    """Listens as soon as it is made; `serve_forever` or `in_background` answers requests."""
 
     allow_reuse_port = False  # a port that another process listens on is taken
 
@@ -45,7 +45,7 @@ class Server(ThreadedWSGIServer):
 
     @contextmanager
     def in_background(self, say: Callable[[str], object]) -> Iterator[None]:
-        """Answer from another thread; `say` gets a line for each answer before it goes out."""
+        """Answer from another thread. `say` gets a line for each response before it is sent."""
         self.RequestHandlerClass = QuietHandler
         self.set_app(_narrated(self.get_app(), say))
         Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
@@ -79,7 +79,7 @@ def _narrated(application: Any, say: Callable[[str], object]) -> Any:
 
 
 def _masked(environ: dict[str, Any]) -> str:
-    """Return the path, and of the query the names: its values are keys, codes and numbers."""
+    """Return the path with the query's names only: its values are keys, codes and numbers."""
     query = parse_qsl(environ["QUERY_STRING"], keep_blank_values=True)
     names = "&".join(f"{name}=..." for name, _value in query)
     return f"{environ['PATH_INFO']}?{names}" if names else str(environ["PATH_INFO"])

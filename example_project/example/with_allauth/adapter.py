@@ -1,7 +1,7 @@
-"""What django-allauth asks about phones, answered from what was verified.
+"""django-allauth's questions about phones, answered from the stored verifications.
 
-There is no copy of the number to keep in step: one that is erased, purged or replaced by a newer
-one is not the account's any more, here as there.
+The site keeps no copy of the number. When a verification is erased, purged or replaced by a newer
+one, allauth no longer finds the account by its number.
 """
 
 from typing import Any
@@ -16,23 +16,23 @@ from django_plasgate_ip.models import PhoneVerification
 
 
 class PhoneAdapter(DefaultAccountAdapter):  # type: ignore[misc]
-    """Knows an account by the number that it verified last.
+    """Finds an account by the number that it verified last.
 
-    allauth asks for the password, too: a number alone is no proof of who types it.
+    allauth asks for the password, too: a typed number alone proves nothing.
     """
 
     def phone_form_field(self, **kwargs: Any) -> PhoneNumberField:
-        """Return what tells a number from a name: it takes ``077 696 118`` as we do."""
+        """Return the field that reads numbers such as ``077 696 118``; other texts are names."""
         return PhoneNumberField(**kwargs)
 
     def get_phone(self, user: Any) -> tuple[str, bool] | None:
-        """Return the number that `user` verified last, as E.164, and that it is verified."""
+        """Return the number that `user` verified last, as E.164, and True; or None."""
         with_number = PhoneVerification.objects.verified().exclude(phone_number="")
         newest = with_number.latest_for(user)
         return (phones.e164(newest.phone_number), True) if newest else None
 
     def get_user_by_phone(self, phone: str) -> Any:
-        """Return the one user whose number this is; of two, nobody is the right one."""
+        """Return the only user with this number, or None if there are several or none."""
         try:
             number = phones.parse(phone)
         except InvalidPhoneNumber:

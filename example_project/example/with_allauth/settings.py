@@ -10,7 +10,7 @@ ROOT_URLCONF = "example.with_allauth.urls"
 
 ACCOUNT_ADAPTER = "example.with_allauth.adapter.PhoneAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "phone"}
-# No "phone": allauth would send codes by SMS. The members' page asks for the number, and the mobile
-# network confirms it.
+# Without "phone": allauth would send codes by SMS. The members' page asks for the number, and the
+# mobile network confirms it.
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"

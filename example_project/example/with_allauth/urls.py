@@ -4,5 +4,5 @@ from django.urls import include, path
 
 from example.urls import urlpatterns as pages
 
-# The first one that fits is taken, so allauth's pages stand for the example's of the same address.
+# The first match wins, so allauth's pages replace the example's pages at the same URLs.
 urlpatterns = [path("accounts/", include("allauth.urls")), *pages]

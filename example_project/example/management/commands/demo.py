@@ -1,4 +1,4 @@
-"""``manage.py demo``: the example, ready to click through; with ``--once``, one walk through it."""
+"""``manage.py demo``: serves the example; with ``--once``, makes one verification and exits."""
 
 import os
 import secrets
@@ -29,19 +29,24 @@ WALKER = "demo-once"
 
 
 class Command(BaseCommand):
-    help = "Runs the example with a demo account; --once walks one verification by itself."
+    help = "Runs the example with a demo account. With --once, makes one verification and exits."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000, help="this one, or the next free one")
-        parser.add_argument("--once", action="store_true", help="walk one verification, and exit")
+        parser.add_argument(
+            "--port",
+            type=int,
+            default=8000,
+            help="the port, or the first one above it that is free",
+        )
+        parser.add_argument("--once", action="store_true", help="make one verification and exit")
         parser.add_argument("--number", default="077 696 118", help="the number that --once types")
 
     def handle(self, *, port: int, once: bool, number: str, **options: Any) -> None:
         sandboxed = apps.is_installed("django_plasgate_ip.sandbox")
         if once and not sandboxed:
             raise CommandError(
-                "--once needs the sandbox: take PLASGATE_IP_PRIVATE_KEY and "
-                "PLASGATE_IP_SECRET_KEY out of .env and the environment.",
+                "--once needs the sandbox. Remove PLASGATE_IP_PRIVATE_KEY and "
+                "PLASGATE_IP_SECRET_KEY from .env and the environment.",
                 returncode=2,
             )
         if once:
@@ -54,7 +59,7 @@ class Command(BaseCommand):
             raise CommandError("The demo's server is for development: it needs DEBUG=True.")
         server = listen(port)
         if port not in (0, server.server_port):
-            self._say(f"Port {port} is taken; this is the next free one.")
+            self._say(f"Port {port} is taken. The demo uses the next free one.")
         call_command("migrate", verbosity=0, interactive=False)
         self._say(f"\nOpen {self.style.SUCCESS(server.origin + '/')}")
         if sandboxed:
@@ -62,8 +67,10 @@ class Command(BaseCommand):
             _refresh_account()
             self._say_what_to_try()
         else:
-            self._say(f"Your keys verify phones at {conf.PLASGATE_IP_BASE_URL}; a start may cost.")
-            self._say(f"Make an account at {server.origin}{reverse('signup')}")
+            self._say(
+                f"Phones are verified at {conf.PLASGATE_IP_BASE_URL}. A start may cost balance."
+            )
+            self._say(f"Sign up at {server.origin}{reverse('signup')}")
         with suppress(KeyboardInterrupt):
             self._say("\nStop with Ctrl+C.")
             server.serve_forever()
@@ -80,9 +87,9 @@ class Command(BaseCommand):
         with _own_database():
             call_command("migrate", verbosity=0, interactive=False)
             user, login = _new_walker()
-            server = Server(port=0)  # any that is free
+            server = Server(port=0)  # any free port
             _use_sandbox_on(server)
-            self._say(f"One verification on {server.origin}, which is its own operator, too:")
+            self._say(f"One verification on {server.origin}, which is also the operator:")
             with server.in_background(lambda line: self._say(f"  {line}")):
                 page = walk(server.origin, login, number)
             verification = PhoneVerification.objects.latest_for(user)
@@ -100,11 +107,11 @@ class Command(BaseCommand):
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
-        self.stdout.flush()  # through a pipe, too, each line comes at once
+        self.stdout.flush()  # so that a pipe gets each line at once, too
 
 
 def _use_sandbox_on(server: Server) -> None:
-    """Stay on this server, whatever the environment says of others."""
+    """Use the sandbox of `server`, even if the environment names another one."""
     settings.PLASGATE_IP_BASE_URL = f"{server.origin}/sandbox/"
     settings.PLASGATE_IP_PUBLIC_URL = None
 
@@ -119,7 +126,7 @@ def _refresh_account() -> None:
 
 
 def _new_walker() -> tuple[User, dict[str, str]]:
-    """Return a new user, who has no verification yet, and what they type to log in."""
+    """Return a new user without verifications, and the fields of their login form."""
     User.objects.filter(username=WALKER).delete()
     login = {"username": WALKER, "password": secrets.token_urlsafe(16)}
     return User.objects.create_user(**login), login
@@ -127,7 +134,7 @@ def _new_walker() -> tuple[User, dict[str, str]]:
 
 @contextmanager
 def _own_database() -> Iterator[None]:
-    """Use a new SQLite database, in all threads, unless DATABASE_URL names another one."""
+    """Use a new SQLite database in all threads, unless DATABASE_URL names one."""
     if os.environ.get("DATABASE_URL"):
         yield
         return
