@@ -74,7 +74,7 @@ def test_purge_does_each_step_and_prints_how_much() -> None:
     assert run("plasgate_ip_purge") == [
         "2 stale verifications ended",
         "4 verifications deleted",
-        "2 verifications emptied of their claims",
+        "2 old claims emptied",
     ]
     assert PhoneVerification.objects.count() == 4
     assert PhoneVerification.objects.exclude(claims={}).count() == 1
@@ -82,7 +82,7 @@ def test_purge_does_each_step_and_prints_how_much() -> None:
     assert run("plasgate_ip_purge") == [
         "0 stale verifications ended",
         "0 verifications deleted",
-        "0 verifications emptied of their claims",
+        "0 old claims emptied",
     ]
 
 
@@ -92,7 +92,7 @@ def test_purge_prints_a_line_for_each_batch_but_the_last() -> None:
         "2 stale verifications ended",
         "2 of 4 verifications deleted",
         "4 verifications deleted",
-        "2 verifications emptied of their claims",
+        "2 old claims emptied",
     ]
 
 
@@ -162,8 +162,8 @@ def test_reencrypt_goes_on_after_the_last_id_that_it_printed() -> None:
 
     lines = run("plasgate_ip_reencrypt", "--batch-size=2")
     assert [line.partition(",")[0] for line in lines] == [
-        "2 of 5 verifications read",
-        "4 of 5 verifications read",
+        "2 of 5 verifications done",
+        "4 of 5 verifications done",
         "5 verifications encrypted with the first key",
     ]
     before, (*_rest, last) = tokens(), lines[0].split()
@@ -228,7 +228,7 @@ def test_an_export_whose_output_fails_does_not_show_claims_in_its_error(
     with pytest.raises(CommandError) as caught:
         run("plasgate_ip_export", "--user", "teak", out=Output(error))
 
-    assert str(caught.value) == f"Not everything was printed: {type(error).__name__}."
+    assert str(caught.value) == f"The output is incomplete: {type(error).__name__}."
     assert caught.value.__context__ is None
     # Not the first frame, which is this one.
     assert "Omeng" not in repr([entry.locals for entry in caught.traceback[1:]])

@@ -71,7 +71,7 @@ def note(verification: PhoneVerification, staff: User) -> LogEntry:
         object_id=str(verification.pk),
         object_repr=str(verification),
         action_flag=2,
-        change_message="Looked at the claims.",
+        change_message="Viewed the claims.",
     )
 
 

@@ -1,0 +1,230 @@
+"""The admin's list: its columns, filters, order and queries."""
+
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_plasgate_ip.reasons import Reason
+from tests.staff import (
+    LIST,
+    MASKED,
+    STARTED,
+    User,
+    cells,
+    detail,
+    failed,
+    found,
+    many,
+    pending,
+    pks,
+    text,
+    verified,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_row_shows_the_number_user_status_and_duration(viewer: Client) -> None:
+    verified(user=User.objects.create_user("dara"))
+
+    assert cells(viewer.get(LIST)) == [
+        {
+            "number": MASKED,
+            "login": "dara",
+            "badge": "verified",
+            "reason": "-",
+            "scopes": "mobile_id phone_verify profile",
+            "created_at": "March 1, 2026, 10:15 a.m.",
+            "took": "4.2 s",
+        }
+    ]
+
+
+def test_a_row_shows_the_reason_in_words(viewer: Client) -> None:
+    failed(Reason.NOT_ON_MOBILE_DATA)
+    (row,) = cells(viewer.get(LIST))
+
+    assert (row["badge"], row["reason"]) == ("failed", "not on mobile data")
+
+
+def test_a_verification_without_user_and_number_is_listed_and_opened(viewer: Client) -> None:
+    verification = pending(phone_number="", scopes="mobile_id")
+    (row,) = cells(viewer.get(LIST))
+    page = text(viewer.get(detail(verification)))
+
+    assert (row["number"], row["login"], row["took"]) == ("-", "-", "-")
+    assert "Phone number: -" in page
+    assert "User: -" in page
+    assert "None" not in page
+
+
+def test_the_newest_verification_comes_first(viewer: Client) -> None:
+    many(3)
+    logins = [row["login"] for row in cells(viewer.get(LIST))]
+
+    assert logins == ["person-0002", "person-0001", "person-0000"]
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "person-"}, {"_facets": "True"}], ids=str)
+def test_the_number_of_queries_does_not_depend_on_the_rows(
+    viewer: Client, query: dict[str, str]
+) -> None:
+    numbers = []
+    for rows in (1, 60):
+        User.objects.filter(is_staff=False).delete()
+        many(rows)
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            assert len(cells(viewer.get(LIST, query))) == min(rows, 50)
+        numbers.append(len(queries))
+
+    assert numbers[0] == numbers[1] <= 10
+
+
+def test_no_page_lists_the_users_of_the_site(superuser: Client) -> None:
+    verification = verified()
+    User.objects.create_user("a-user-without-a-verification")
+
+    for page in (LIST, detail(verification)):
+        assert "a-user-without-a-verification" not in superuser.get(page).content.decode()
+
+
+def test_the_list_does_not_call_the_str_method_of_users(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def query(user: Any) -> str:
+        raise AssertionError("a site's own __str__ may make a query for each row")
+
+    verified(user=User.objects.create_user("teak"))
+    monkeypatch.setattr(User, "__str__", query)
+    # The header of the page greets the signed-in user with this.
+    monkeypatch.setattr(User, "get_short_name", lambda user: "staff")
+
+    assert [row["login"] for row in cells(viewer.get(LIST))] == ["teak"]
+
+
+def test_only_the_start_can_be_sorted_by(viewer: Client) -> None:
+    verified()
+    html = viewer.get(LIST).content.decode()
+    headers = re.findall(r'<th scope="col" class="([^"]*)column-(\w+)', html)
+
+    assert {name for classes, name in headers if "sort" in classes} == {"created_at"}
+    assert "login" in {name for _classes, name in headers}
+
+
+def test_no_parameter_sorts_by_a_hidden_column(viewer: Client) -> None:
+    verified()
+    with CaptureQueriesContext(connection) as queries:
+        for column in range(9):
+            assert viewer.get(LIST, {"o": f"{column}"}).status_code == 200
+
+    orders = " ".join(q["sql"].partition("ORDER BY")[2] for q in queries)
+    assert "created_at" in orders
+    hidden = ("phone_number", "claims", "sub", "mobile_id", "nonce")
+    assert [name for name in hidden if f'"{name}"' in orders] == []
+
+
+def test_status_and_reason_are_filters(viewer: Client) -> None:
+    refused, on_wifi = failed(Reason.NOT_VERIFIED), failed(Reason.NOT_ON_MOBILE_DATA)
+    late = failed(Reason.EXPIRED)
+
+    assert found(viewer, status__exact="failed") == pks(refused, on_wifi)
+    assert found(viewer, reason__exact="not_on_mobile_data") == pks(on_wifi)
+    assert found(viewer, reason__exact="expired", status__exact="error") == pks(late)
+    assert found(viewer, reason__exact="expired", status__exact="failed") == set()
+
+
+def test_a_changed_sim_is_a_filter(viewer: Client) -> None:
+    changed, same = verified(mobile_id_changed=True), verified()
+    html = viewer.get(LIST).content.decode()
+    pairs = re.findall(r'<a href="(\?mobile_id_changed[^"]+)"[^>]*>\s*(\w+)', html)
+    links = {choice: unescape(link) for link, choice in pairs}
+
+    for choice, row in (("Yes", changed), ("No", same)):
+        response = viewer.get(LIST + links[choice])
+        assert len(cells(response)) == 1
+        assert str(row.pk) in response.content.decode()
+
+
+def test_the_start_is_a_filter(viewer: Client) -> None:
+    now = timezone.now()
+    today = pending(created_at=now)
+    pending(created_at=now - timedelta(days=400))
+    html = viewer.get(LIST).content.decode()
+    (link,) = re.findall(r'<a href="(\?[^"]+)"[^>]*>\s*Today\s*</a>', html)
+    response = viewer.get(LIST + unescape(link))
+
+    assert len(cells(response)) == 1
+    assert str(today.pk) in response.content.decode()
+
+
+def test_the_query_string_filters_by_what_the_list_shows(viewer: Client) -> None:
+    user = User.objects.create_user("dara")
+    wanted = pending(user=user, scopes="phone_verify")
+    verified(created_at=STARTED - timedelta(days=9))
+    lookups: dict[str, Any] = {
+        "user__id__exact": user.pk,
+        "user": user.pk,
+        "pk__in": wanted.pk,
+        "id__exact": wanted.pk,
+        "scopes": "phone_verify",
+        "completed_at__isnull": "True",
+        "created_at__gte": "2026-03-01 00:00+00:00",
+    }
+
+    for lookup, value in lookups.items():
+        assert found(viewer, **{lookup: value}) == pks(wanted), lookup
+
+
+def test_the_query_string_reveals_no_hidden_column(viewer: Client, superuser: Client) -> None:
+    verified(user=User.objects.create_user("dara"))
+    lookups = (
+        "phone_number",
+        "phone_number__startswith",
+        "claims__contains",
+        "sub__startswith",
+        "mobile_id__startswith",
+        "mobile_id__isnull",
+        "session_id",
+        "nonce__startswith",
+        "redirect_uri__endswith",
+        "next_url__contains",
+        "user__password__startswith",
+        "user__plasgate_ip_verifications__phone_number__startswith",
+    )
+
+    for client in (viewer, superuser):
+        for query in ({}, {"_popup": "1"}):
+            for lookup in lookups:
+                assert client.get(LIST, {lookup: "1", **query}).status_code == 400, lookup
+
+
+@pytest.mark.parametrize("field", ["phone_number", "claims", "nonce"])
+def test_a_popup_returns_no_hidden_column(viewer: Client, field: str) -> None:
+    query = {"_to_field": field, "_popup": "1"}
+
+    assert viewer.get(LIST, query).status_code == 400
+    assert viewer.get(detail(verified()), query).status_code == 400
+
+
+def test_the_status_is_a_badge(viewer: Client) -> None:
+    for look, verification in {
+        "live": pending(),
+        "verified": verified(),
+        "failed": failed(),
+        "error": failed(Reason.EXPIRED),
+    }.items():
+        words = verification.get_status_display()
+        badge = f'<span class="plasgate-ip-badge plasgate-ip-badge-{look}">{words}</span>'
+        for page in (LIST, detail(verification)):
+            html = viewer.get(page).content.decode()
+            assert badge in html
+            assert 'href="/static/django_plasgate_ip/admin.css"' in html
