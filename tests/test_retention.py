@@ -1,12 +1,10 @@
-"""Ending stale verifications, emptying old claims, deleting old rows: how old, and how many."""
+"""Retention: which rows each step finds, and how it handles them in batches."""
 
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from datetime import timezone as datetime_timezone
-from functools import partial
-from itertools import zip_longest
 from typing import Any
 
 import pytest
@@ -18,11 +16,15 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from django_plasgate_ip import retention
-from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
+from django_plasgate_ip.models import (
+    EXCHANGE_GRACE,
+    PhoneVerification,
+    PhoneVerificationQuerySet,
+)
 from django_plasgate_ip.verification import transitions
 from tests.conftest import Receivers
 from tests.kept import CLAIMS, DAY, create, create_live
-from tests.visitor import NUMBER, Visitor, attempt
+from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db
 
@@ -42,13 +44,13 @@ def keep(settings: Any, *, claims: timedelta | None = None, rows: timedelta | No
 
 
 def purge(batch_size: int = retention.BATCH_SIZE) -> list[list[int]]:
-    """Do all three steps as the command does; return the batches of each."""
+    """Run all three steps. Return the sizes of the batches of each."""
     steps = (retention.end_stale, retention.empty_claims, retention.delete_old)
     return [list(step(batch_size)) for step in steps]
 
 
 def expected() -> list[int]:
-    """Return how many rows each step finds, as ``--dry-run`` says."""
+    """Return the number of rows that each step finds, as ``--dry-run`` does."""
     steps = (retention.stale, retention.with_old_claims, retention.old)
     return [step().count() for step in steps]
 
@@ -58,7 +60,7 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: NOW)
 
 
-# How old
+# Which rows
 
 
 @pytest.mark.usefixtures("stopped_clock")
@@ -73,9 +75,9 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
             "interrupted",
         ),
     ],
-    ids=["back in time", "too late", "perhaps still exchanging", "cut off"],
+    ids=["pending", "expired", "exchanging", "interrupted"],
 )
-def test_a_verification_is_ended_once_it_cannot_go_on_and_not_before(
+def test_a_verification_is_ended_when_it_cannot_continue(
     make: Callable[[], PhoneVerification], reason: str
 ) -> None:
     row = make()
@@ -91,7 +93,7 @@ def test_a_verification_is_ended_once_it_cannot_go_on_and_not_before(
     assert row.completed_at == (NOW if reason else None)
 
 
-def test_the_settings_say_when_a_verification_cannot_go_on(settings: Any) -> None:
+def test_the_settings_say_how_long_a_verification_may_take(settings: Any) -> None:
     create_live(timedelta(minutes=50))
     create_exchanging(2 * HOUR, timedelta(minutes=50))
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = HOUR
@@ -106,34 +108,28 @@ def test_the_settings_say_when_a_verification_cannot_go_on(settings: Any) -> Non
 
 
 @pytest.mark.usefixtures("stopped_clock")
-@pytest.mark.parametrize(("age", "kept"), [(DAY, True), (DAY + TICK, False)])
-def test_claims_are_emptied_when_they_are_older_than_the_setting(
-    settings: Any, age: timedelta, kept: bool
+@pytest.mark.parametrize(
+    ("age", "found"),
+    [
+        (DAY, [0, 0, 0]),
+        (DAY + TICK, [0, 1, 0]),
+        (7 * DAY, [0, 1, 0]),
+        (7 * DAY + TICK, [0, 0, 1]),
+    ],
+    ids=str,
+)
+def test_claims_are_emptied_and_later_rows_are_deleted(
+    settings: Any, age: timedelta, found: list[int]
 ) -> None:
-    keep(settings, claims=DAY)
-    row = create(age)
+    keep(settings, claims=DAY, rows=7 * DAY)
+    create(age)
 
-    assert expected() == [0, 0 if kept else 1, 0]
+    assert expected() == found
 
     purge()
 
-    row.refresh_from_db()
-    assert row.claims == (CLAIMS if kept else {})
-
-
-@pytest.mark.usefixtures("stopped_clock")
-@pytest.mark.parametrize(("age", "kept"), [(DAY, True), (DAY + TICK, False)])
-def test_rows_are_deleted_when_they_are_older_than_the_setting(
-    settings: Any, age: timedelta, kept: bool
-) -> None:
-    keep(settings, rows=DAY)
-    row = create(age)
-
-    assert expected() == [0, 0, 0 if kept else 1]
-
-    purge()
-
-    assert PhoneVerification.objects.filter(pk=row.pk).exists() is kept
+    claims = [row.claims for row in PhoneVerification.objects.all()]
+    assert claims == {(0, 0): [CLAIMS], (1, 0): [{}], (0, 1): []}[found[1], found[2]]
 
 
 def test_emptying_the_claims_changes_no_other_column(settings: Any, user: User) -> None:
@@ -158,7 +154,7 @@ def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
     assert list(PhoneVerification.objects.values()) == before
 
 
-def test_claims_whose_key_is_lost_can_be_emptied(settings: Any) -> None:
+def test_claims_without_their_key_can_be_emptied(settings: Any) -> None:
     keep(settings, claims=DAY)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     create()
@@ -176,7 +172,7 @@ def test_rows_without_claims_are_not_emptied_again(settings: Any) -> None:
     assert expected()[1] == 0
 
 
-def test_old_rows_are_deleted_however_they_ended(settings: Any) -> None:
+def test_old_rows_are_deleted_with_every_result(settings: Any) -> None:
     keep(settings, rows=DAY)
     ids: dict[str, Any] = {"sub": "", "mobile_id": ""}
     create(status="failed", reason="not_verified", **ids)
@@ -189,7 +185,7 @@ def test_old_rows_are_deleted_however_they_ended(settings: Any) -> None:
     assert not PhoneVerification.objects.exists()
 
 
-def test_an_old_verification_that_may_still_come_back_is_not_deleted(settings: Any) -> None:
+def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> None:
     keep(settings, rows=HOUR)
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = DAY
     kept = {create_live(2 * HOUR), create_exchanging(2 * HOUR, timedelta(seconds=5))}
@@ -199,7 +195,7 @@ def test_an_old_verification_that_may_still_come_back_is_not_deleted(settings: A
     assert set(PhoneVerification.objects.all()) == kept
 
 
-def test_a_stale_verification_is_not_deleted_before_it_was_ended(settings: Any) -> None:
+def test_a_stale_verification_is_ended_before_it_is_deleted(settings: Any) -> None:
     keep(settings, rows=DAY)
     row = create_live()
 
@@ -220,8 +216,8 @@ def test_the_dry_run_counts_what_the_steps_do(settings: Any) -> None:
 
     done = [sum(batches) for batches in purge()]
 
-    # Stale: three that were exchanging and one that was pending. Old: two that had ended, and two
-    # of those four. The claims of one more are old.
+    # Stale: three exchanging ones and one pending one. Old: two that had ended, and two of the
+    # stale ones. One more row has old claims.
     assert done == counted == [4, 1, 4]
     assert expected() == [0, 0, 0]
 
@@ -242,7 +238,7 @@ def test_the_admin_log_entries_about_a_row_are_deleted_with_it(settings: Any, us
     assert [entry.object_id for entry in LogEntry.objects.all()] == [str(kept.pk)]
 
 
-# How many at a time
+# Batches
 
 Step = tuple[Callable[[int], Iterator[int]], Callable[[timedelta], PhoneVerification]]
 STEPS: dict[str, Step] = {
@@ -254,7 +250,7 @@ STEPS: dict[str, Step] = {
 
 @pytest.fixture(params=STEPS)
 def step(request: Any, settings: Any) -> Step:
-    """Return each step, and what makes a row for it."""
+    """Return each step, and a function that creates a row for it."""
     keep(
         settings,
         claims=DAY if request.param == "empty claims" else None,
@@ -263,12 +259,12 @@ def step(request: Any, settings: Any) -> Step:
     return STEPS[request.param]
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 8])
-@pytest.mark.parametrize("alike", [1, 2, 10], ids=lambda n: f"{n} of the same time")
-def test_batches_miss_nothing_and_end(step: Step, batch_size: int, alike: int) -> None:
+@pytest.mark.parametrize(("batch_size", "alike"), [(1, 2), (3, 10), (7, 1), (8, 1)])
+def test_batches_skip_no_row_and_end(step: Step, batch_size: int, alike: int) -> None:
     act, make = step
     began = timezone.now() - 2 * DAY
     for index in range(7):
+        # So many rows have the same time of their start.
         moment = began + timedelta(seconds=index // alike)
         PhoneVerification.objects.filter(pk=make(2 * DAY).pk).update(created_at=moment)
     young = make(timedelta(0))
@@ -283,14 +279,13 @@ def test_batches_miss_nothing_and_end(step: Step, batch_size: int, alike: int) -
     assert (after.status, after.claims) == (young.status, young.claims)
 
 
-def test_two_runs_in_turns_do_everything_once(step: Step) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_between_batches(step: Step) -> None:
     act, make = step
-    for _ in range(9):
+    for _ in range(4):
         make(2 * DAY)
-    in_turns = zip_longest(act(2), act(3), fillvalue=0)
 
-    assert sum(map(sum, in_turns)) == 9
-    assert list(act(2)) == []
+    assert [connection.in_atomic_block for _batch in act(1)] == [False] * 4
 
 
 def in_a_thread(act: Callable[[], Any]) -> Any:
@@ -301,7 +296,7 @@ def in_a_thread(act: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_runs_at_once_do_everything(step: Step, receivers: Receivers) -> None:
+def test_two_concurrent_runs_handle_each_row_once(step: Step, receivers: Receivers) -> None:
     act, make = step
     rows = [make(2 * DAY) for _ in range(30)]
     together = threading.Barrier(2)
@@ -311,7 +306,7 @@ def test_two_runs_at_once_do_everything(step: Step, receivers: Receivers) -> Non
         return sum(act(size))
 
     with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(in_a_thread, partial(run, size)) for size in (2, 3)]
+        runs = [pool.submit(in_a_thread, lambda size=size: run(size)) for size in (2, 3)]
 
     assert sum(each.result() for each in runs) == 30
     assert list(act(10)) == []
@@ -319,8 +314,25 @@ def test_two_runs_at_once_do_everything(step: Step, receivers: Receivers) -> Non
         assert sorted(row.pk for _name, row in receivers.heard) == sorted(row.pk for row in rows)
 
 
+@pytest.mark.parametrize("can_skip", [True, False])
+def test_locked_rows_are_skipped_if_the_database_can(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, can_skip: bool
+) -> None:
+    keep(settings, rows=DAY)
+    locked = create()
+    create()
+
+    def without_locked(rows: Any, skip_locked: bool) -> Any:
+        return rows.exclude(pk=locked.pk) if skip_locked else rows
+
+    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", can_skip)
+    monkeypatch.setattr(PhoneVerificationQuerySet, "select_for_update", without_locked)
+
+    assert list(retention.delete_old()) == [1 if can_skip else 2]
+
+
 @pytest.mark.django_db(transaction=True)
-def test_a_locked_row_is_skipped_and_done_by_the_next_run(settings: Any) -> None:
+def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None:
     if not connection.features.has_select_for_update_skip_locked:
         pytest.skip("this database can't skip locked rows")
     keep(settings, rows=DAY)
@@ -335,20 +347,11 @@ def test_a_locked_row_is_skipped_and_done_by_the_next_run(settings: Any) -> None
     assert list(retention.delete_old(2)) == [1]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_between_batches(step: Step) -> None:
-    act, make = step
-    for _ in range(4):
-        make(2 * DAY)
-
-    assert [connection.in_atomic_block for _batch in act(1)] == [False] * 4
-
-
 # Signals
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_stale_verification_sends_its_signal_once_and_without_a_request(
+def test_each_stale_verification_sends_one_signal_without_a_request(
     receivers: Receivers, settings: Any
 ) -> None:
     keep(settings, claims=DAY, rows=7 * DAY)
@@ -377,18 +380,16 @@ def test_a_receiver_that_raises_does_not_stop_the_run(receivers: Receivers) -> N
 
 @pytest.mark.django_db(transaction=True)
 def test_a_verification_that_ends_after_it_was_found_is_not_ended_again(
-    visitor: Visitor, receivers: Receivers, monkeypatch: pytest.MonkeyPatch
+    receivers: Receivers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    visitor.start()
-    PhoneVerification.objects.update(created_at=timezone.now() - HOUR)
+    row = create_live()
 
-    def end_late(verification: PhoneVerification) -> bool:
+    def finish_late(verification: PhoneVerification) -> bool:
         monkeypatch.undo()
-        visitor.come_back()
+        transitions.finish_if_stale(PhoneVerification.objects.get())
         return transitions.finish_if_stale(verification)
 
-    monkeypatch.setattr(transitions, "finish_if_stale", end_late)
+    monkeypatch.setattr(transitions, "finish_if_stale", finish_late)
 
     assert list(retention.end_stale()) == [0]
-    assert len(receivers.heard) == 1
-    assert attempt().reason == "expired"
+    assert receivers.heard == [("failed", row)]
