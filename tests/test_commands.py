@@ -1,4 +1,4 @@
-"""The commands as staff type them: what they take, print, refuse and ask."""
+"""The management commands: arguments, output, errors and questions."""
 
 import io
 import json
@@ -31,7 +31,7 @@ def run(*arguments: str, out: io.StringIO | None = None) -> list[str]:
 
 
 def refusal(*arguments: str) -> str:
-    """Return the error of a command that changes nothing."""
+    """Return the error of a command. Assert that it changed nothing."""
     before = list(PhoneVerification.objects.values())
     with pytest.raises(CommandError) as caught:
         run(*arguments)
@@ -45,7 +45,7 @@ def new_key() -> str:
 
 @pytest.fixture
 def old_rows(settings: Any) -> None:
-    """Store rows for each step of the purge, and one for none of them."""
+    """Store rows for each step of the purge, and a row that no step finds."""
     settings.PLASGATE_IP_CLAIMS_RETENTION = DAY
     settings.PLASGATE_IP_ATTEMPT_RETENTION = 7 * DAY
     for _ in range(3):
@@ -62,15 +62,16 @@ def test_each_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit):
         execute_from_command_line(["manage.py", name, "--help"])
 
-    said = capsys.readouterr().out
-    assert all(word in said for word in ("usage:", "--batch-size" if name in BATCHED else "--user"))
+    output = capsys.readouterr().out
+    assert "usage:" in output
+    assert ("--batch-size" if name in BATCHED else "--user") in output
 
 
 # Purge
 
 
 @pytest.mark.usefixtures("old_rows")
-def test_purge_does_each_step_and_prints_how_much() -> None:
+def test_purge_runs_each_step_and_prints_its_number() -> None:
     assert run("plasgate_ip_purge") == [
         "2 stale verifications ended",
         "4 verifications deleted",
@@ -87,7 +88,7 @@ def test_purge_does_each_step_and_prints_how_much() -> None:
 
 
 @pytest.mark.usefixtures("old_rows")
-def test_purge_prints_a_line_for_each_batch_but_the_last() -> None:
+def test_purge_prints_a_line_for_each_batch_except_the_last() -> None:
     assert run("plasgate_ip_purge", "--batch-size=2") == [
         "2 stale verifications ended",
         "2 of 4 verifications deleted",
@@ -98,7 +99,7 @@ def test_purge_prints_a_line_for_each_batch_but_the_last() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("old_rows")
-def test_a_dry_run_counts_the_same_and_changes_nothing(receivers: Receivers) -> None:
+def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers: Receivers) -> None:
     before = list(PhoneVerification.objects.values())
 
     counted = run("plasgate_ip_purge", "--dry-run")
@@ -109,11 +110,17 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(receivers: Receivers) -> 
     assert all(line.endswith("(not done: --dry-run)") for line in counted)
 
 
-@pytest.mark.parametrize("name", BATCHED)
-@pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", ""])
+@pytest.mark.parametrize("size", ["0", "-1", "many"])
 @pytest.mark.usefixtures("old_rows")
-def test_an_invalid_batch_size_is_refused(name: str, size: str) -> None:
-    assert "--batch-size" in refusal(name, f"--batch-size={size}")
+def test_an_invalid_batch_size_is_refused(size: str) -> None:
+    for name in BATCHED:
+        assert "--batch-size" in refusal(name, f"--batch-size={size}")
+
+
+def test_the_smallest_batch_size_is_one() -> None:
+    create_live(2 * DAY)
+
+    assert run("plasgate_ip_purge", "--batch-size=1")[0] == "1 stale verifications ended"
 
 
 # Reencrypt
@@ -121,7 +128,7 @@ def test_an_invalid_batch_size_is_refused(name: str, size: str) -> None:
 
 @pytest.fixture
 def rotated(settings: Any) -> tuple[str, str]:
-    """Store five rows under an old key, and put a new one in front."""
+    """Store five rows under an old key. Configure a new first key."""
     keys = (new_key(), new_key())
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1]]
     for _ in range(5):
@@ -131,7 +138,7 @@ def rotated(settings: Any) -> tuple[str, str]:
     return keys
 
 
-def test_reencrypt_prints_how_many_and_the_old_key_can_be_removed(
+def test_the_old_key_can_be_removed_after_reencrypt(
     rotated: tuple[str, str], settings: Any
 ) -> None:
     assert run("plasgate_ip_reencrypt") == ["5 verifications encrypted with the first key"]
@@ -140,7 +147,7 @@ def test_reencrypt_prints_how_many_and_the_old_key_can_be_removed(
     assert [row.claims for row in PhoneVerification.objects.exclude(claims={})] == [CLAIMS] * 5
 
 
-def test_reencrypt_reports_unreadable_rows_and_does_the_others(
+def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(
     rotated: tuple[str, str], settings: Any
 ) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
@@ -155,7 +162,7 @@ def test_reencrypt_reports_unreadable_rows_and_does_the_others(
 
 
 @pytest.mark.usefixtures("rotated")
-def test_reencrypt_goes_on_after_the_last_id_that_it_printed() -> None:
+def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
     def tokens() -> dict[str, str]:
         rows = PhoneVerification.objects.exclude(claims={}).order_by("pk")
         return {str(pk): sealed.token for pk, sealed in rows.values_list("pk", "claims")}
@@ -184,7 +191,7 @@ def test_reencrypt_refuses_an_invalid_id() -> None:
 # Export and erase
 
 
-def test_export_prints_one_json_object_a_line(user: User) -> None:
+def test_export_prints_one_json_object_per_line(user: User) -> None:
     first = create(3 * DAY, user=user)
     second = create(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
     create(phone_number=OTHER)
@@ -198,13 +205,13 @@ def test_export_prints_one_json_object_a_line(user: User) -> None:
     assert lines == run("plasgate_ip_export", "--number", TYPED)
 
 
-def test_export_of_nothing_prints_nothing(user: User) -> None:
+def test_export_without_verifications_prints_nothing(user: User) -> None:
     assert run("plasgate_ip_export", "--user", "teak") == []
     assert run("plasgate_ip_export", "--number", TYPED) == []
 
 
 class Output(io.StringIO):
-    """Takes one line, and then no more."""
+    """Accepts one line. Writing a second one raises an error."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -219,7 +226,7 @@ class Output(io.StringIO):
 @pytest.mark.parametrize(
     "error", [BrokenPipeError(), UnicodeEncodeError("ascii", "Omeng", 0, 1, "no")], ids=repr
 )
-def test_an_export_whose_output_fails_does_not_show_claims_in_its_error(
+def test_the_error_of_an_incomplete_export_does_not_show_claims(
     user: User, error: Exception
 ) -> None:
     for _ in range(3):
@@ -230,33 +237,34 @@ def test_an_export_whose_output_fails_does_not_show_claims_in_its_error(
 
     assert str(caught.value) == f"The output is incomplete: {type(error).__name__}."
     assert caught.value.__context__ is None
-    # Not the first frame, which is this one.
+    # The first frame is this test's.
     assert "Omeng" not in repr([entry.locals for entry in caught.traceback[1:]])
 
 
-def test_erase_asks_first_and_a_yes_deletes(user: User, other_user: User) -> None:
+@pytest.mark.parametrize("answer", [" Yes ", "y"])
+def test_erase_deletes_after_a_yes(user: User, other_user: User, answer: str) -> None:
     create(user=user)
     create(user=user)
     kept = create(user=other_user)
 
-    with mock.patch("builtins.input", return_value=" Yes ") as asked:
-        said = run("plasgate_ip_erase", "--user", "teak")
+    with mock.patch("builtins.input", return_value=answer) as asked:
+        output = run("plasgate_ip_erase", "--user", "teak")
 
     assert "Delete 2 verifications permanently?" in asked.call_args.args[0]
-    assert said == ["2 verifications deleted"]
+    assert output == ["2 verifications deleted"]
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
-@pytest.mark.parametrize("said", ["n", "", "no", "yes!", "ye", "j", "\n"])
-def test_anything_but_a_yes_deletes_nothing(user: User, said: str) -> None:
+@pytest.mark.parametrize("answer", ["n", "", "yes!"])
+def test_any_other_answer_deletes_nothing(user: User, answer: str) -> None:
     create(user=user)
 
-    with mock.patch("builtins.input", return_value=said):
+    with mock.patch("builtins.input", return_value=answer):
         assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
 
 
 @pytest.mark.parametrize("flag", ["--no-input", "--noinput"])
-def test_erase_can_be_told_not_to_ask(user: User, flag: str) -> None:
+def test_erase_can_skip_the_question(user: User, flag: str) -> None:
     create(user=user)
 
     with mock.patch("builtins.input", side_effect=AssertionError):
@@ -265,31 +273,27 @@ def test_erase_can_be_told_not_to_ask(user: User, flag: str) -> None:
     assert not PhoneVerification.objects.exists()
 
 
-@pytest.mark.parametrize("name", PERSONAL)
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--user", "nobody"], "There is no user with this login name."),
         (["--user", ""], "There is no user with this login name."),
         (["--number", "077"], "This is not a phone number that can be verified."),
         (["--number", ""], "A phone number has digits only."),
-        (["--number", "077 696 118 ext 5"], "A phone number has digits only."),
         ([], "one of the arguments --user --number is required"),
         (["--user", "teak", "--number", TYPED], "not allowed with argument"),
     ],
     ids=str,
 )
-def test_a_person_who_is_not_found_is_an_error(
-    user: User, name: str, arguments: list[str], said: str
-) -> None:
+def test_an_unknown_person_is_an_error(user: User, arguments: list[str], message: str) -> None:
     create(user=user)
 
-    assert said in refusal(name, *arguments)
+    for name in PERSONAL:
+        assert message in refusal(name, *arguments)
 
 
-@pytest.mark.parametrize("name", PERSONAL)
 def test_a_login_name_of_several_users_is_refused(
-    user: User, name: str, monkeypatch: pytest.MonkeyPatch
+    user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(user=user)
     User.objects.create_user("teak's other account", user.email)
@@ -297,4 +301,5 @@ def test_a_login_name_of_several_users_is_refused(
     by_email = lambda self, email: self.get(email=email)  # noqa: E731 - one line for one method
     monkeypatch.setattr(type(manager), "get_by_natural_key", by_email)
 
-    assert "more than one user" in refusal(name, "--user", user.email)
+    for name in PERSONAL:
+        assert "more than one user" in refusal(name, "--user", user.email)

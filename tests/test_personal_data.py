@@ -1,8 +1,7 @@
-"""Exporting and erasing one person: everything about them, and nothing about others."""
+"""Export and erasure of one person's data, and of nobody else's."""
 
 import json
 import sys
-from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,16 +9,16 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
-from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from tests.staff import detail, staff
 from tests.visitor import FAILED, MOBILE_ID, NUMBER, PROFILE, SUB, TYPED, VERIFIED, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -63,10 +62,10 @@ def exported(verifications: PhoneVerificationQuerySet) -> list[dict[str, Any]]:
     return list(personal_data.export(verifications))
 
 
-def note(verification: PhoneVerification, staff: User) -> LogEntry:
-    """Make an entry in the admin log."""
+def note(verification: PhoneVerification, user: User) -> LogEntry:
+    """Store an entry in the admin log."""
     return LogEntry.objects.create(
-        user=staff,
+        user=user,
         content_type=ContentType.objects.get_for_model(PhoneVerification),
         object_id=str(verification.pk),
         object_repr=str(verification),
@@ -75,75 +74,87 @@ def note(verification: PhoneVerification, staff: User) -> LogEntry:
     )
 
 
+def by_user(name: str = "teak") -> PhoneVerificationQuerySet:
+    return personal_data.verifications_of_user(name)
+
+
+def by_number(typed: str = TYPED) -> PhoneVerificationQuerySet:
+    return personal_data.verifications_of_number(typed)
+
+
 # Which rows
 
 
-def test_a_users_verifications_are_found_however_they_ended(user: User, other_user: User) -> None:
+def test_a_user_has_the_verifications_of_every_status(user: User, other_user: User) -> None:
     theirs = {made(user), failed(user), made(user, phone_number=OTHER)}
     made(other_user)
     made(None)
 
-    assert set(personal_data.verifications_of_user("teak")) == theirs
+    assert set(by_user()) == theirs
+    with pytest.raises(User.DoesNotExist):
+        by_user("nobody")
 
 
-@pytest.mark.parametrize("typed", [TYPED, NUMBER, "85577696118", "០៧៧ ៦៩៦ ១១៨"])
-def test_a_numbers_verifications_are_found_whoever_made_them(
+@pytest.mark.parametrize("typed", [TYPED, NUMBER, "៨៥៥៧៧៦៩៦១១៨"])
+def test_a_number_has_the_verifications_of_every_user(
     user: User, other_user: User, typed: str
 ) -> None:
     its = {made(user), failed(other_user), made(None)}
     made(user, phone_number=OTHER)
     made(user, phone_number="")
 
-    assert set(personal_data.verifications_of_number(typed)) == its
+    assert set(by_number(typed)) == its
 
 
-@pytest.mark.parametrize("typed", ["", "077", "hello", "077 696 118 ext 5"])
-def test_text_that_is_not_a_number_does_not_match_rows_without_a_number(typed: str) -> None:
+@pytest.mark.parametrize("typed", ["", "hello", "077 696 118 ext 5"])
+def test_text_that_is_not_a_number_is_an_error(typed: str) -> None:
     made(None, phone_number="")
 
     with pytest.raises(InvalidPhoneNumber):
-        personal_data.verifications_of_number(typed)
+        by_number(typed)
 
 
-def test_an_unknown_login_name_is_an_error(user: User) -> None:
-    with pytest.raises(User.DoesNotExist):
-        personal_data.verifications_of_user("nobody")
-
-
-def test_the_user_model_says_which_column_the_login_name_is(
+def test_the_manager_of_the_user_model_finds_the_login_name(
     user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     row = made(user)
+    by_email = SimpleNamespace(get_by_natural_key=lambda email: User.objects.get(email=email))
+    accounts = SimpleNamespace(_default_manager=by_email)
+    monkeypatch.setattr(personal_data, "get_user_model", lambda: accounts)
+
+    assert list(by_user("teak@example.com")) == [row]
+
+
+def test_the_user_model_names_the_column_of_the_login_name(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(user)
     monkeypatch.setattr(User, "USERNAME_FIELD", "email")
 
-    assert list(personal_data.verifications_of_user("teak@example.com")) == [row]
-    assert (
-        exported(personal_data.verifications_of_user("teak@example.com"))[0]["user"]
-        == "teak@example.com"
-    )
+    (values,) = exported(by_user("teak@example.com"))
+    assert values["user"] == "teak@example.com"
     with pytest.raises(User.DoesNotExist):
-        personal_data.verifications_of_user("teak")
+        by_user("teak")
 
 
 # Export
 
 
-def test_a_login_name_that_is_a_number_can_be_exported(
-    user: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "text"), [(855, "855"), (None, "")])
+def test_a_login_name_is_exported_as_text(
+    user: User, monkeypatch: pytest.MonkeyPatch, name: Any, text: str
 ) -> None:
     made(user)
-    verifications = personal_data.verifications_of_user("teak")
-    monkeypatch.setattr(User, "get_username", lambda user: PhoneNumber.from_string(NUMBER))
+    verifications = by_user()
+    monkeypatch.setattr(User, "get_username", lambda user: name)
 
-    (values,) = exported(verifications)
-
-    assert json.loads(json.dumps(values["user"])) == NUMBER
+    assert [values["user"] for values in exported(verifications)] == [text]
 
 
-def test_the_export_has_every_column_that_there_is(user: User) -> None:
+def test_the_export_has_every_column(user: User) -> None:
     row = made(user)
 
-    (values,) = exported(personal_data.verifications_of_user("teak"))
+    (values,) = exported(by_user())
 
     stored: Any = PhoneVerification.objects.values().get()
     assert set(values) == {field.name for field in PhoneVerification._meta.get_fields()}
@@ -156,13 +167,12 @@ def test_the_export_has_every_column_that_there_is(user: User) -> None:
     assert values["id"] == row.pk
 
 
-def test_an_export_is_json_with_nothing_encrypted_or_masked(user: User) -> None:
+def test_the_export_is_json_that_is_neither_encrypted_nor_masked(user: User) -> None:
     made(user)
     failed(user)
 
     lines = [
-        json.loads(json.dumps(values, cls=DjangoJSONEncoder))
-        for values in exported(personal_data.verifications_of_user("teak"))
+        json.loads(json.dumps(values, cls=DjangoJSONEncoder)) for values in exported(by_user())
     ]
 
     assert [line["claims"] for line in lines] == [CLAIMS, FAILED]
@@ -173,36 +183,34 @@ def test_an_export_is_json_with_nothing_encrypted_or_masked(user: User) -> None:
 def test_a_verification_without_user_and_number_can_be_exported() -> None:
     made(None, phone_number="", claims={})
 
-    (values,) = exported(PhoneVerification.objects.get_queryset())  # type: ignore[arg-type]
+    (values,) = exported(PhoneVerification.objects.on_primary())
 
     assert (values["user"], values["phone_number"], values["claims"]) == (None, "", {})
 
 
-def test_the_oldest_comes_first(user: User) -> None:
+def test_the_oldest_verification_is_exported_first(user: User) -> None:
     rows = [made(user, created_at=timezone.now() - timedelta(days=days)) for days in (1, 3, 2)]
 
-    ids = [values["id"] for values in exported(personal_data.verifications_of_user("teak"))]
-
-    assert ids == [rows[1].pk, rows[2].pk, rows[0].pk]
+    assert [values["id"] for values in exported(by_user())] == [rows[i].pk for i in (1, 2, 0)]
 
 
-def test_claims_that_no_key_decrypts_do_not_stop_the_export(user: User, settings: Any) -> None:
+def test_claims_without_their_key_do_not_stop_the_export(user: User, settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     lost = made(user)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     made(user)
 
-    first, second = exported(personal_data.verifications_of_user("teak"))
+    first, second = exported(by_user())
 
     assert "PLASGATE_IP_ENCRYPTION_KEYS" in first["claims"]
     assert (first["id"], first["mobile_id"]) == (lost.pk, MOBILE_ID)
     assert second["claims"] == CLAIMS
 
 
-def test_an_export_asks_the_database_once(user: User, django_assert_num_queries: Any) -> None:
+def test_an_export_makes_one_query(user: User, django_assert_num_queries: Any) -> None:
     for _ in range(5):
         made(user)
-    verifications = personal_data.verifications_of_user("teak")
+    verifications = by_user()
 
     with django_assert_num_queries(1):
         assert len(exported(verifications)) == 5
@@ -211,18 +219,7 @@ def test_an_export_asks_the_database_once(user: User, django_assert_num_queries:
 # Erase
 
 
-By = Callable[[], PhoneVerificationQuerySet]
-
-
-def by_user() -> PhoneVerificationQuerySet:
-    return personal_data.verifications_of_user("teak")
-
-
-def by_number() -> PhoneVerificationQuerySet:
-    return personal_data.verifications_of_number(TYPED)
-
-
-def test_erasing_a_user_leaves_the_account_and_everybody_else(user: User, other_user: User) -> None:
+def test_erasing_a_user_keeps_the_account_and_other_users(user: User, other_user: User) -> None:
     made(user)
     failed(user)
     kept = {made(other_user), made(None)}
@@ -234,9 +231,9 @@ def test_erasing_a_user_leaves_the_account_and_everybody_else(user: User, other_
     assert personal_data.erase(by_user()) == 0
 
 
-def test_erasing_a_number_erases_it_with_everybody(user: User, other_user: User) -> None:
-    for whose in (user, other_user, None):
-        made(whose)
+def test_erasing_a_number_erases_it_for_every_user(user: User, other_user: User) -> None:
+    for owner in (user, other_user, None):
+        made(owner)
     kept = made(user, phone_number=OTHER)
 
     assert personal_data.erase(by_number()) == 3
@@ -244,10 +241,7 @@ def test_erasing_a_number_erases_it_with_everybody(user: User, other_user: User)
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
-@pytest.mark.parametrize("by", [by_user, by_number])
-def test_the_admin_log_entries_about_them_are_deleted_and_no_others(
-    user: User, other_user: User, by: By
-) -> None:
+def test_only_the_log_entries_about_them_are_deleted(user: User, other_user: User) -> None:
     row, others = made(user), made(other_user, phone_number=OTHER)
     note(row, other_user)
     note(row, other_user)
@@ -259,20 +253,14 @@ def test_the_admin_log_entries_about_them_are_deleted_and_no_others(
         action_flag=2,
     )
 
-    personal_data.erase(by())
+    personal_data.erase(by_user())
 
     assert set(LogEntry.objects.all()) == {kept, same_id}
 
 
-def test_an_entry_that_the_admin_itself_made_is_deleted(user: User, other_user: User) -> None:
-    row = made(user)
-    other_user.is_staff = True
-    other_user.save()
-    for codename in ("view_claims", "view_phoneverification"):
-        other_user.user_permissions.add(Permission.objects.get(codename=codename))
-    staff = Visitor()
-    staff.force_login(other_user)
-    staff.get(f"/admin/django_plasgate_ip/phoneverification/{row.pk}/change/")
+def test_a_log_entry_of_the_admin_is_deleted(user: User) -> None:
+    reader = staff("view_phoneverification", "view_claims")
+    reader.get(detail(made(user)))
     assert LogEntry.objects.count() == 1
 
     personal_data.erase(by_user())
@@ -280,11 +268,11 @@ def test_an_entry_that_the_admin_itself_made_is_deleted(user: User, other_user: 
     assert not LogEntry.objects.exists()
 
 
-def test_a_site_without_the_admin_erases_too(
+def test_a_site_without_the_admin_can_erase(
     user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made(user)
-    # Its models can't be imported there.
+    # Importing the admin's models fails on such a site.
     monkeypatch.setitem(sys.modules, "django.contrib.admin.models", None)
     settings.INSTALLED_APPS = [
         name for name in settings.INSTALLED_APPS if name != "django.contrib.admin"
@@ -296,36 +284,38 @@ def test_a_site_without_the_admin_erases_too(
     assert not PhoneVerification.objects.exists()
 
 
-def test_more_verifications_than_a_batch_holds_are_all_erased(
-    user: User, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("number", [4, 5])
+def test_several_batches_are_erased(
+    user: User, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
-    rows = [made(user) for _ in range(5)]
-    for row in rows:
-        note(row, user)
+    for _ in range(number):
+        note(made(user), user)
 
-    assert personal_data.erase(by_user()) == 5
+    assert personal_data.erase(by_user()) == number
 
     assert not PhoneVerification.objects.exists()
     assert not LogEntry.objects.exists()
 
 
-def test_a_visitor_whose_verification_was_erased_can_start_again(
-    visitor: Visitor, user: User
+def test_the_hand_off_app_forgets_a_verification_before_it_is_deleted(
+    user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    row = made(user)
+    forgotten = []
+
+    def forget(pks: list[Any]) -> None:
+        forgotten.append((pks, PhoneVerification.objects.count()))
+
+    monkeypatch.setattr(personal_data, "handoff_app", lambda: SimpleNamespace(forget=forget))
+    personal_data.erase(by_user())
+
+    assert forgotten == [([row.pk], 1)]
+
+
+def test_a_visitor_can_start_again_after_an_erasure(visitor: Visitor) -> None:
     visitor.start()
     personal_data.erase(by_user())
 
     assert visitor.come_back().status_code == 400
     assert visitor.start().status_code == 302
-
-
-def test_the_sites_own_user_manager_looks_the_login_name_up(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = made(user)
-    by_email = SimpleNamespace(get_by_natural_key=lambda email: User.objects.get(email=email))
-    accounts = SimpleNamespace(_default_manager=by_email)
-    monkeypatch.setattr(personal_data, "get_user_model", lambda: accounts)
-
-    assert list(personal_data.verifications_of_user("teak@example.com")) == [row]
