@@ -87,18 +87,11 @@ def test_the_derived_key_does_not_change_between_releases(settings: Any) -> None
 
 
 def test_the_derived_key_is_not_the_secret_key(settings: Any) -> None:
-    settings.SECRET_KEY = new_key()
+    settings.SECRET_KEY = new_key().encode()
     derived = Sealed.seal(CLAIMS)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
-
     with pytest.raises(ClaimsUnreadable):
         derived.decrypt()
-
-
-def test_a_secret_key_may_be_bytes(settings: Any) -> None:
-    settings.SECRET_KEY = b"\xff bytes"
-
-    assert Sealed.seal(CLAIMS).decrypt() == CLAIMS
 
 
 @pytest.mark.parametrize(
@@ -147,19 +140,11 @@ def test_every_json_type_is_preserved(settings: Any, keys: tuple[str, str]) -> N
     assert json.dumps([each.decrypt() for each in again]) == json.dumps(JSON_VALUES)
 
 
-@pytest.mark.parametrize("value", [{"a": object()}, b"bytes"])
-def test_a_value_that_json_cannot_represent_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError):
-        Sealed.seal(value)
-
-
 def test_only_an_empty_dict_is_an_empty_text() -> None:
     assert Sealed.seal({}) == Sealed("") == Sealed("").reencrypt()
     assert "" not in [Sealed.seal(value).token for value in (None, False, 0, "", [])]
-
-
-def test_two_tokens_of_one_value_differ() -> None:
-    assert Sealed.seal(CLAIMS) != Sealed.seal(CLAIMS)
+    with pytest.raises(TypeError):
+        Sealed.seal({"a": object()})
 
 
 @pytest.mark.parametrize("token", ["gAAAAA", "ភ្នំពេញ", TOKEN[:50] + "A" + TOKEN[51:]])
@@ -193,7 +178,7 @@ def in_a_thread(act: Callable[..., Any], *args: Any) -> Any:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("batch_size", [1, 2, 5, 100])
+@pytest.mark.parametrize("batch_size", [2, 5])
 def test_every_row_has_the_first_key_afterwards(
     settings: Any, keys: tuple[str, str], batch_size: int
 ) -> None:
@@ -218,12 +203,10 @@ def test_every_row_has_the_first_key_afterwards(
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("fallback", [False, True], ids=["secret key", "fallback"])
-def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any, fallback: bool) -> None:
+def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any) -> None:
     settings.SECRET_KEY = "the first"
     row = create()
-    if fallback:
-        settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = ["the first"], "the second"
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = ["the first"], "the second"
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
     with pytest.raises(ClaimsUnreadable):
         row.claims  # noqa: B018
@@ -236,20 +219,18 @@ def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any, fallbac
 
 @pytest.mark.django_db
 def test_unreadable_rows_are_counted_and_unchanged(settings: Any, keys: tuple[str, str]) -> None:
+    readable = create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
-    unreadable = [create() for _ in range(3)]
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[0]]
-    readable = [create() for _ in range(3)]
+    unreadable = [create().pk, create().pk]
     rotate(settings, keys)
     before = tokens()
 
-    batches = reencrypt(2)
+    (batch,) = reencrypt(3)
 
-    assert sum(batch.unreadable for batch in batches) == 3
-    assert sum(batch.rows for batch in batches) == 6
-    assert [tokens()[row.pk] for row in unreadable] == [before[row.pk] for row in unreadable]
+    assert (batch.rows, batch.unreadable) == (3, 2)
+    assert [tokens()[pk] for pk in unreadable] == [before[pk] for pk in unreadable]
     forget_old(settings, keys)
-    assert [PhoneVerification.objects.get(pk=row.pk).claims for row in readable] == [CLAIMS] * 3
+    assert PhoneVerification.objects.get(pk=readable.pk).claims == CLAIMS
 
 
 @pytest.mark.django_db
@@ -287,8 +268,8 @@ def test_rows_that_a_batch_skips_follow_one_by_one(
     assert [row.claims for row in readable] == [CLAIMS] * 2
 
 
-@pytest.mark.django_db
-def test_each_batch_is_complete_and_says_where_the_next_one_starts() -> None:
+@pytest.mark.django_db(transaction=True)
+def test_each_batch_is_committed_and_says_where_the_next_one_starts() -> None:
     for _ in range(5):
         create()
     before = tokens()
@@ -296,18 +277,10 @@ def test_each_batch_is_complete_and_says_where_the_next_one_starts() -> None:
 
     first, second = islice(run, 2)
 
+    assert not connection.in_atomic_block
     changed = [pk for pk, token in tokens().items() if token != before[pk]]
     assert len(changed) == 4
     assert (first.last, second.last) == (changed[1], changed[3])
-
-
-@pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_between_batches() -> None:
-    for _ in range(3):
-        create()
-    run = encryption.reencrypt(PhoneVerification.objects.on_primary(), 1)
-
-    assert [connection.in_atomic_block for _batch in run] == [False] * 3
 
 
 @pytest.mark.django_db
@@ -324,16 +297,12 @@ def test_no_frame_of_the_database_call_holds_decrypted_claims(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("meanwhile", ["changed", "deleted"])
-def test_a_change_between_reading_and_writing_is_not_lost(
-    monkeypatch: pytest.MonkeyPatch, meanwhile: str
-) -> None:
+def test_a_change_between_reading_and_writing_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     row = PhoneVerification.objects.filter(pk=create().pk)
-    change: Callable[[], Any] = {
-        "changed": lambda: row.update(claims={"newer": True}),
-        "deleted": row.delete,
-    }[meanwhile]
     again = Sealed.reencrypt
+
+    def change() -> None:
+        row.update(claims={"newer": True})
 
     with ThreadPoolExecutor(1) as pool:
 
@@ -347,22 +316,7 @@ def test_a_change_between_reading_and_writing_is_not_lost(
         monkeypatch.setattr(Sealed, "reencrypt", interrupted)
         reencrypt()
 
-    found = [each.claims for each in PhoneVerification.objects.all()]
-    assert found == ([{"newer": True}] if meanwhile == "changed" else [])
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_concurrent_runs_reencrypt_every_row(settings: Any, keys: tuple[str, str]) -> None:
-    for _ in range(30):
-        create()
-    rotate(settings, keys)
-
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(in_a_thread, reencrypt, size) for size in (2, 3)]
-    assert [sum(batch.rows for batch in run.result()) for run in runs] == [30, 30]
-
-    forget_old(settings, keys)
-    assert [row.claims for row in PhoneVerification.objects.all()] == [CLAIMS] * 30
+    assert row.get().claims == {"newer": True}
 
 
 @pytest.mark.django_db(transaction=True)

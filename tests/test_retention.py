@@ -9,9 +9,6 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -24,7 +21,6 @@ from django_plasgate_ip.models import (
 from django_plasgate_ip.verification import transitions
 from tests.conftest import Receivers
 from tests.kept import CLAIMS, DAY, create, create_live
-from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db
 
@@ -132,16 +128,19 @@ def test_claims_are_emptied_and_later_rows_are_deleted(
     assert claims == {(0, 0): [CLAIMS], (1, 0): [{}], (0, 1): []}[found[1], found[2]]
 
 
-def test_emptying_the_claims_changes_no_other_column(settings: Any, user: User) -> None:
+def test_claims_are_emptied_without_their_key_and_no_other_column_changes(settings: Any) -> None:
     keep(settings, claims=DAY)
-    create(user=user)
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    create()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     before: Any = PhoneVerification.objects.values().get()
 
     purge()
 
     after: Any = PhoneVerification.objects.values().get()
     assert {name for name in before if before[name] != after[name]} == {"claims"}
-    assert PhoneVerification.objects.is_verified(user, NUMBER)
+    assert after["claims"].decrypt() == {}
+    assert expected() == [0, 0, 0]
 
 
 def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
@@ -152,24 +151,6 @@ def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
     assert expected() == [0, 0, 0]
     assert purge() == [[], [], []]
     assert list(PhoneVerification.objects.values()) == before
-
-
-def test_claims_without_their_key_can_be_emptied(settings: Any) -> None:
-    keep(settings, claims=DAY)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    create()
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-
-    purge()
-
-    assert PhoneVerification.objects.get().claims == {}
-
-
-def test_rows_without_claims_are_not_emptied_again(settings: Any) -> None:
-    keep(settings, claims=DAY)
-    create(claims={})
-
-    assert expected()[1] == 0
 
 
 def test_old_rows_are_deleted_with_every_result(settings: Any) -> None:
@@ -222,22 +203,6 @@ def test_the_dry_run_counts_what_the_steps_do(settings: Any) -> None:
     assert expected() == [0, 0, 0]
 
 
-def test_the_admin_log_entries_about_a_row_are_deleted_with_it(settings: Any, user: User) -> None:
-    keep(settings, rows=DAY)
-    kept = create(HOUR)
-    for row in (create(), kept):
-        LogEntry.objects.create(
-            user=user,
-            content_type=ContentType.objects.get_for_model(PhoneVerification),
-            object_id=str(row.pk),
-            action_flag=2,
-        )
-
-    purge()
-
-    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(kept.pk)]
-
-
 # Batches
 
 Step = tuple[Callable[[int], Iterator[int]], Callable[[timedelta], PhoneVerification]]
@@ -259,7 +224,8 @@ def step(request: Any, settings: Any) -> Step:
     return STEPS[request.param]
 
 
-@pytest.mark.parametrize(("batch_size", "alike"), [(1, 2), (3, 10), (7, 1), (8, 1)])
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("batch_size", "alike"), [(3, 10), (7, 2)])
 def test_batches_skip_no_row_and_end(step: Step, batch_size: int, alike: int) -> None:
     act, make = step
     began = timezone.now() - 2 * DAY
@@ -269,49 +235,15 @@ def test_batches_skip_no_row_and_end(step: Step, batch_size: int, alike: int) ->
         PhoneVerification.objects.filter(pk=make(2 * DAY).pk).update(created_at=moment)
     young = make(timedelta(0))
 
-    batches = list(act(batch_size))
+    batches = []
+    for size in act(batch_size):
+        batches.append(size)
+        assert not connection.in_atomic_block
 
-    assert sum(batches) == 7
-    assert max(batches) <= batch_size
-    assert len(batches) == -(-7 // batch_size)
+    assert batches == {3: [3, 3, 1], 7: [7]}[batch_size]
     assert list(act(batch_size)) == []
     after = PhoneVerification.objects.get(pk=young.pk)
     assert (after.status, after.claims) == (young.status, young.claims)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_between_batches(step: Step) -> None:
-    act, make = step
-    for _ in range(4):
-        make(2 * DAY)
-
-    assert [connection.in_atomic_block for _batch in act(1)] == [False] * 4
-
-
-def in_a_thread(act: Callable[[], Any]) -> Any:
-    try:
-        return act()
-    finally:
-        connections.close_all()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_concurrent_runs_handle_each_row_once(step: Step, receivers: Receivers) -> None:
-    act, make = step
-    rows = [make(2 * DAY) for _ in range(30)]
-    together = threading.Barrier(2)
-
-    def run(size: int) -> int:
-        together.wait(10)
-        return sum(act(size))
-
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(in_a_thread, lambda size=size: run(size)) for size in (2, 3)]
-
-    assert sum(each.result() for each in runs) == 30
-    assert list(act(10)) == []
-    if act is retention.end_stale:
-        assert sorted(row.pk for _name, row in receivers.heard) == sorted(row.pk for row in rows)
 
 
 @pytest.mark.parametrize("can_skip", [True, False])
@@ -331,6 +263,29 @@ def test_locked_rows_are_skipped_if_the_database_can(
     assert list(retention.delete_old()) == [1 if can_skip else 2]
 
 
+def in_a_thread(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    finally:
+        connections.close_all()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_concurrent_runs_end_each_verification_once(receivers: Receivers) -> None:
+    rows = {create_live() for _ in range(20)}
+    together = threading.Barrier(2)
+
+    def run() -> int:
+        together.wait(10)
+        return sum(retention.end_stale(3))
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(in_a_thread, run) for _ in range(2)]
+
+    assert sum(each.result() for each in runs) == len(receivers.heard) == 20
+    assert {row for _name, row in receivers.heard} == rows
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None:
     if not connection.features.has_select_for_update_skip_locked:
@@ -347,7 +302,7 @@ def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None
     assert list(retention.delete_old(2)) == [1]
 
 
-# Signals
+# Concurrent runs
 
 
 @pytest.mark.django_db(transaction=True)
@@ -366,16 +321,6 @@ def test_each_stale_verification_sends_one_signal_without_a_request(
     assert {row for _name, row in receivers.heard} == ended
     assert len(receivers.heard) == receivers.failed.call_count == 2
     assert [call.kwargs["request"] for call in receivers.failed.call_args_list] == [None, None]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_receiver_that_raises_does_not_stop_the_run(receivers: Receivers) -> None:
-    receivers.failed.side_effect = ZeroDivisionError
-    for _ in range(3):
-        create_live()
-
-    assert purge(1) == [[1, 1, 1], [], []]
-    assert receivers.failed.call_count == 3
 
 
 @pytest.mark.django_db(transaction=True)

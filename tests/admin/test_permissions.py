@@ -83,15 +83,6 @@ def test_deleting_needs_its_permission(viewer: Client) -> None:
     assert PhoneVerification.objects.exists()
 
 
-def test_deleting_one_asks_for_confirmation(deleter: Client) -> None:
-    verification, other = verified(), pending()
-    url = detail(verification, "delete")
-
-    assert f"{MASKED} (verified)" in text(deleter.get(url))
-    assert post(deleter, url, post="yes").status_code == 302
-    assert list(PhoneVerification.objects.all()) == [other]
-
-
 def test_deleting_several_asks_for_confirmation(deleter: Client) -> None:
     selected, kept = [verified(), pending()], failed()
     action = {"action": "delete_selected", "_selected_action": [v.pk for v in selected]}

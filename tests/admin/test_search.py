@@ -98,7 +98,7 @@ def test_the_user_model_names_the_column_of_the_login_name(
     assert [row["login"] for row in cells(viewer.get(LIST))] == ["sok@example.com"]
 
 
-@pytest.mark.parametrize("term", ["", "   ", "\u0085\u2028"])
+@pytest.mark.parametrize("term", ["", " \u0085\u2028"])
 def test_an_empty_term_finds_everything(term: str) -> None:
     everything = {verified(), pending()}
 
@@ -113,34 +113,19 @@ def test_a_term_as_long_as_the_longest_column_is_searched(django_assert_num_quer
         assert matches("m" * (MAX_TERM_LENGTH + 1)) == []
 
 
-@pytest.mark.parametrize("term", ["\0", "dara\0"])
-def test_a_term_with_nul_is_not_searched(term: str, django_assert_num_queries: Any) -> None:
+def test_a_term_with_nul_is_not_searched(django_assert_num_queries: Any) -> None:
     # Django's list refuses it before. Its autocomplete view does not.
     model_admin = admin.site.get_model_admin(PhoneVerification)
     rows = PhoneVerification.objects.all()
 
     with django_assert_num_queries(0):
-        queryset, _ = model_admin.get_search_results(RequestFactory().get("/"), rows, term)
+        queryset, _ = model_admin.get_search_results(RequestFactory().get("/"), rows, "dara\0")
         assert list(queryset) == []
 
 
-@pytest.mark.parametrize(
-    "term",
-    [
-        quote("%" * 60_000),
-        "%ED%A0%80",  # a lone surrogate
-        "%FF%FE",  # not UTF-8
-        quote("\U0001d7d8"),  # a digit according to str.isdigit
-        quote("²"),
-        quote("{0} {} %s"),
-    ],
-    ids=lambda term: term[:20],
-)
-def test_an_unusual_term_finds_nothing(viewer: Client, term: str) -> None:
+def test_an_unusual_term_finds_nothing(viewer: Client) -> None:
     verified(user=User.objects.create_user("dara"))
-
-    assert cells(viewer.get(f"{LIST}?q={term}")) == []
-
-
-def test_the_list_reports_a_term_with_nul(viewer: Client) -> None:
+    surrogate, not_utf8 = "%ED%A0%80", "%FF%FE"
+    for term in (quote("%" * 60_000), surrogate, not_utf8, quote("²"), quote("{0} {} %s")):
+        assert cells(viewer.get(f"{LIST}?q={term}")) == [], term[:20]
     assert "Null characters are not allowed." in text(viewer.get(f"{LIST}?q=dara%00"))
