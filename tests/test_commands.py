@@ -18,7 +18,6 @@ from tests.visitor import TYPED
 
 pytestmark = pytest.mark.django_db
 
-OTHER = "+85512345678"
 BATCHED = ["plasgate_ip_purge", "plasgate_ip_reencrypt"]
 PERSONAL = ["plasgate_ip_export", "plasgate_ip_erase"]
 
@@ -57,44 +56,27 @@ def old_rows(settings: Any) -> None:
     create(timedelta(0))
 
 
-@pytest.mark.parametrize("name", [*BATCHED, *PERSONAL])
-def test_each_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        execute_from_command_line(["manage.py", name, "--help"])
-
-    output = capsys.readouterr().out
-    assert "usage:" in output
-    assert ("--batch-size" if name in BATCHED else "--user") in output
+def test_each_command_has_a_help_text(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in (*BATCHED, *PERSONAL):
+        with pytest.raises(SystemExit):
+            execute_from_command_line(["manage.py", name, "--help"])
+        assert ("--batch-size" if name in BATCHED else "--user") in capsys.readouterr().out
 
 
 # Purge
 
 
 @pytest.mark.usefixtures("old_rows")
-def test_purge_runs_each_step_and_prints_its_number() -> None:
-    assert run("plasgate_ip_purge") == [
-        "2 stale verifications ended",
-        "4 verifications deleted",
-        "2 old claims emptied",
-    ]
-    assert PhoneVerification.objects.count() == 4
-    assert PhoneVerification.objects.exclude(claims={}).count() == 1
-
-    assert run("plasgate_ip_purge") == [
-        "0 stale verifications ended",
-        "0 verifications deleted",
-        "0 old claims emptied",
-    ]
-
-
-@pytest.mark.usefixtures("old_rows")
-def test_purge_prints_a_line_for_each_batch_except_the_last() -> None:
+def test_purge_runs_each_step_and_prints_a_line_for_each_batch() -> None:
     assert run("plasgate_ip_purge", "--batch-size=2") == [
         "2 stale verifications ended",
         "2 of 4 verifications deleted",
         "4 verifications deleted",
         "2 old claims emptied",
     ]
+    assert PhoneVerification.objects.count() == 4
+    assert PhoneVerification.objects.exclude(claims={}).count() == 1
+    assert [line[0] for line in run("plasgate_ip_purge", "--batch-size=1")] == ["0", "0", "0"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -115,12 +97,6 @@ def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers: Receiv
 def test_an_invalid_batch_size_is_refused(size: str) -> None:
     for name in BATCHED:
         assert "--batch-size" in refusal(name, f"--batch-size={size}")
-
-
-def test_the_smallest_batch_size_is_one() -> None:
-    create_live(2 * DAY)
-
-    assert run("plasgate_ip_purge", "--batch-size=1")[0] == "1 stale verifications ended"
 
 
 # Reencrypt
@@ -182,9 +158,6 @@ def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
     unchanged = [pk for pk, token in tokens().items() if token == before[pk]]
     assert len(unchanged) == 2
     assert unchanged[-1] == last
-
-
-def test_reencrypt_refuses_an_invalid_id() -> None:
     assert "--after" in refusal("plasgate_ip_reencrypt", "--after=7")
 
 
@@ -194,7 +167,7 @@ def test_reencrypt_refuses_an_invalid_id() -> None:
 def test_export_prints_one_json_object_per_line(user: User) -> None:
     first = create(3 * DAY, user=user)
     second = create(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
-    create(phone_number=OTHER)
+    create(phone_number="+85512345678")
 
     lines = run("plasgate_ip_export", "--user", "teak")
 
@@ -203,11 +176,7 @@ def test_export_prints_one_json_object_per_line(user: User) -> None:
     assert values[0]["claims"] == CLAIMS
     assert "អុំអេង" in lines[1]
     assert lines == run("plasgate_ip_export", "--number", TYPED)
-
-
-def test_export_without_verifications_prints_nothing(user: User) -> None:
-    assert run("plasgate_ip_export", "--user", "teak") == []
-    assert run("plasgate_ip_export", "--number", TYPED) == []
+    assert run("plasgate_ip_export", "--number", "012 999 999") == []
 
 
 class Output(io.StringIO):
@@ -263,13 +232,13 @@ def test_any_other_answer_deletes_nothing(user: User, answer: str) -> None:
         assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
 
 
-@pytest.mark.parametrize("flag", ["--no-input", "--noinput"])
-def test_erase_can_skip_the_question(user: User, flag: str) -> None:
+def test_erase_can_skip_the_question(user: User) -> None:
     create(user=user)
 
     with mock.patch("builtins.input", side_effect=AssertionError):
-        assert run("plasgate_ip_erase", "--number", TYPED, flag) == ["1 verifications deleted"]
-
+        assert run("plasgate_ip_erase", "--user", "teak", "--no-input") == [
+            "1 verifications deleted"
+        ]
     assert not PhoneVerification.objects.exists()
 
 
@@ -278,7 +247,6 @@ def test_erase_can_skip_the_question(user: User, flag: str) -> None:
     [
         (["--user", "nobody"], "There is no user with this login name."),
         (["--user", ""], "There is no user with this login name."),
-        (["--number", "077"], "This is not a phone number that can be verified."),
         (["--number", ""], "A phone number has digits only."),
         ([], "one of the arguments --user --number is required"),
         (["--user", "teak", "--number", TYPED], "not allowed with argument"),
