@@ -83,9 +83,7 @@ def test_purge_runs_each_step_and_prints_a_line_for_each_batch() -> None:
 @pytest.mark.usefixtures("old_rows")
 def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers: Receivers) -> None:
     before = list(PhoneVerification.objects.values())
-
     counted = run("plasgate_ip_purge", "--dry-run")
-
     assert list(PhoneVerification.objects.values()) == before
     assert receivers.heard == []
     assert [line.partition(" (")[0] for line in counted] == run("plasgate_ip_purge")
@@ -118,7 +116,6 @@ def test_the_old_key_can_be_removed_after_reencrypt(
     rotated: tuple[str, str], settings: Any
 ) -> None:
     assert run("plasgate_ip_reencrypt") == ["5 verifications encrypted with the first key"]
-
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [rotated[0]]
     assert [row.claims for row in PhoneVerification.objects.exclude(claims={})] == [CLAIMS] * 5
 
@@ -130,10 +127,8 @@ def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(
     create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(rotated)
     out = io.StringIO()
-
     with pytest.raises(CommandError, match=r"PLASGATE_IP_ENCRYPTION_KEYS can decrypt 1 verif"):
         run("plasgate_ip_reencrypt", out=out)
-
     assert out.getvalue() == "5 verifications encrypted with the first key\n"
 
 
@@ -168,9 +163,7 @@ def test_export_prints_one_json_object_per_line(user: User) -> None:
     first = create(3 * DAY, user=user)
     second = create(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
     create(phone_number="+85512345678")
-
     lines = run("plasgate_ip_export", "--user", "teak")
-
     values = [json.loads(line) for line in lines]
     assert [each["id"] for each in values] == [str(first.pk), str(second.pk)]
     assert values[0]["claims"] == CLAIMS
@@ -200,10 +193,8 @@ def test_the_error_of_an_incomplete_export_does_not_show_claims(
 ) -> None:
     for _ in range(3):
         create(user=user)
-
     with pytest.raises(CommandError) as caught:
         run("plasgate_ip_export", "--user", "teak", out=Output(error))
-
     assert str(caught.value) == f"The output is incomplete: {type(error).__name__}."
     assert caught.value.__context__ is None
     # The first frame is this test's.
@@ -215,10 +206,8 @@ def test_erase_deletes_after_a_yes(user: User, other_user: User, answer: str) ->
     create(user=user)
     create(user=user)
     kept = create(user=other_user)
-
     with mock.patch("builtins.input", return_value=answer) as asked:
         output = run("plasgate_ip_erase", "--user", "teak")
-
     assert "Delete 2 verifications permanently?" in asked.call_args.args[0]
     assert output == ["2 verifications deleted"]
     assert list(PhoneVerification.objects.all()) == [kept]
@@ -227,14 +216,12 @@ def test_erase_deletes_after_a_yes(user: User, other_user: User, answer: str) ->
 @pytest.mark.parametrize("answer", ["n", "", "yes!"])
 def test_any_other_answer_deletes_nothing(user: User, answer: str) -> None:
     create(user=user)
-
     with mock.patch("builtins.input", return_value=answer):
         assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
 
 
 def test_erase_can_skip_the_question(user: User) -> None:
     create(user=user)
-
     with mock.patch("builtins.input", side_effect=AssertionError):
         assert run("plasgate_ip_erase", "--user", "teak", "--no-input") == [
             "1 verifications deleted"
@@ -255,7 +242,6 @@ def test_erase_can_skip_the_question(user: User) -> None:
 )
 def test_an_unknown_person_is_an_error(user: User, arguments: list[str], message: str) -> None:
     create(user=user)
-
     for name in PERSONAL:
         assert message in refusal(name, *arguments)
 
@@ -268,6 +254,5 @@ def test_a_login_name_of_several_users_is_refused(
     manager: Any = User._default_manager
     by_email = lambda self, email: self.get(email=email)  # noqa: E731 - one line for one method
     monkeypatch.setattr(type(manager), "get_by_natural_key", by_email)
-
     for name in PERSONAL:
         assert "more than one user" in refusal(name, "--user", user.email)

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
-from django.conf import settings as site
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import IntegrityError, transaction
 from django.forms import modelform_factory
@@ -77,9 +76,7 @@ def test_the_database_refuses_a_contradiction(contradiction: dict[str, Any]) -> 
 def test_deleting_a_user_deletes_the_verifications(user: User, other_user: User) -> None:
     make(user)
     kept = make(other_user)
-
     user.delete()
-
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
@@ -94,7 +91,6 @@ def test_named_queries_can_be_chained(user: User, other_user: User) -> None:
     rows = {status: make(user, status) for status in Status.values}
     others = make(other_user)
     objects = PhoneVerification.objects
-
     assert set(objects.verified()) == {rows["verified"], others}
     assert set(objects.for_user(user)) == set(rows.values())
     assert list(objects.for_user(user).verified()) == [rows["verified"]]
@@ -107,7 +103,6 @@ def test_an_anonymous_user_and_an_empty_session_id_match_nothing() -> None:
     make(None)
     make(None, session_id="")
     objects = PhoneVerification.objects
-
     assert not objects.for_user(AnonymousUser()).exists()
     assert objects.latest_for(AnonymousUser()) is None
     assert not objects.is_verified(AnonymousUser())
@@ -120,7 +115,6 @@ def test_the_latest_is_the_newest_with_any_status(user: User, other_user: User) 
     verified = make(user, created_at=NOW - HOUR)
     make(user, created_at=NOW - 2 * HOUR)
     make(other_user, created_at=NOW + HOUR)
-
     assert PhoneVerification.objects.latest_for(user) == failed
     assert PhoneVerification.objects.verified().latest_for(user) == verified
     assert PhoneVerification.objects.latest_for(User(pk=10_000)) is None
@@ -131,7 +125,6 @@ def test_the_primary_key_breaks_ties_in_a_session() -> None:
     for number, session in ((2, "one"), (1, "one"), (3, "two"), (4, "two")):
         make(id=UUID(int=number), session_id=session, created_at=NOW)
     objects = PhoneVerification.objects
-
     assert [row.pk.int for row in objects.for_session("one")] == [2, 1]
     assert [row.pk.int for row in objects.for_session("two")] == [4, 3]
 
@@ -140,7 +133,6 @@ def test_a_callback_belongs_to_the_newest_verification_that_its_session_continue
     started = make(session_id="laptop", callback_session_id="laptop", created_at=NOW)
     handed_over = make(session_id="desk", callback_session_id="laptop", created_at=NOW + HOUR)
     make(session_id="laptop", callback_session_id="phone", created_at=NOW + 2 * HOUR)
-
     assert PhoneVerification.objects.for_callback("laptop") == handed_over
     assert PhoneVerification.objects.for_callback("desk") is None
     assert (started.is_handed_over, handed_over.is_handed_over) == (False, True)
@@ -152,7 +144,6 @@ def test_changes_of_sim_are_acknowledged_once(user: User, other_user: User) -> N
     changed = make(user, mobile_id_changed=True)
     others = make(other_user, mobile_id_changed=True)
     objects = PhoneVerification.objects
-
     assert set(objects.with_unacknowledged_change()) == {changed, others}
     assert objects.for_user(user).acknowledge_changes() == 1
     assert objects.for_user(user).acknowledge_changes() == 0
@@ -165,7 +156,6 @@ def test_another_query_can_be_annotated(user: User, other_user: User) -> None:
     make(user)
     make(other_user, "failed")
     verified = PhoneVerification.objects.verified()
-
     assert list(User.objects.filter(verified.exists_for())) == [user]
     rows = PhoneVerification.objects.filter(verified.exists_for("user"))
     assert [row.user for row in rows] == [user]
@@ -176,7 +166,6 @@ def test_only_a_verified_verification_of_the_user_counts(user: User, other_user:
         make(user, status)
     make(other_user)
     assert not PhoneVerification.objects.is_verified(user)
-
     make(user)
     make(user, "failed")
     assert PhoneVerification.objects.is_verified(user)
@@ -195,13 +184,11 @@ def test_only_a_verified_verification_of_the_user_counts(user: User, other_user:
 def test_a_number_can_be_given_in_any_format(user: User, number: Any, expected: bool) -> None:
     make(user)
     make(user, "failed", phone_number=OTHER_NUMBER)
-
     assert PhoneVerification.objects.is_verified(user, number) is expected
 
 
 def test_only_proves_raises_an_error_for_text_that_is_not_a_number(user: User) -> None:
     make(user, phone_number="")
-
     assert not PhoneVerification.objects.is_verified(user, "no number")
     for text in ("no number", ""):
         with pytest.raises(InvalidPhoneNumber):
@@ -216,7 +203,6 @@ def test_the_maximum_age_counts_from_the_completion(
 ) -> None:
     monkeypatch.setattr(timezone, "now", lambda: NOW)
     make(user, created_at=NOW - 24 * HOUR, completed_at=NOW - HOUR)
-
     assert PhoneVerification.objects.is_verified(user, max_age=max_age) is expected
     assert PhoneVerification.objects.is_verified(user, NUMBER, max_age) is expected
     assert not PhoneVerification.objects.is_verified(user, OTHER_NUMBER, max_age)
@@ -260,32 +246,23 @@ def test_its_text_has_the_masked_number_or_the_primary_key() -> None:
 def test_its_repr_has_no_secret(user: User) -> None:
     row = make(user, claims={"given_name": "Teak"})
     failed = make(user, "failed")
-
     assert repr(row) == f"<PhoneVerification {row.pk} verified>"
     assert repr(failed) == f"<PhoneVerification {failed.pk} failed not_verified>"
 
 
-def test_each_reason_has_a_message_for_the_visitor_and_one_for_staff() -> None:
-    secrets = ("key", "secret", "plasgate", "403", "balance", site.PLASGATE_IP_PRIVATE_KEY.lower())
-    for reason in Reason:
-        row = PhoneVerification(status=reason.status, reason=reason)
-        message = str(row.visitor_message)
-        assert message.endswith(".")
-        assert [word for word in secrets if word in message.lower()] == []
-        assert str(row.staff_message) not in ("", message)
-
-
-def test_a_verification_without_a_reason_has_a_message_for_the_visitor() -> None:
+def test_each_status_has_a_message_for_the_visitor() -> None:
     words = {"pending": "waiting", "exchanging": "waiting", "verified": "confirmed"}
     for status, word in words.items():
         row = PhoneVerification(status=status)
         assert word in str(row.visitor_message)
         assert row.staff_message == ""
+    late = PhoneVerification(status="error", reason="expired")
+    assert late.visitor_message == Reason.EXPIRED.visitor_message
+    assert late.staff_message == Reason.EXPIRED.staff_message
 
 
 def test_an_ended_verification_has_a_duration() -> None:
     row = make(created_at=NOW, completed_at=NOW + timedelta(seconds=7))
-
     assert row.duration == timedelta(seconds=7)
     assert not row.is_live
     live = make(status="exchanging")
@@ -300,7 +277,6 @@ def test_only_a_live_verification_can_be_stale() -> None:
         status: PhoneVerification(status=status, created_at=then, exchanging_at=then).stale_reason
         for status in Status.values
     }
-
     assert {status: reason for status, reason in stale.items() if reason} == {
         "pending": Reason.EXPIRED,
         "exchanging": Reason.INTERRUPTED,
@@ -312,9 +288,7 @@ def test_a_row_without_its_key_can_be_reloaded(user: User, settings: Any) -> Non
     row = PhoneVerification.objects.create(user=user, claims={"sub": "x"})
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     PhoneVerification.objects.update(scopes="phone")
-
     row.refresh_from_db()
-
     assert row.scopes == "phone"
     with pytest.raises(ClaimsUnreadable):
         _ = row.claims

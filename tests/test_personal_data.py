@@ -55,7 +55,6 @@ def test_a_user_has_the_verifications_of_every_status(user: User, other_user: Us
     theirs = {create(user=user), create_live(user=user), create(user=user, phone_number=OTHER)}
     create(user=other_user)
     create()
-
     assert set(by_user()) == theirs
     with pytest.raises(User.DoesNotExist):
         by_user("nobody")
@@ -68,7 +67,6 @@ def test_a_number_has_the_verifications_of_every_user(
     its = {create(user=user), create_live(user=other_user), create()}
     create(user=user, phone_number=OTHER)
     create(user=user, phone_number="")
-
     assert set(by_number(typed)) == its
 
 
@@ -85,7 +83,6 @@ def test_the_manager_of_the_user_model_finds_the_login_name(
     by_email = SimpleNamespace(get_by_natural_key=lambda email: User.objects.get(email=email))
     accounts = SimpleNamespace(_default_manager=by_email)
     monkeypatch.setattr(personal_data, "get_user_model", lambda: accounts)
-
     assert list(by_user("teak@example.com")) == [row]
 
 
@@ -128,7 +125,6 @@ def test_a_login_name_is_exported_as_text(
     create(user=user)
     verifications = by_user()
     monkeypatch.setattr(User, "get_username", lambda user: name)
-
     assert [values["user"] for values in exported(verifications)] == [text]
 
 
@@ -137,7 +133,6 @@ def test_the_oldest_is_exported_first_and_by_one_query(
 ) -> None:
     rows = [create(days * DAY, user=user) for days in (1, 3, 2)]
     verifications = by_user()
-
     with django_assert_num_queries(1):
         assert [values["id"] for values in exported(verifications)] == [
             rows[index].pk for index in (1, 2, 0)
@@ -147,7 +142,6 @@ def test_the_oldest_is_exported_first_and_by_one_query(
 def test_a_verification_without_user_and_number_can_be_exported() -> None:
     create(phone_number="", claims={})
     (values,) = exported(PhoneVerification.objects.on_primary())
-
     assert (values["user"], values["phone_number"], values["claims"]) == (None, "", {})
 
 
@@ -156,9 +150,7 @@ def test_claims_without_their_key_do_not_stop_the_export(user: User, settings: A
     lost = create(3 * DAY, user=user)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     create(user=user)
-
     first, second = exported(by_user())
-
     assert "PLASGATE_IP_ENCRYPTION_KEYS" in first["claims"]
     assert (first["id"], first["mobile_id"]) == (lost.pk, MOBILE_ID)
     assert second["claims"] == CLAIMS
@@ -171,9 +163,7 @@ def test_erasing_a_user_keeps_the_account_and_other_users(user: User, other_user
     create(user=user)
     create_live(user=user)
     kept = {create(user=other_user), create()}
-
     assert personal_data.erase(by_user()) == 2
-
     assert set(PhoneVerification.objects.all()) == kept
     assert User.objects.filter(pk=user.pk).exists()
     assert personal_data.erase(by_user()) == 0
@@ -183,7 +173,6 @@ def test_erasing_a_number_erases_it_for_every_user(user: User, other_user: User)
     for owner in (user, other_user, None):
         create(user=owner)
     kept = create(user=user, phone_number=OTHER)
-
     assert personal_data.erase(by_number()) == 3
     assert list(PhoneVerification.objects.all()) == [kept]
 
@@ -194,9 +183,7 @@ def test_only_the_log_entries_about_them_are_deleted(user: User, other_user: Use
     staff("view_phoneverification", "view_claims").get(detail(row))
     assert LogEntry.objects.count() == 2
     kept = {note(other_user, others), note(other_user, user, row.pk)}
-
     personal_data.erase(by_user())
-
     assert set(LogEntry.objects.all()) == kept
 
 
@@ -209,9 +196,7 @@ def test_a_site_without_the_admin_can_erase(
     apps = [name for name in settings.INSTALLED_APPS if name != "django.contrib.admin"]
     settings.INSTALLED_APPS = apps
     settings.ROOT_URLCONF = "django_plasgate_ip.urls"
-
     call_command("plasgate_ip_erase", "--user", "teak", "--no-input", verbosity=0)
-
     assert not PhoneVerification.objects.exists()
 
 
@@ -222,9 +207,7 @@ def test_several_batches_are_erased(
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
     for _ in range(number):
         note(user, create(user=user))
-
     assert personal_data.erase(by_user()) == number
-
     assert not PhoneVerification.objects.exists()
     assert not LogEntry.objects.exists()
 
@@ -240,5 +223,4 @@ def test_the_hand_off_app_forgets_a_verification_before_it_is_deleted(
 
     monkeypatch.setattr(personal_data, "handoff_app", lambda: SimpleNamespace(forget=forget))
     personal_data.erase(by_user())
-
     assert forgotten == [([row.pk], 1)]

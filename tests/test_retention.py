@@ -1,6 +1,5 @@
 """Retention: which rows each step finds, and how it handles them in batches."""
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -18,7 +17,6 @@ from django_plasgate_ip.models import (
     PhoneVerification,
     PhoneVerificationQuerySet,
 )
-from django_plasgate_ip.verification import transitions
 from tests.conftest import Receivers
 from tests.kept import CLAIMS, DAY, create, create_live
 
@@ -77,12 +75,9 @@ def test_a_verification_is_ended_when_it_cannot_continue(
     make: Callable[[], PhoneVerification], reason: str
 ) -> None:
     row = make()
-
     assert (row.stale_reason or "") == reason
     assert expected()[0] == (1 if reason else 0)
-
     purge()
-
     row.refresh_from_db()
     assert row.reason == reason
     assert row.is_live is not bool(reason)
@@ -94,12 +89,9 @@ def test_the_settings_say_how_long_a_verification_may_take(settings: Any) -> Non
     create_exchanging(2 * HOUR, timedelta(minutes=50))
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = HOUR
     settings.PLASGATE_IP_TIMEOUT = 3600
-
     assert purge() == [[], [], []]
-
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = timedelta(minutes=1)
     settings.PLASGATE_IP_TIMEOUT = 1
-
     assert purge() == [[2], [], []]
 
 
@@ -119,11 +111,8 @@ def test_claims_are_emptied_and_later_rows_are_deleted(
 ) -> None:
     keep(settings, claims=DAY, rows=7 * DAY)
     create(age)
-
     assert expected() == found
-
     purge()
-
     claims = [row.claims for row in PhoneVerification.objects.all()]
     assert claims == {(0, 0): [CLAIMS], (1, 0): [{}], (0, 1): []}[found[1], found[2]]
 
@@ -134,9 +123,7 @@ def test_claims_are_emptied_without_their_key_and_no_other_column_changes(settin
     create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     before: Any = PhoneVerification.objects.values().get()
-
     purge()
-
     after: Any = PhoneVerification.objects.values().get()
     assert {name for name in before if before[name] != after[name]} == {"claims"}
     assert after["claims"].decrypt() == {}
@@ -147,7 +134,6 @@ def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
     keep(settings)
     create(timedelta(days=36500))
     before = list(PhoneVerification.objects.values())
-
     assert expected() == [0, 0, 0]
     assert purge() == [[], [], []]
     assert list(PhoneVerification.objects.values()) == before
@@ -161,7 +147,6 @@ def test_old_rows_are_deleted_with_every_result(settings: Any) -> None:
     create(mobile_id_changed=True)
     create_live()
     create_exchanging(2 * DAY, 2 * DAY)
-
     assert purge() == [[2], [], [5]]
     assert not PhoneVerification.objects.exists()
 
@@ -170,7 +155,6 @@ def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> 
     keep(settings, rows=HOUR)
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = DAY
     kept = {create_live(2 * HOUR), create_exchanging(2 * HOUR, timedelta(seconds=5))}
-
     assert expected() == [0, 0, 0]
     assert purge() == [[], [], []]
     assert set(PhoneVerification.objects.all()) == kept
@@ -179,7 +163,6 @@ def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> 
 def test_a_stale_verification_is_ended_before_it_is_deleted(settings: Any) -> None:
     keep(settings, rows=DAY)
     row = create_live()
-
     assert list(retention.delete_old()) == []
     assert list(PhoneVerification.objects.all()) == [row]
 
@@ -259,7 +242,6 @@ def test_locked_rows_are_skipped_if_the_database_can(
 
     monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", can_skip)
     monkeypatch.setattr(PhoneVerificationQuerySet, "select_for_update", without_locked)
-
     assert list(retention.delete_old()) == [1 if can_skip else 2]
 
 
@@ -271,33 +253,15 @@ def in_a_thread(act: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_concurrent_runs_end_each_verification_once(receivers: Receivers) -> None:
-    rows = {create_live() for _ in range(20)}
-    together = threading.Barrier(2)
-
-    def run() -> int:
-        together.wait(10)
-        return sum(retention.end_stale(3))
-
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(in_a_thread, run) for _ in range(2)]
-
-    assert sum(each.result() for each in runs) == len(receivers.heard) == 20
-    assert {row for _name, row in receivers.heard} == rows
-
-
-@pytest.mark.django_db(transaction=True)
 def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None:
     if not connection.features.has_select_for_update_skip_locked:
         pytest.skip("this database can't skip locked rows")
     keep(settings, rows=DAY)
     rows = [create() for _ in range(5)]
-
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         PhoneVerification.objects.select_for_update().get(pk=rows[2].pk)
         run = pool.submit(in_a_thread, lambda: list(retention.delete_old(2)))
         assert sum(run.result(20)) == 4
-
     assert list(PhoneVerification.objects.all()) == [rows[2]]
     assert list(retention.delete_old(2)) == [1]
 
@@ -314,27 +278,8 @@ def test_each_stale_verification_sends_one_signal_without_a_request(
     create(8 * DAY)
     create()
     create_live(timedelta(0))
-
     purge(1)
     purge(1)
-
     assert {row for _name, row in receivers.heard} == ended
     assert len(receivers.heard) == receivers.failed.call_count == 2
     assert [call.kwargs["request"] for call in receivers.failed.call_args_list] == [None, None]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_verification_that_ends_after_it_was_found_is_not_ended_again(
-    receivers: Receivers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = create_live()
-
-    def finish_late(verification: PhoneVerification) -> bool:
-        monkeypatch.undo()
-        transitions.finish_if_stale(PhoneVerification.objects.get())
-        return transitions.finish_if_stale(verification)
-
-    monkeypatch.setattr(transitions, "finish_if_stale", finish_late)
-
-    assert list(retention.end_stale()) == [0]
-    assert receivers.heard == [("failed", row)]

@@ -52,8 +52,11 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
         str(verification.pk),
     ):
         assert shown in page
-    assert "<b>bill</b>" not in response.content.decode()
-    assert NONCE not in response.content.decode()
+    html = response.content.decode()
+    assert '<span class="plasgate-ip-badge plasgate-ip-badge-error">error</span>' in html
+    assert 'href="/static/django_plasgate_ip/admin.css"' in html
+    assert "<b>bill</b>" not in html
+    assert NONCE not in html
 
 
 def test_only_a_reason_is_explained(viewer: Client) -> None:
@@ -66,7 +69,6 @@ def test_the_page_has_no_input(superuser: Client) -> None:
     html = superuser.get(detail(verified())).content.decode()
     (form,) = re.findall(r'<form[^>]*id="phoneverification_form".*?</form>', html, re.DOTALL)
     names = re.findall(r'<(?:input|select|textarea)[^>]*name="([^"]*)"', form)
-
     assert set(names) <= {"csrfmiddlewaretoken", "change-form-action", "_selected_action", "index"}
     assert "Save" not in form
 
@@ -83,7 +85,6 @@ def test_the_admin_is_built_on_the_class_of_the_installed_theme() -> None:
 def test_claims_are_shown_with_the_permission(reader: Client) -> None:
     response = reader.get(detail(verified()))
     page = text(response)
-
     assert '"login_hint": "85577696118"' in page
     assert '"family_name": "អុំអេង"' in page
     assert '"address": { "locality": "Phnom Penh City", "street_address": "30 7th 594" }' in page
@@ -95,7 +96,6 @@ def test_claims_are_shown_with_the_permission(reader: Client) -> None:
 def test_claims_are_escaped(reader: Client) -> None:
     verification = verified(claims={"given_name": "<script>alert(1)</script>"})
     html = reader.get(detail(verification)).content.decode()
-
     assert "<script>alert(1)" not in html
     assert "&lt;script&gt;alert(1)" in html
 
@@ -104,7 +104,6 @@ def test_each_view_of_claims_is_recorded(reader: Client) -> None:
     verification = verified()
     reader.get(detail(verification))
     reader.get(detail(verification))
-
     entries = LogEntry.objects.all()
     assert {(e.user_id, e.object_id, e.change_message) for e in entries} == {
         (int(reader.session["_auth_user_id"]), str(verification.pk), "Viewed the claims.")
@@ -118,7 +117,6 @@ def test_each_of_the_operators_values_counts_as_claims(reader: Client) -> None:
     reader.get(detail(verified(claims={}, sub="")))
     reader.get(detail(failed()))  # only its claims
     assert LogEntry.objects.count() == 3
-
     reader.get(detail(pending()))
     assert LogEntry.objects.count() == 3
 
@@ -129,7 +127,6 @@ def test_a_page_without_claims_is_not_recorded(viewer: Client, reader: Client) -
     for url in (LIST, detail(verification, "history")):
         reader.get(url)
     post(reader, detail(verification), status="failed", _save="1")
-
     assert not LogEntry.objects.exists()
 
 
@@ -141,7 +138,6 @@ def test_claims_of_a_lost_key_name_the_setting(
     verification = verified()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
     page = text(reader.get(detail(verification)))
-
     assert "PLASGATE_IP_ENCRYPTION_KEYS" in page
     assert f"Sub: {SUB}" in page
     assert "85577696118" not in page
@@ -151,7 +147,6 @@ def test_a_lost_key_breaks_no_other_page(deleter: Client, settings: Any) -> None
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     verification = verified()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-
     for url in (LIST, detail(verification), detail(verification, "delete")):
         assert MASKED in text(deleter.get(url))
     assert post(deleter, detail(verification, "delete"), post="yes").status_code == 302

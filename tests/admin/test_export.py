@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import pytest
 from asgiref.sync import async_to_sync
-from cryptography.fernet import Fernet
 from django.contrib.admin.models import LogEntry
 from django.db import connection
 from django.test import AsyncClient, Client
@@ -100,20 +99,11 @@ def test_the_file_has_masked_numbers_and_no_claims(viewer: Client) -> None:
 def test_the_file_has_full_numbers_and_claims_with_the_permission(reader: Client) -> None:
     verified()
     (row,) = rows(reader.get(EXPORT))
-
     assert row["phone_number"] == f"'{NUMBER}"
     assert (row["sub"], row["mobile_id"]) == (SUB, MOBILE_ID)
     assert json.loads(row["claims"]) == CLAIMS
     assert "អុំអេង" in row["claims"]
     assert "full numbers and claims. The admin log records each export." in text(reader.get(LIST))
-
-
-def test_a_missing_value_is_an_empty_cell(reader: Client) -> None:
-    pending(phone_number="", scopes="mobile_id")
-    (row,) = rows(reader.get(EXPORT))
-
-    names = ("phone_number", "user", "completed_at", "seconds", "sub", "mobile_id", "claims")
-    assert [row[name] for name in names] == [""] * 7
 
 
 def test_the_export_needs_the_view_permission_and_get(reader: Client, client: Client) -> None:
@@ -125,7 +115,6 @@ def test_the_export_needs_the_view_permission_and_get(reader: Client, client: Cl
 
 def test_the_file_is_a_private_attachment(viewer: Client) -> None:
     response = viewer.get(EXPORT)
-
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     disposition = response["Content-Disposition"]
     assert re.fullmatch(r'attachment; filename="phone-verifications-[\d-]{10}\.csv"', disposition)
@@ -137,7 +126,6 @@ def test_the_file_is_a_private_attachment(viewer: Client) -> None:
 
 def test_an_export_of_claims_is_recorded_before_it_is_sent(reader: Client) -> None:
     reader.get(EXPORT, {"status__exact": "verified"})
-
     assert log() == [("None", "Claims, exported as CSV", "Exported: status__exact=verified")]
     assert LogEntry.objects.get().user_id == int(reader.session["_auth_user_id"])
     assert "Claims, exported as CSV" in text(reader.get("/admin/"))
@@ -155,7 +143,6 @@ def test_the_filters_are_recorded_without_the_search(
     reader: Client, query: dict[str, str], recorded: str
 ) -> None:
     reader.get(EXPORT, query)
-
     assert [message for _id, _what, message in log()] == [recorded]
 
 
@@ -179,20 +166,17 @@ def test_the_export_uses_the_filters_and_the_search_of_the_list(
     failed(Reason.EXPIRED, user=User.objects.create_user("dara"))
     html = viewer.get(LIST, query).content.decode()
     (link,) = re.findall(r'<a href="([^"]*/export/[^"]*)">\s*Export as CSV', html)
-
     assert [row["reason"] for row in rows(viewer.get(unescape(link)))] == expected
 
 
 @pytest.mark.parametrize("lookup", ["phone_number__startswith", "claims", "mobile_id"])
 def test_the_export_reveals_no_hidden_column(viewer: Client, lookup: str) -> None:
     verified()
-
     assert viewer.get(EXPORT, {lookup: "1"}).status_code == 400
 
 
 def test_an_invalid_filter_redirects_to_the_list(reader: Client) -> None:
     response = reader.get(EXPORT, {"created_at__gte": "yesterday"})
-
     assert (response.status_code, response["Location"]) == (302, f"{LIST}?e=1")
     assert not LogEntry.objects.exists()
 
@@ -207,7 +191,6 @@ def test_each_row_is_exported_once_and_the_newest_first(
     made = [pending(created_at=STARTED + timedelta(seconds=i // 3)) for i in range(number)]
     made.sort(key=lambda row: (row.created_at, row.pk), reverse=True)
     exported = [row["id"] for row in rows(viewer.get(EXPORT, {"o": "6", "p": "7"}))]
-
     assert exported == [str(verification.pk) for verification in made]
 
 
@@ -218,7 +201,6 @@ def test_no_cell_is_a_formula(viewer: Client) -> None:
     signs = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
     for sign in signs:
         failed(user=User.objects.create(username=f"{sign}1"), error_description=f"{sign}2")
-
     cells = {(row["user"], row["error_description"]) for row in rows(viewer.get(EXPORT))}
     assert cells == {(f"'{sign}1", f"'{sign}2") for sign in signs}
 
@@ -227,19 +209,8 @@ def test_a_cell_can_have_separators_quotes_and_lines(viewer: Client) -> None:
     name = 'a "quoted", name;=1+1\r\nof two lines'
     verified(user=User.objects.create(username=name))
     file = content(viewer.get(EXPORT))
-
     assert [row["user"] for row in parsed(file)] == [name]
     assert '"a ""quoted"", name;=1+1' in file
-
-
-def test_a_lost_key_affects_one_cell(reader: Client, settings: Any) -> None:
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    verified()
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    (row,) = rows(reader.get(EXPORT))
-
-    assert "PLASGATE_IP_ENCRYPTION_KEYS" in row["claims"]
-    assert (row["sub"], row["phone_number"]) == (SUB, f"'{NUMBER}")
 
 
 def test_times_need_no_time_zone_support(settings: Any) -> None:
@@ -247,15 +218,7 @@ def test_times_need_no_time_zone_support(settings: Any) -> None:
     viewer = staff("view_phoneverification")
     pending(created_at=STARTED.replace(tzinfo=None))
     (row,) = rows(viewer.get(EXPORT))
-
     assert row["created_at"] == "2026-03-01 03:15:00"
-
-
-def test_the_file_is_not_translated(viewer: Client) -> None:
-    failed()
-    english = content(viewer.get(EXPORT))
-
-    assert content(viewer.get(EXPORT, headers={"accept-language": "km"})) == english
 
 
 # How it is sent
@@ -270,7 +233,6 @@ def test_rows_are_read_while_they_are_sent(viewer: Client, monkeypatch: pytest.M
         before = len(queries)
         parts = cast("Iterator[bytes]", iter(response.streaming_content))
         counts = [(part.count(b"\r\n"), len(queries) - before) for part in parts]
-
     # Two queries for each batch: its rows, and their users.
     assert counts == [(1, 0), (10, 2), (10, 4), (10, 6), (5, 8)]
 

@@ -41,11 +41,9 @@ def test_nobody_edits_a_verification(superuser: Client, who: str) -> None:
     client = superuser if who == "superuser" else staff(*permissions)
     verification = failed()
     changes = {"status": "verified", "reason": "", "phone_number": "+85577696119"}
-
     for button in ("_save", "_saveasnew"):
         assert post(client, detail(verification), **changes, **{button: "1"}).status_code == 403
     assert post(client, LIST, **changes, _save="1").status_code == 200
-
     assert "Save" not in text(client.get(detail(verification)))
     stored = PhoneVerification.objects.get()
     assert (stored.pk, stored.status, stored.reason) == (verification.pk, "failed", "not_verified")
@@ -56,7 +54,6 @@ def test_nobody_edits_a_verification(superuser: Client, who: str) -> None:
 def test_staff_without_the_view_permission_see_nothing(permissions: tuple[str, ...]) -> None:
     client = staff(*permissions)
     verification = verified()
-
     for url in (LIST, detail(verification), detail(verification, "history")):
         assert client.get(url).status_code == 403
     assert not LogEntry.objects.exists()
@@ -65,7 +62,6 @@ def test_staff_without_the_view_permission_see_nothing(permissions: tuple[str, .
 def test_users_who_are_not_staff_are_redirected_to_the_login(client: Client) -> None:
     client.force_login(User.objects.create_user("dara"))
     response = client.get(LIST)
-
     assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
 
 
@@ -76,7 +72,6 @@ def test_deleting_needs_its_permission(viewer: Client) -> None:
     verification = verified()
     url = detail(verification, "delete")
     action = {"action": "delete_selected", "_selected_action": verification.pk, "index": "0"}
-
     assert viewer.get(url).status_code == 403
     assert post(viewer, url, post="yes").status_code == 403
     post(viewer, LIST, **action, post="yes")
@@ -86,21 +81,9 @@ def test_deleting_needs_its_permission(viewer: Client) -> None:
 def test_deleting_several_asks_for_confirmation(deleter: Client) -> None:
     selected, kept = [verified(), pending()], failed()
     action = {"action": "delete_selected", "_selected_action": [v.pk for v in selected]}
-
     assert f"{MASKED} (pending)" in text(post(deleter, LIST, **action, index="0"))
     assert PhoneVerification.objects.count() == 3
     assert post(deleter, LIST, **action, post="yes").status_code == 302
-    assert list(PhoneVerification.objects.all()) == [kept]
-
-
-def test_deleting_a_user_deletes_the_verifications(superuser: Client) -> None:
-    dara = User.objects.create_user("dara")
-    verified(user=dara)
-    kept = verified()
-    url = f"/admin/auth/user/{dara.pk}/delete/"
-
-    assert f"{MASKED} (verified)" in text(superuser.get(url))
-    assert post(superuser, url, post="yes").status_code == 302
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
@@ -108,7 +91,6 @@ def test_deleting_a_user_needs_the_permission_to_delete_the_verifications() -> N
     client = staff("view_user", "delete_user")
     dara = User.objects.create_user("dara")
     verified(user=dara)
-
     assert post(client, f"/admin/auth/user/{dara.pk}/delete/", post="yes").status_code == 403
     assert PhoneVerification.objects.filter(user=dara).exists()
 
@@ -141,7 +123,6 @@ def test_no_page_shows_what_is_hidden(
 ) -> None:
     client = staff("view_phoneverification", "delete_phoneverification", "view_user", "delete_user")
     dara = User.objects.create_user("dara")
-
     for name, page in PAGES.items():
         verification = make(user=dara)
         reader.get(detail(verification))  # writes an entry into the history
@@ -150,20 +131,9 @@ def test_no_page_shows_what_is_hidden(
         assert [value for value in HIDDEN if value in shown] == [], name
 
 
-def test_the_admin_log_has_masked_numbers(reader: Client, deleter: Client) -> None:
-    verification = verified()
-    reader.get(detail(verification))
-    post(deleter, detail(verification, "delete"), post="yes")
-
-    assert {entry.object_repr for entry in LogEntry.objects.all()} == {f"{MASKED} (verified)"}
-    log = " ".join(f"{e.object_repr} {e.change_message}" for e in LogEntry.objects.all())
-    assert [value for value in HIDDEN if value in log] == []
-
-
 def test_autocompletion_shows_nothing_that_is_hidden(viewer: Client, superuser: Client) -> None:
     verified(user=User.objects.create_user("dara"))
     query = {"app_label": "django_plasgate_ip", "model_name": "phoneverification", "term": ""}
-
     for field, statuses in {"user": (403, 200), "phone_number": (403, 403)}.items():
         for client, status in zip((viewer, superuser), statuses, strict=True):
             response = client.get("/admin/autocomplete/", {**query, "field_name": field})

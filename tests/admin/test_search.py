@@ -52,7 +52,6 @@ def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
         sub="another",
         mobile_id="another",
     )
-
     assert matches(term) == [wanted]
 
 
@@ -61,7 +60,6 @@ def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
 )
 def test_a_part_of_a_hidden_value_finds_nothing(term: str) -> None:
     verified(user=User.objects.create_user("dara"))
-
     assert matches(term) == []
 
 
@@ -69,7 +67,6 @@ def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> No
     dara = User.objects.create_user("dara")
     wrong, right, live = failed(user=dara), verified(user=dara), pending(user=dara)
     verified(user=User.objects.create_user("sok"))
-
     assert set(matches("da")) == {wrong, right, live}
     assert found(viewer, q="da") == pks(wrong, right, live)
     assert found(viewer, q="da", status__exact="failed") == pks(wrong)
@@ -81,7 +78,6 @@ def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first() -> No
         PhoneVerification(user=user, scopes="mobile_id") for user in users
     )
     wanted = verified(user=User.objects.create_user("dara"))
-
     rows = matches("dara")
     assert wanted in rows
     assert len(rows) == MAX_USERS
@@ -92,7 +88,6 @@ def test_the_user_model_names_the_column_of_the_login_name(
 ) -> None:
     wanted = verified(user=User.objects.create_user("dara", email="sok@example.com"))
     monkeypatch.setattr(User, "USERNAME_FIELD", "email")
-
     assert matches("sok@") == [wanted]
     assert matches("dara") == []
     assert [row["login"] for row in cells(viewer.get(LIST))] == ["sok@example.com"]
@@ -101,13 +96,11 @@ def test_the_user_model_names_the_column_of_the_login_name(
 @pytest.mark.parametrize("term", ["", " \u0085\u2028"])
 def test_an_empty_term_finds_everything(term: str) -> None:
     everything = {verified(), pending()}
-
     assert set(matches(term)) == everything
 
 
 def test_a_term_as_long_as_the_longest_column_is_searched(django_assert_num_queries: Any) -> None:
     longest = verified(mobile_id="m" * MAX_TERM_LENGTH)
-
     assert matches("m" * MAX_TERM_LENGTH) == [longest]
     with django_assert_num_queries(0):
         assert matches("m" * (MAX_TERM_LENGTH + 1)) == []
@@ -117,7 +110,6 @@ def test_a_term_with_nul_is_not_searched(django_assert_num_queries: Any) -> None
     # Django's list refuses it before. Its autocomplete view does not.
     model_admin = admin.site.get_model_admin(PhoneVerification)
     rows = PhoneVerification.objects.all()
-
     with django_assert_num_queries(0):
         queryset, _ = model_admin.get_search_results(RequestFactory().get("/"), rows, "dara\0")
         assert list(queryset) == []
