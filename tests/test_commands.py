@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command, execute_from_command_line
+from django.core.management import CommandError, call_command
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Receivers
@@ -54,13 +54,6 @@ def old_rows(settings: Any) -> None:
     create_live(2 * DAY)
     create_live(8 * DAY)
     create(timedelta(0))
-
-
-def test_each_command_has_a_help_text(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in (*BATCHED, *PERSONAL):
-        with pytest.raises(SystemExit):
-            execute_from_command_line(["manage.py", name, "--help"])
-        assert ("--batch-size" if name in BATCHED else "--user") in capsys.readouterr().out
 
 
 # Purge

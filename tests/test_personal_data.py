@@ -169,14 +169,6 @@ def test_erasing_a_user_keeps_the_account_and_other_users(user: User, other_user
     assert personal_data.erase(by_user()) == 0
 
 
-def test_erasing_a_number_erases_it_for_every_user(user: User, other_user: User) -> None:
-    for owner in (user, other_user, None):
-        create(user=owner)
-    kept = create(user=user, phone_number=OTHER)
-    assert personal_data.erase(by_number()) == 3
-    assert list(PhoneVerification.objects.all()) == [kept]
-
-
 def test_only_the_log_entries_about_them_are_deleted(user: User, other_user: User) -> None:
     row, others = create(user=user), create(user=other_user)
     note(other_user, row)

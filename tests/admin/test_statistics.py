@@ -10,7 +10,6 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.cache import cache
-from django.core.cache.backends.base import BaseCache
 from django.db import connection
 from django.db.models import Count, QuerySet
 from django.test import Client
@@ -33,34 +32,10 @@ class ServerGone(Exception):
     """An exception of a cache library, which is no subclass of a built-in one."""
 
 
-class CacheThatIsDown(BaseCache):
-    def __init__(self, *args: Any) -> None:
-        super().__init__({})
-
-    def get(self, *args: Any, **kwargs: Any) -> Any:
-        raise ServerGone
-
-    set = get
-
-
 def everything() -> Summary:
     """Return the summary of all rows, computed anew."""
     cache.clear()
     return summarise(PhoneVerification.objects.all())
-
-
-def bulk(rows: int, seconds: float, newest: datetime) -> None:
-    """Store this many verified rows, a second apart."""
-    starts = [newest - timedelta(seconds=i) for i in range(rows)]
-    PhoneVerification.objects.bulk_create(
-        PhoneVerification(
-            scopes="mobile_id",
-            status="verified",
-            created_at=start,
-            completed_at=start + timedelta(seconds=seconds),
-        )
-        for start in starts
-    )
 
 
 def queries_of_summary(client: Client, query: dict[str, str] | None = None) -> list[str]:
@@ -165,11 +140,10 @@ def test_only_the_operators_answers_have_times() -> None:
 
 def test_only_the_newest_answers_have_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statistics, "NEWEST_ANSWERED", 4)
-    now = timezone.now()
-    bulk(2, 9, now - timedelta(days=1))
-    bulk(3, 2, now)
+    for days_ago, seconds in ((4, 9), (3, 9), (2, 2), (2, 2), (1, 2)):
+        ended(days_ago, seconds)
     assert everything().percentile_95 == 9
-    bulk(1, 2, now)
+    ended(1, 2)
     summary = everything()
     assert (summary.median, summary.percentile_95) == (2, 2)
     assert summary.total(VERIFIED) == 6
@@ -221,7 +195,7 @@ def test_a_queryset_with_joins_counts_each_row_once() -> None:
 
 
 def test_the_summary_makes_two_queries_and_is_shared_by_all_pages(viewer: Client) -> None:
-    bulk(3, 2, timezone.now() - timedelta(minutes=1))
+    ended(1)
     assert len(queries_of_summary(viewer)) == 2
     for query in ({}, {"p": "1"}, {"q": "dara"}, {"status__exact": "failed"}):
         assert queries_of_summary(viewer, query) == []
@@ -260,10 +234,14 @@ def test_the_cache_holds_nothing_about_a_person() -> None:
 
 
 def test_a_failing_cache_is_logged_and_the_list_is_complete(
-    viewer: Client, settings: Any, caplog: pytest.LogCaptureFixture
+    viewer: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended(1)
-    settings.CACHES = {"default": {"BACKEND": f"{__name__}.{CacheThatIsDown.__name__}"}}
+    monkeypatch.setattr(
+        statistics,
+        "cache",
+        mock.Mock(**{f"{name}.side_effect": ServerGone for name in ("get", "set")}),
+    )
     response = viewer.get(LIST)
     assert response.context["chart"]["total"] == "1"
     assert len(cells(response)) == 1
