@@ -136,7 +136,8 @@ def test_every_json_type_is_preserved(settings: Any, keys: tuple[str, str]) -> N
 
 def test_only_an_empty_dict_is_an_empty_text() -> None:
     assert Sealed.seal({}) == Sealed("") == Sealed("").reencrypt()
-    assert "" not in [Sealed.seal(value).token for value in (None, False, 0, "", [])]
+    others: list[Any] = [None, False, 0, "", []]
+    assert "" not in [Sealed.seal(value).token for value in others]
     with pytest.raises(TypeError):
         Sealed.seal({"a": object()})
 
@@ -148,6 +149,7 @@ def test_an_invalid_token_is_unreadable_and_not_shown(token: str, settings: Any)
         with pytest.raises(ClaimsUnreadable) as caught:
             read()
         assert token not in str(caught.value)
+        assert caught.value.__suppress_context__  # the cause's frames hold the token
 
 
 # Re-encryption
