@@ -1,4 +1,4 @@
-"""Encryption of the claims: the keys, a value at rest, and a new key for every row."""
+"""Encryption of the claims: the keys, the encrypted value, and re-encryption with a new key."""
 
 import base64
 import json
@@ -22,16 +22,16 @@ from django_plasgate_ip.exceptions import ClaimsUnreadable
 
 
 def cipher() -> MultiFernet:
-    """Return the cipher of the keys in the settings: the first key encrypts, every key decrypts.
+    """Return the cipher of the configured keys. The first key encrypts, and every key decrypts.
 
-    Raises ImproperlyConfigured for an empty list and for a value that is not a Fernet key.
+    Raises ImproperlyConfigured if the list is empty or holds a value that is not a Fernet key.
     """
     found = _configured_cipher()
     if found is None:
-        # SECURITY: raised here, because an error report shows the variables of each frame, and
-        # this frame holds none of the keys that are valid.
+        # SECURITY: raised in this frame, which holds no key. An error report shows the variables
+        # of each frame, and `_configured_cipher` holds the valid keys of the list.
         raise ImproperlyConfigured(
-            "PLASGATE_IP_ENCRYPTION_KEYS needs at least one key, each made by "
+            "PLASGATE_IP_ENCRYPTION_KEYS must be a list of one or more keys. Create each key with "
             "cryptography.fernet.Fernet.generate_key()."
         )
     return found
@@ -55,33 +55,33 @@ def _secret_key_cipher() -> MultiFernet:
 
 
 def _derived_key(secret: str | bytes) -> bytes:
-    """Return a Fernet key for the claims only; Django signs other things with the same secret."""
+    """Return a Fernet key that is used for claims only. Django uses the secret for other jobs."""
     derivation = HKDF(SHA256(), 32, salt=None, info=b"django_plasgate_ip.claims")
     return base64.urlsafe_b64encode(derivation.derive(force_bytes(secret)))
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A value at rest: a Fernet token, or an empty text for an empty dict."""
+    """An encrypted value: a Fernet token, or an empty text for an empty dict."""
 
     token: str
 
     @classmethod
     def seal(cls, value: Any) -> "Sealed":
-        """Encrypt a JSON value with the first key. Raises TypeError if JSON can't hold it."""
+        """Encrypt a value with the first key. Raises TypeError if JSON can't represent it."""
         if value == {}:
             return cls("")
         return cls(cipher().encrypt(json.dumps(value).encode()).decode("ascii"))
 
     def decrypt(self) -> Any:
-        """Return the value. Raises `ClaimsUnreadable`, whose text does not show the token."""
+        """Return the decrypted value. Raises `ClaimsUnreadable`, whose text has no token."""
         return json.loads(self._decrypted_by(cipher())) if self.token else {}
 
     def reencrypt(self) -> "Sealed":
         """Return the same value, encrypted with the first key. Raises `ClaimsUnreadable`.
 
-        Values that were encrypted before ``PLASGATE_IP_ENCRYPTION_KEYS`` was set are read with the
-        keys derived from ``SECRET_KEY``.
+        The keys derived from ``SECRET_KEY`` are tried, too. They encrypted the values that were
+        stored before ``PLASGATE_IP_ENCRYPTION_KEYS`` was set.
         """
         if not self.token:
             return self
@@ -96,9 +96,9 @@ class Sealed:
             return keys.decrypt(self.token.encode())
         except InvalidToken:
             raise ClaimsUnreadable(
-                "These claims were encrypted with a key that is not in "
-                "PLASGATE_IP_ENCRYPTION_KEYS (or, where that is not set, in SECRET_KEY and "
-                "SECRET_KEY_FALLBACKS). Add the old key at the end of the list."
+                "These claims can't be decrypted. Add the key that encrypted them at the end of "
+                "PLASGATE_IP_ENCRYPTION_KEYS or, if that setting is not set, of "
+                "SECRET_KEY_FALLBACKS."
             ) from None
 
     def __repr__(self) -> str:
@@ -110,7 +110,7 @@ _kept_sealed: ContextVar[bool] = ContextVar("django_plasgate_ip_kept_sealed", de
 
 @contextmanager
 def kept_sealed() -> Iterator[None]:
-    """Read encrypted attributes as `Sealed` inside the block: they are copied without a key."""
+    """Inside this block, encrypted attributes return `Sealed`, so copying them needs no key."""
     token = _kept_sealed.set(True)
     try:
         yield
@@ -119,30 +119,31 @@ def kept_sealed() -> Iterator[None]:
 
 
 def is_kept_sealed() -> bool:
-    """Return whether the code that runs is inside `kept_sealed`."""
+    """Return whether the caller runs inside a `kept_sealed` block."""
     return _kept_sealed.get()
 
 
 @dataclass(frozen=True)
 class Reencrypted:
-    """One batch of `reencrypt`."""
+    """The result of one batch of `reencrypt`."""
 
-    #: How many rows the batch had.
+    #: The number of rows in the batch.
     rows: int
-    #: How many of them no key could decrypt. They are left as they are.
+    #: The number of these rows that no key could decrypt. They are unchanged.
     unreadable: int
-    #: The batch's last primary key. A run that is stopped can go on behind it.
+    #: The batch's last primary key. A stopped run can continue after it.
     last: Any
 
 
 def reencrypt(rows: QuerySet[Any], batch_size: int) -> Iterator[Reencrypted]:
-    """Encrypt the claims of these rows with the first key, in the order of the primary key.
+    """Encrypt the claims of `rows` again with the first key. Yield the result of each batch.
 
-    `rows`: those that have claims.
+    `rows` should exclude those without claims. They are read in the order of the primary key.
 
-    Each batch is a transaction. It skips rows that another transaction has locked. Those follow
-    one by one: a transaction that waits for a row must not hold others, or two could wait for each
-    other. A database that can't skip locked rows (MariaDB 10.5) waits for them in the batch.
+    Each batch is one transaction. It skips the rows that another transaction has locked. Each
+    skipped row is then re-encrypted in a transaction of its own: a transaction that waits for one
+    row while it holds others can deadlock. If the database can't skip locked rows (MariaDB 10.5),
+    the batch waits for them.
     """
     can_skip = connections[rows.db].features.has_select_for_update_skip_locked
     page = rows
@@ -155,18 +156,22 @@ def reencrypt(rows: QuerySet[Any], batch_size: int) -> Iterator[Reencrypted]:
 
 
 def _reencrypt(rows: QuerySet[Any], skip_locked: bool = False) -> tuple[set[Any], int]:
-    """Do so in one transaction. Return the locked rows' keys, and how many are unreadable."""
-    # SECURITY: without `kept_sealed`, the error report of a failing database would show the claims.
+    """Re-encrypt `rows` in one transaction.
+
+    Return the primary keys of the rows that it locked, and the number of unreadable ones.
+    """
+    # SECURITY: without `kept_sealed`, frames would hold decrypted claims, and the error report of a
+    # failing database would show them.
     with kept_sealed(), transaction.atomic(using=rows.db):
         locked = list(rows.select_for_update(skip_locked=skip_locked).only("claims"))
         readable = [row for row in locked if _use_first_key(row)]
-        # Small statements: the database compares each row with every other one of its statement.
+        # Small statements: for each row the database evaluates a CASE with a branch per row.
         rows.bulk_update(readable, ["claims"], batch_size=100)
     return {row.pk for row in locked}, len(locked) - len(readable)
 
 
 def _use_first_key(row: Any) -> bool:
-    """Encrypt the instance's claims again; return whether a key could decrypt them."""
+    """Encrypt the instance's claims with the first key. Return False if no key decrypts them."""
     try:
         row.claims = row.claims.reencrypt()
     except ClaimsUnreadable:

@@ -1,8 +1,8 @@
 """Model fields: phone numbers that are masked in a ``repr``, and JSON that is encrypted at rest.
 
-An instance holds the encrypted value (`encryption.Sealed`), never the plain one, and so do its
-pickle, its ``repr`` and an error tracker's copy of a frame. Each read of the attribute decrypts it.
-A wrong key therefore breaks that read, not every page that loads the row.
+An instance holds the encrypted value (`encryption.Sealed`), never the plain one. Its pickle, its
+``repr`` and an error tracker's copy of a frame therefore hold the encrypted value, too. Reading the
+attribute decrypts the value. A wrong key breaks that read, but not the pages that load the row.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,14 +26,14 @@ else:
 
 
 class NumberAttribute(modelfields.PhoneNumberDescriptor):  # type: ignore[misc]
-    """The model's attribute: converts every assigned value to a `phones.Number`."""
+    """The model's attribute, which converts every assigned value to a `phones.Number`."""
 
     def __set__(self, instance: models.Model, value: Any) -> None:
         super().__set__(instance, self.field.to_python(value))
 
 
 class PhoneNumberField(_PhoneNumberField):
-    """The field of phonenumber_field, with numbers that are masked in every ``repr``."""
+    """phonenumber_field's model field, with numbers that are masked in every ``repr``."""
 
     descriptor_class = NumberAttribute
     if TYPE_CHECKING:
@@ -49,59 +49,60 @@ class PhoneNumberField(_PhoneNumberField):
         return phones.hidden(super().to_python(value))
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return E.164, whatever ``PHONENUMBER_DB_FORMAT`` says: "NATIONAL" loses the country."""
+        """Return E.164. ``PHONENUMBER_DB_FORMAT`` is ignored: "NATIONAL" drops the country code."""
         number = self.to_python(value)
         if isinstance(number, phones.Number) and number.is_valid():
             return phones.e164(number)
         return super().get_prep_value(value)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Any:
-        """Return a `phones.Number` from ``values()`` and ``values_list()``, too."""
+        """Return a `phones.Number`, which ``values()`` and ``values_list()`` return, too."""
         return self.to_python(value)
 
     def deconstruct(self) -> Any:
-        """Return phonenumber_field's own field to migrations, because the column is the same."""
+        """Return phonenumber_field's field for migrations, because the column is the same."""
         name, _path, args, kwargs = super().deconstruct()
         return name, "phonenumber_field.modelfields.PhoneNumberField", args, kwargs
 
 
 class SealedAttribute(DeferredAttribute):
-    """The model's attribute: encrypts what is assigned and decrypts what is read."""
+    """The model's attribute, which encrypts assigned values and decrypts them when read."""
 
     def __get__(self, instance: models.Model | None, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
         return value.decrypt() if isinstance(value, Sealed) and not is_kept_sealed() else value
 
-    # Python asks a descriptor with __set__ before the instance's own dict.
+    # A descriptor with __set__ takes precedence over the instance's __dict__. Without it, reading
+    # the attribute would return the value in __dict__, and __get__ would not be called.
     def __set__(self, instance: models.Model, value: Any) -> None:
         sealed = value if isinstance(value, Sealed) else Sealed.seal(value)
         instance.__dict__[self.field.attname] = sealed
 
 
 class EncryptedJSONField(_TextField):
-    """JSON, encrypted at rest under ``PLASGATE_IP_ENCRYPTION_KEYS``.
+    """JSON that is encrypted at rest with ``PLASGATE_IP_ENCRYPTION_KEYS``.
 
-    Every JSON type survives: False, 0, None, nested dicts and lists. An empty dict is stored as an
-    empty text, so that ``filter(claims={})`` finds the rows without claims, even without a key. No
-    other lookup is allowed.
+    Every JSON type is preserved: False, 0, None, nested dicts and lists. An empty dict is stored as
+    an empty text, so ``filter(claims={})`` finds the rows without claims, even without a key. Every
+    other lookup raises FieldError.
     """
 
     descriptor_class = SealedAttribute
     if TYPE_CHECKING:
-        # django-stubs' names for the attribute's type; the inherited type is text.
+        # django-stubs reads the attribute's type from these. The inherited type is text.
         _pyi_private_set_type: Any
         _pyi_private_get_type: Any
 
     def from_db_value(self, value: str, expression: Any, connection: Any) -> Sealed:
-        """Wrap the column's text. Loading rows decrypts nothing."""
+        """Return the column's text as `Sealed`. Loading a row decrypts nothing."""
         return Sealed(value)
 
     def to_python(self, value: Any) -> Any:
-        """Treat a text as a token, which is what fixtures hold. Return other values unchanged."""
+        """Return a text as `Sealed`: fixtures hold tokens. Return other values unchanged."""
         return Sealed(value) if isinstance(value, str) else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the encrypted value: saving the other columns needs no key."""
+        """Return the encrypted value, so that saving a row needs no key."""
         return self.value_from_object(model_instance)
 
     def get_prep_value(self, value: Any) -> str:
@@ -109,27 +110,29 @@ class EncryptedJSONField(_TextField):
         return (value if isinstance(value, Sealed) else Sealed.seal(value)).token
 
     def value_from_object(self, obj: models.Model) -> Any:
-        """Return the encrypted value: ``dumpdata`` must not write plain claims into a file."""
+        """Return the encrypted value. ``dumpdata`` must not write decrypted claims to a file."""
         return DeferredAttribute(self).__get__(obj)
 
     def value_to_string(self, obj: models.Model) -> str:
-        """Return the token, for serializers."""
+        """Return the token, which serializers write."""
         return self.get_prep_value(self.value_from_object(obj))
 
     def get_lookup(self, lookup_name: str) -> Any:
-        """Allow ``filter(claims={})``. Raises FieldError for lookups that can't match a token."""
+        """Return the lookup of ``filter(claims={})``. Raises FieldError for any other name."""
         if lookup_name != "exact":
-            raise FieldError(f"{self.name} is encrypted: {lookup_name} can't search it.")
+            raise FieldError(
+                f"{self.name} is encrypted and does not support the lookup {lookup_name}."
+            )
         return EmptyExact
 
 
 class EmptyExact(_Exact):
-    """``filter(claims={})``: finds the rows without claims."""
+    """The lookup ``filter(claims={})``, which finds the rows without claims."""
 
     def get_prep_lookup(self) -> str:
-        """Return the empty text. Raises FieldError for any other value than ``{}``.
+        """Return the empty text. Raises FieldError for any value except ``{}``.
 
-        Two tokens of one value differ, so a comparison could not find it.
+        Encrypting a value twice gives two different tokens, so comparing tokens finds nothing.
         """
         if self.rhs != {}:
             raise FieldError("An encrypted column can only be compared with {}.")

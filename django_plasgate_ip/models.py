@@ -1,4 +1,4 @@
-"""`PhoneVerification`: one verification, from its start to its result, and its named queries."""
+"""The model `PhoneVerification`, which stores one verification, and its named queries."""
 
 import uuid
 from datetime import timedelta
@@ -20,84 +20,86 @@ from django_plasgate_ip.reasons import LIVE, Reason, Status
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-# After the exchange's own deadline: DNS and a second connection lie outside it (see `transport`).
+# How long an exchange may take beyond PLASGATE_IP_TIMEOUT. DNS and the attempts to connect to
+# further addresses are outside that deadline (see `transport`).
 EXCHANGE_GRACE = timedelta(seconds=30)
 
 
 class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
-    """Named queries of verifications. Each can follow any other."""
+    """Named queries of verifications. They can be chained in any order."""
 
     def on_primary(self) -> "PhoneVerificationQuerySet":
-        """Read from the database that is written: a replica may lag behind it."""
+        """Read from the database that the router writes to: a replica may lag behind it."""
         return self.using(router.db_for_write(self.model))
 
     def verified(self) -> "PhoneVerificationQuerySet":
-        """Return those that ended as verified."""
+        """Return the verifications that ended as verified."""
         return self.filter(status=Status.VERIFIED)
 
     def live(self) -> "PhoneVerificationQuerySet":
-        """Return those that have not ended."""
+        """Return the verifications that have not ended."""
         return self.filter(status__in=LIVE)
 
     def ended(self) -> "PhoneVerificationQuerySet":
-        """Return those that have ended, however."""
+        """Return the verifications that have ended with any result."""
         return self.exclude(status__in=LIVE)
 
     def with_unacknowledged_change(self) -> "PhoneVerificationQuerySet":
-        """Return those with a changed SIM or device that nobody has acknowledged."""
+        """Return the verifications with an unacknowledged change of SIM or device."""
         return self.filter(mobile_id_changed=True, mobile_id_acknowledged_at=None)
 
     def acknowledge_changes(self) -> int:
-        """Acknowledge the changes of SIM or device among these; return how many there were.
+        """Acknowledge every change of SIM or device in this queryset. Return their number.
 
-        Call it after your site has asked the user for a password, say.
+        Call it after the user has confirmed the change, for example with a password.
         """
         return self.with_unacknowledged_change().update(mobile_id_acknowledged_at=timezone.now())
 
     def for_user(self, user: Any) -> "PhoneVerificationQuerySet":
-        """Return those of `user`; an anonymous user has none."""
+        """Return the verifications of `user`. An anonymous user has no verifications."""
         return self.none() if user.pk is None else self.filter(user_id=user.pk)
 
     def for_session(self, session_id: str) -> "PhoneVerificationQuerySet":
-        """Return those of one session, newest first; an empty id has none."""
+        """Return the verifications of one session, newest first. An empty id matches nothing."""
         return self._newest_first(session_id=session_id) if session_id else self.none()
 
     def for_callback(self, session_id: str) -> "PhoneVerification | None":
-        """Return the verification that a callback in this session is for, or None.
+        """Return the verification that a callback in this session belongs to, or None.
 
-        It is the session's newest one, or the newest one that another session handed over to it.
+        It is the newest verification that this session started or took over from another session.
         """
         if not session_id:
             return None
         return self._newest_first(callback_session_id=session_id).first()
 
     def _newest_first(self, **values: Any) -> "PhoneVerificationQuerySet":
-        # The key settles ties. Without it, each of two starts at once could take the other for
-        # the newer one.
+        # The primary key breaks ties. Without it, two concurrent starts could each regard the
+        # other as the newer one.
         return self.filter(**values).order_by("-created_at", "-pk")
 
     def latest_for(self, user: Any) -> "PhoneVerification | None":
         """Return the newest verification of `user` in this queryset, or None.
 
-        ``objects.verified().latest_for(user)`` is the newest one that ended as verified.
+        ``objects.verified().latest_for(user)`` returns the newest verified one.
         """
         return self.for_user(user).order_by("-created_at").first()
 
     def exists_for(self, user: str = "pk") -> Exists:
-        """Return an expression for another query: whether its user has one of these.
+        """Return an expression for another query: whether its user is in this queryset.
 
         ``User.objects.annotate(has_phone=PhoneVerification.objects.verified().exists_for())``.
-        `user`: the field of the annotated model that holds the user; ``"author"`` for articles.
+        `user` is the field of the other model that holds the user, for example ``"author"``.
         """
         return Exists(self.filter(user=OuterRef(user)))
 
     def is_verified(
         self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
     ) -> bool:
-        """Whether one of these verified `user`.
+        """Return whether this queryset has a verified verification of `user`.
 
-        `phone_number`: this number, in any form that `phones.parse` reads. Text that is not a
-        phone number matches nothing. `max_age`: completed no longer ago than this.
+        `phone_number` limits it to this number, in any format that `phones.parse` reads. Text that
+        is not a phone number matches nothing. `max_age` limits it to verifications that were
+        completed at most that long ago.
         """
         try:
             return self.for_user(user).proves(phone_number, max_age)
@@ -105,9 +107,10 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
             return False
 
     def proves(self, phone_number: Any = None, max_age: timedelta | None = None) -> bool:
-        """Whether any of these ended as verified; arguments as for `is_verified`.
+        """Return whether this queryset has a verified verification of any user.
 
-        Raises `InvalidPhoneNumber`.
+        The arguments are those of `is_verified`. Raises `InvalidPhoneNumber` for text that is not
+        a phone number.
         """
         found = self.verified()
         if phone_number is not None:
@@ -118,14 +121,15 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
 
 
 class PhoneVerification(models.Model):
-    """One verification of a phone number, or of what the scopes ask for instead.
+    """One verification of a phone number, or of the data that its scopes request.
 
-    Its status moves from ``pending`` to ``exchanging`` to ``verified``, ``failed`` or ``error``.
-    It may end in either of the first two, and it ends once. `flow` moves it.
+    Its status changes from ``pending`` to ``exchanging``, and then to ``verified``, ``failed`` or
+    ``error``. A pending verification may also end directly. Each ends once. `flow` changes the
+    status.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # CASCADE: an account that is deleted takes its personal data along.
+    # CASCADE: deleting an account deletes its personal data.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.CASCADE,
@@ -142,8 +146,8 @@ class PhoneVerification(models.Model):
     )
     reason = models.CharField(_("reason"), max_length=32, choices=Reason.choices, blank=True)
     error_description = models.CharField(_("error description"), max_length=500, blank=True)
-    # The operator's ids are empty unless verified. A failed answer has a mobile_id too, and
-    # trusting it would enrol a phone that nobody confirmed.
+    # SECURITY: the operator's ids are empty unless the status is "verified". A failed answer has a
+    # mobile_id, too. Storing it would enrol a phone that the operator did not confirm.
     sub = models.CharField(_("sub"), max_length=255, blank=True)
     mobile_id = models.CharField(_("mobile ID"), max_length=255, blank=True)
     claims = EncryptedJSONField(_("claims"), default=dict, blank=True, editable=False)
@@ -154,17 +158,18 @@ class PhoneVerification(models.Model):
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
 
-    # What the exchange needs. Django's session holds the same id (see `browser_session`).
+    # The columns below are for the exchange. The visitor's session holds the same id (see
+    # `browser_session`).
     session_id = models.CharField(max_length=32, editable=False)
-    # The session that goes to PlasGate and comes back: the same one, or the phone's in a hand-off.
+    # The session that visits PlasGate and gets the callback. After a hand-off it is the phone's.
     callback_session_id = models.CharField(max_length=32, blank=True, editable=False)
     redirect_uri = models.TextField(editable=False)
     nonce = models.CharField(max_length=64, blank=True, editable=False)
-    # Which keys started it: a site's tenants may each have their own.
+    # Identifies the keys that it was started with, because each tenant may have its own.
     key_fingerprint = models.CharField(max_length=32, blank=True, editable=False)
     next_url = models.TextField(blank=True, editable=False)
     language = models.CharField(max_length=16, blank=True, editable=False)
-    # A keyed hash, stored only where starts per address are limited (see `limits`).
+    # A keyed hash. It is stored only if the site limits the starts per address (see `limits`).
     address = models.CharField(max_length=32, blank=True, editable=False)
     exchanging_at = models.DateTimeField(null=True, editable=False)
 
@@ -174,7 +179,7 @@ class PhoneVerification(models.Model):
         verbose_name = _("phone verification")
         verbose_name_plural = _("phone verifications")
         permissions = (("view_claims", _("Can view the claims of phone verifications")),)
-        # The documentation lists the query that each index serves.
+        # The documentation lists the queries that use each index.
         indexes = (
             models.Index(fields=["user", "status", "completed_at"], name="plasgate_ip_verified"),
             models.Index(fields=["phone_number", "created_at"], name="plasgate_ip_number"),
@@ -211,28 +216,28 @@ class PhoneVerification(models.Model):
         return f"<PhoneVerification {self.pk} {self.status} {self.reason}".rstrip() + ">"
 
     def refresh_from_db(self, *args: Any, **kwargs: Any) -> None:
-        """Reload like any model. Claims stay encrypted, so this works with a wrong key, too."""
+        """Reload the row. The claims are not decrypted, so this works without their key."""
         with kept_sealed():
             super().refresh_from_db(*args, **kwargs)
 
     @property
     def masked_number(self) -> str:
-        """The number as people and logs may see it: ``+855 77 *** *18`` or an empty text."""
+        """The number for pages and logs, such as ``+855 77 *** *18``, or an empty text."""
         return phones.mask(self.phone_number)
 
     @property
     def is_live(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the verification has not ended."""
         return self.status in LIVE
 
     @property
     def is_handed_over(self) -> bool:
-        """Whether another session than its own, a phone's, takes it to PlasGate and back."""
+        """Whether a session other than the one that started it, a phone's, continues it."""
         return self.callback_session_id not in ("", self.session_id)
 
     @property
     def duration(self) -> timedelta | None:
-        """The time from its start to its end; None while it is live."""
+        """The time from the start to the end; None while the verification is live."""
         return self.completed_at - self.created_at if self.completed_at else None
 
     @property
@@ -246,12 +251,16 @@ class PhoneVerification(models.Model):
 
     @property
     def staff_message(self) -> "str | _StrPromise":
-        """What happened and where to look, for staff; empty unless it failed."""
+        """What happened and where to look, for staff; empty if there is no reason."""
         return Reason(self.reason).staff_message if self.reason else ""
 
     @property
     def stale_reason(self) -> Reason | None:
-        """Why a live verification can't continue: it came back too late or was cut off; or None."""
+        """Why a live verification can't continue, or None.
+
+        A pending one expires when the visitor returns too late. An exchanging one is interrupted
+        when the exchange takes longer than its deadline.
+        """
         now = timezone.now()
         if self.status == Status.PENDING:
             late = self.created_at + conf.PLASGATE_IP_ATTEMPT_LIFETIME < now
@@ -264,17 +273,17 @@ class PhoneVerification(models.Model):
         return None
 
     def if_unmoved(self) -> PhoneVerificationQuerySet:
-        """Return the row if it still has this instance's status, else nothing."""
-        # Not "status = ...". Where PostgreSQL expects few live rows, it would use the index of the
-        # status, and read all verifications that visitors have abandoned since the last purge.
+        """Return a queryset of this row. It is empty if the row's status has changed."""
+        # Not "status = ...": if PostgreSQL expects few live rows, it uses the index of the status,
+        # and reads every verification that visitors have abandoned since the last purge.
         others = [status for status in Status.values if status != self.status]
         return PhoneVerification.objects.on_primary().filter(~Q(status__in=others), pk=self.pk)
 
     def transition(self, **values: Any) -> bool:
-        """Change a row that still has this instance's status; return whether it had.
+        """Update the row if it still has this instance's status. Return whether it was updated.
 
-        One conditional UPDATE: of any number of processes that try, one wins. On success this
-        instance gets the values; otherwise it stays as it was.
+        This is one conditional UPDATE, so exactly one of several concurrent callers succeeds. On
+        success this instance gets the values. Otherwise it is unchanged.
         """
         if not self.if_unmoved().update(**values):
             return False

@@ -1,4 +1,4 @@
-"""Everything the app stores about one person: export it, or erase it."""
+"""Export or erase everything that the app stores about one person."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ BATCH_SIZE = 500
 
 
 def login_name(user: Any) -> str:
-    """Return the login name as text; a site's own user model may have a number, or None."""
+    """Return the login name as text. A custom user model may have a number or None instead."""
     name = user.get_username()
     return "" if name is None else str(name)
 
@@ -30,19 +30,22 @@ def verifications_of_user(name: str) -> PhoneVerificationQuerySet:
 
 
 def verifications_of_number(text: str) -> PhoneVerificationQuerySet:
-    """Return the verifications with this number, of any user. Raises `InvalidPhoneNumber`."""
+    """Return the verifications of this number, of any user. Raises `InvalidPhoneNumber`."""
     return PhoneVerification.objects.on_primary().filter(phone_number=phones.parse(text))
 
 
 def export(verifications: PhoneVerificationQuerySet) -> Iterator[dict[str, Any]]:
-    """Yield all columns of each verification, oldest first, with decrypted claims."""
+    """Yield all columns of each verification, oldest first, with decrypted claims.
+
+    If no key decrypts the claims, ``claims`` is the text of the error.
+    """
     oldest_first = verifications.select_related("user").order_by("created_at", "pk")
     for verification in oldest_first.iterator(BATCH_SIZE):
         yield _values(verification)
 
 
 def erase(verifications: PhoneVerificationQuerySet) -> int:
-    """Delete the verifications as `delete` does, in batches. Return how many they were."""
+    """Delete the verifications in batches, as `delete` does. Return their number."""
     erased = 0
     while pks := list(verifications.values_list("pk", flat=True)[:BATCH_SIZE]):
         delete(pks)
@@ -51,7 +54,7 @@ def erase(verifications: PhoneVerificationQuerySet) -> int:
 
 
 def delete(pks: list[Any]) -> None:
-    """Delete the verifications with these keys, their hand-offs, and the admin log's entries."""
+    """Delete the verifications with these primary keys, their hand-offs and admin log entries."""
     _delete_log_entries(pks)
     if handoff := handoff_app():
         handoff.forget(pks)
@@ -70,7 +73,7 @@ def _values(verification: PhoneVerification) -> dict[str, Any]:
 
 
 def _claims(verification: PhoneVerification) -> Any:
-    """Return the claims, or why they can't be read: the other columns are exported anyway."""
+    """Return the claims or the error's text: a lost key must not stop the export."""
     try:
         return verification.claims
     except ClaimsUnreadable as error:
@@ -80,7 +83,7 @@ def _claims(verification: PhoneVerification) -> Any:
 def _delete_log_entries(pks: list[Any]) -> None:
     if not apps.is_installed("django.contrib.admin"):
         return
-    # Imported here, because a site need not install these apps.
+    # Imported here, because these apps are optional.
     from django.contrib.admin.models import LogEntry
     from django.contrib.contenttypes.models import ContentType
 

@@ -1,7 +1,7 @@
-"""How long verifications are kept: end stale ones, empty old claims, delete old rows.
+"""Retention: end stale verifications, empty old claims, and delete old verifications.
 
-Each function works in batches and yields after each. A batch is a transaction of its own, so memory
-is bounded and locks are short. Two runs at once do no harm: a batch skips rows that another
+Each step works in batches and yields the size of each. A batch is one transaction, so memory is
+bounded and locks are short. Concurrent runs are safe: a batch skips the rows that another
 transaction has locked, and the next run finds them.
 """
 
@@ -27,14 +27,14 @@ BATCH_SIZE = 1000
 
 
 def stale() -> PhoneVerificationQuerySet:
-    """Return the live verifications that can't go on: too late to come back, or cut off."""
+    """Return the live verifications that can't continue: expired or interrupted ones."""
     return PhoneVerification.objects.on_primary().filter(_is_stale())
 
 
 def with_old_claims() -> PhoneVerificationQuerySet:
-    """Return the verifications with claims older than ``PLASGATE_IP_CLAIMS_RETENTION``.
+    """Return the verifications with claims that are older than ``PLASGATE_IP_CLAIMS_RETENTION``.
 
-    Those that are `old` themselves are not among them: their claims are deleted with the row.
+    Rows that `old` returns are left out, because their claims are deleted with them.
     """
     rows = _older_than(conf.PLASGATE_IP_CLAIMS_RETENTION).exclude(claims={})
     kept = conf.PLASGATE_IP_ATTEMPT_RETENTION
@@ -42,23 +42,23 @@ def with_old_claims() -> PhoneVerificationQuerySet:
 
 
 def old() -> PhoneVerificationQuerySet:
-    """Return the verifications older than ``PLASGATE_IP_ATTEMPT_RETENTION``.
+    """Return the verifications that are older than ``PLASGATE_IP_ATTEMPT_RETENTION``.
 
-    Live ones are among them only if they are stale. Rows with a changed SIM are among them, even
-    unacknowledged ones: the retention is a promise about all personal data.
+    Live verifications are included only if they are stale. Unacknowledged changes of SIM are
+    included, because the retention period applies to all personal data.
     """
     old_enough = _older_than(conf.PLASGATE_IP_ATTEMPT_RETENTION)
     return old_enough.filter(~Q(status__in=LIVE) | _is_stale())
 
 
 def end_stale(batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """End the stale verifications as ``expired`` or ``interrupted``, each with its signal."""
+    """End the stale verifications as ``expired`` or ``interrupted``. Send a signal for each."""
     while batch := list(stale()[:batch_size]):
         yield sum(transitions.finish_if_stale(verification) for verification in batch)
 
 
 def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Empty the old claims; the verifications stay."""
+    """Empty the old claims, but keep the verifications."""
 
     def empty(pks: list[Any]) -> None:
         PhoneVerification.objects.on_primary().filter(pk__in=pks).update(claims={})
@@ -67,7 +67,7 @@ def empty_claims(batch_size: int = BATCH_SIZE) -> Iterator[int]:
 
 
 def delete_old(batch_size: int = BATCH_SIZE) -> Iterator[int]:
-    """Delete the old verifications that have ended, and the admin log's entries about them."""
+    """Delete the old verifications that have ended, and their entries in the admin log."""
     return _in_batches(old().ended(), batch_size, personal_data.delete)
 
 
@@ -80,7 +80,7 @@ def _is_stale() -> Q:
 
 
 def _older_than(age: timedelta | None) -> PhoneVerificationQuerySet:
-    """Return the verifications that started longer ago than `age`; none of them for None."""
+    """Return the verifications that started more than `age` ago; no rows if `age` is None."""
     rows = PhoneVerification.objects.on_primary()
     return rows.none() if age is None else rows.filter(created_at__lt=timezone.now() - age)
 
@@ -88,7 +88,10 @@ def _older_than(age: timedelta | None) -> PhoneVerificationQuerySet:
 def _in_batches(
     rows: PhoneVerificationQuerySet, batch_size: int, act: Callable[[list[Any]], None]
 ) -> Iterator[int]:
-    """Lock the rows, oldest first, and give their primary keys to `act`; yield how many."""
+    """Lock `rows`, oldest first, and call `act` with the primary keys of each batch.
+
+    Yield the size of each batch.
+    """
     can_skip = connections[rows.db].features.has_select_for_update_skip_locked
     page = rows
     while True:
@@ -99,5 +102,5 @@ def _in_batches(
                 return
             act([pk for pk, _ in batch])
         yield len(batch)
-        # The next batch starts here, so that the database does not read past rows that are done.
+        # The next batch starts here, so that the database does not read the rows before it again.
         page = rows.filter(created_at__gte=batch[-1][1])

@@ -1,4 +1,4 @@
-"""Verifications of a given age, and what their claims may hold."""
+"""Functions that store a verification of a given age, and values for its claims."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,28 +10,23 @@ from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, VERIFIED
 
 DAY = timedelta(days=1)
 CLAIMS = VERIFIED | PROFILE
-# One of each type, and what could be taken for another.
+# Each JSON type, and values that a careless test for emptiness or equality confuses.
 JSON_VALUES: list[Any] = [
     CLAIMS,
-    {"": ""},
     {"false": False, "zero": 0, "none": None, "empty": "", "float": 0.5, "big": 2**70},
     {"nested": {"list": [1, "1", True, None, {}, []], "address": {"a": {"b": {}}}}},
     {"khmer": "ភ្នំពេញ", "emoji": "\U0001f600", "control": "\x00\x1f", "quote": "\"'\\"},
     {},
     False,
-    True,
     0,
     None,
     "",
-    "text",
     [],
-    [{}],
-    1.5,
 ]
 
 
 def create(age: timedelta = 2 * DAY, **values: Any) -> PhoneVerification:
-    """Store a verification that started `age` ago, verified and with claims unless overridden."""
+    """Store a verification that started `age` ago. By default it is verified and has claims."""
     began = timezone.now() - age
     defaults = {
         "phone_number": NUMBER,

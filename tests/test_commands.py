@@ -1,4 +1,4 @@
-"""The commands as staff type them: what they take, print, refuse and ask."""
+"""The management commands: arguments, output, errors and questions."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
-from django.core.management import CommandError, call_command, execute_from_command_line
+from django.core.management import CommandError, call_command
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Receivers
@@ -18,7 +18,6 @@ from tests.visitor import TYPED
 
 pytestmark = pytest.mark.django_db
 
-OTHER = "+85512345678"
 BATCHED = ["plasgate_ip_purge", "plasgate_ip_reencrypt"]
 PERSONAL = ["plasgate_ip_export", "plasgate_ip_erase"]
 
@@ -31,7 +30,7 @@ def run(*arguments: str, out: io.StringIO | None = None) -> list[str]:
 
 
 def refusal(*arguments: str) -> str:
-    """Return the error of a command that changes nothing."""
+    """Return the error of a command. Assert that it changed nothing."""
     before = list(PhoneVerification.objects.values())
     with pytest.raises(CommandError) as caught:
         run(*arguments)
@@ -45,7 +44,7 @@ def new_key() -> str:
 
 @pytest.fixture
 def old_rows(settings: Any) -> None:
-    """Store rows for each step of the purge, and one for none of them."""
+    """Store rows for each step of the purge, and a row that no step finds."""
     settings.PLASGATE_IP_CLAIMS_RETENTION = DAY
     settings.PLASGATE_IP_ATTEMPT_RETENTION = 7 * DAY
     for _ in range(3):
@@ -57,63 +56,38 @@ def old_rows(settings: Any) -> None:
     create(timedelta(0))
 
 
-@pytest.mark.parametrize("name", [*BATCHED, *PERSONAL])
-def test_each_command_has_a_help_text(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        execute_from_command_line(["manage.py", name, "--help"])
-
-    said = capsys.readouterr().out
-    assert all(word in said for word in ("usage:", "--batch-size" if name in BATCHED else "--user"))
-
-
 # Purge
 
 
 @pytest.mark.usefixtures("old_rows")
-def test_purge_does_each_step_and_prints_how_much() -> None:
-    assert run("plasgate_ip_purge") == [
-        "2 stale verifications ended",
-        "4 verifications deleted",
-        "2 verifications emptied of their claims",
-    ]
-    assert PhoneVerification.objects.count() == 4
-    assert PhoneVerification.objects.exclude(claims={}).count() == 1
-
-    assert run("plasgate_ip_purge") == [
-        "0 stale verifications ended",
-        "0 verifications deleted",
-        "0 verifications emptied of their claims",
-    ]
-
-
-@pytest.mark.usefixtures("old_rows")
-def test_purge_prints_a_line_for_each_batch_but_the_last() -> None:
+def test_purge_runs_each_step_and_prints_a_line_for_each_batch() -> None:
     assert run("plasgate_ip_purge", "--batch-size=2") == [
         "2 stale verifications ended",
         "2 of 4 verifications deleted",
         "4 verifications deleted",
-        "2 verifications emptied of their claims",
+        "2 old claims emptied",
     ]
+    assert PhoneVerification.objects.count() == 4
+    assert PhoneVerification.objects.exclude(claims={}).count() == 1
+    assert [line[0] for line in run("plasgate_ip_purge", "--batch-size=1")] == ["0", "0", "0"]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("old_rows")
-def test_a_dry_run_counts_the_same_and_changes_nothing(receivers: Receivers) -> None:
+def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers: Receivers) -> None:
     before = list(PhoneVerification.objects.values())
-
     counted = run("plasgate_ip_purge", "--dry-run")
-
     assert list(PhoneVerification.objects.values()) == before
     assert receivers.heard == []
     assert [line.partition(" (")[0] for line in counted] == run("plasgate_ip_purge")
     assert all(line.endswith("(not done: --dry-run)") for line in counted)
 
 
-@pytest.mark.parametrize("name", BATCHED)
-@pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", ""])
+@pytest.mark.parametrize("size", ["0", "-1", "many"])
 @pytest.mark.usefixtures("old_rows")
-def test_an_invalid_batch_size_is_refused(name: str, size: str) -> None:
-    assert "--batch-size" in refusal(name, f"--batch-size={size}")
+def test_an_invalid_batch_size_is_refused(size: str) -> None:
+    for name in BATCHED:
+        assert "--batch-size" in refusal(name, f"--batch-size={size}")
 
 
 # Reencrypt
@@ -121,7 +95,7 @@ def test_an_invalid_batch_size_is_refused(name: str, size: str) -> None:
 
 @pytest.fixture
 def rotated(settings: Any) -> tuple[str, str]:
-    """Store five rows under an old key, and put a new one in front."""
+    """Store five rows under an old key. Configure a new first key."""
     keys = (new_key(), new_key())
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1]]
     for _ in range(5):
@@ -131,39 +105,36 @@ def rotated(settings: Any) -> tuple[str, str]:
     return keys
 
 
-def test_reencrypt_prints_how_many_and_the_old_key_can_be_removed(
+def test_the_old_key_can_be_removed_after_reencrypt(
     rotated: tuple[str, str], settings: Any
 ) -> None:
     assert run("plasgate_ip_reencrypt") == ["5 verifications encrypted with the first key"]
-
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [rotated[0]]
     assert [row.claims for row in PhoneVerification.objects.exclude(claims={})] == [CLAIMS] * 5
 
 
-def test_reencrypt_reports_unreadable_rows_and_does_the_others(
+def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(
     rotated: tuple[str, str], settings: Any
 ) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
     create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(rotated)
     out = io.StringIO()
-
     with pytest.raises(CommandError, match=r"PLASGATE_IP_ENCRYPTION_KEYS can decrypt 1 verif"):
         run("plasgate_ip_reencrypt", out=out)
-
     assert out.getvalue() == "5 verifications encrypted with the first key\n"
 
 
 @pytest.mark.usefixtures("rotated")
-def test_reencrypt_goes_on_after_the_last_id_that_it_printed() -> None:
+def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
     def tokens() -> dict[str, str]:
         rows = PhoneVerification.objects.exclude(claims={}).order_by("pk")
         return {str(pk): sealed.token for pk, sealed in rows.values_list("pk", "claims")}
 
     lines = run("plasgate_ip_reencrypt", "--batch-size=2")
     assert [line.partition(",")[0] for line in lines] == [
-        "2 of 5 verifications read",
-        "4 of 5 verifications read",
+        "2 of 5 verifications done",
+        "4 of 5 verifications done",
         "5 verifications encrypted with the first key",
     ]
     before, (*_rest, last) = tokens(), lines[0].split()
@@ -175,36 +146,27 @@ def test_reencrypt_goes_on_after_the_last_id_that_it_printed() -> None:
     unchanged = [pk for pk, token in tokens().items() if token == before[pk]]
     assert len(unchanged) == 2
     assert unchanged[-1] == last
-
-
-def test_reencrypt_refuses_an_invalid_id() -> None:
     assert "--after" in refusal("plasgate_ip_reencrypt", "--after=7")
 
 
 # Export and erase
 
 
-def test_export_prints_one_json_object_a_line(user: User) -> None:
+def test_export_prints_one_json_object_per_line(user: User) -> None:
     first = create(3 * DAY, user=user)
     second = create(2 * DAY, user=user, claims=CLAIMS | {"family_name": "អុំអេង"})
-    create(phone_number=OTHER)
-
+    create(phone_number="+85512345678")
     lines = run("plasgate_ip_export", "--user", "teak")
-
     values = [json.loads(line) for line in lines]
     assert [each["id"] for each in values] == [str(first.pk), str(second.pk)]
     assert values[0]["claims"] == CLAIMS
     assert "អុំអេង" in lines[1]
     assert lines == run("plasgate_ip_export", "--number", TYPED)
-
-
-def test_export_of_nothing_prints_nothing(user: User) -> None:
-    assert run("plasgate_ip_export", "--user", "teak") == []
-    assert run("plasgate_ip_export", "--number", TYPED) == []
+    assert run("plasgate_ip_export", "--number", "012 999 999") == []
 
 
 class Output(io.StringIO):
-    """Takes one line, and then no more."""
+    """Accepts one line. Writing a second one raises an error."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__()
@@ -219,82 +181,71 @@ class Output(io.StringIO):
 @pytest.mark.parametrize(
     "error", [BrokenPipeError(), UnicodeEncodeError("ascii", "Omeng", 0, 1, "no")], ids=repr
 )
-def test_an_export_whose_output_fails_does_not_show_claims_in_its_error(
+def test_the_error_of_an_incomplete_export_does_not_show_claims(
     user: User, error: Exception
 ) -> None:
     for _ in range(3):
         create(user=user)
-
     with pytest.raises(CommandError) as caught:
         run("plasgate_ip_export", "--user", "teak", out=Output(error))
-
-    assert str(caught.value) == f"Not everything was printed: {type(error).__name__}."
+    assert str(caught.value) == f"The output is incomplete: {type(error).__name__}."
     assert caught.value.__context__ is None
-    # Not the first frame, which is this one.
+    # The first frame is this test's.
     assert "Omeng" not in repr([entry.locals for entry in caught.traceback[1:]])
 
 
-def test_erase_asks_first_and_a_yes_deletes(user: User, other_user: User) -> None:
+@pytest.mark.parametrize("answer", [" Yes ", "y"])
+def test_erase_deletes_after_a_yes(user: User, other_user: User, answer: str) -> None:
     create(user=user)
     create(user=user)
     kept = create(user=other_user)
-
-    with mock.patch("builtins.input", return_value=" Yes ") as asked:
-        said = run("plasgate_ip_erase", "--user", "teak")
-
+    with mock.patch("builtins.input", return_value=answer) as asked:
+        output = run("plasgate_ip_erase", "--user", "teak")
     assert "Delete 2 verifications permanently?" in asked.call_args.args[0]
-    assert said == ["2 verifications deleted"]
+    assert output == ["2 verifications deleted"]
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
-@pytest.mark.parametrize("said", ["n", "", "no", "yes!", "ye", "j", "\n"])
-def test_anything_but_a_yes_deletes_nothing(user: User, said: str) -> None:
+@pytest.mark.parametrize("answer", ["n", "", "yes!"])
+def test_any_other_answer_deletes_nothing(user: User, answer: str) -> None:
     create(user=user)
-
-    with mock.patch("builtins.input", return_value=said):
+    with mock.patch("builtins.input", return_value=answer):
         assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
 
 
-@pytest.mark.parametrize("flag", ["--no-input", "--noinput"])
-def test_erase_can_be_told_not_to_ask(user: User, flag: str) -> None:
+def test_erase_can_skip_the_question(user: User) -> None:
     create(user=user)
-
     with mock.patch("builtins.input", side_effect=AssertionError):
-        assert run("plasgate_ip_erase", "--number", TYPED, flag) == ["1 verifications deleted"]
-
+        assert run("plasgate_ip_erase", "--user", "teak", "--no-input") == [
+            "1 verifications deleted"
+        ]
     assert not PhoneVerification.objects.exists()
 
 
-@pytest.mark.parametrize("name", PERSONAL)
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--user", "nobody"], "There is no user with this login name."),
         (["--user", ""], "There is no user with this login name."),
-        (["--number", "077"], "This is not a phone number that can be verified."),
         (["--number", ""], "A phone number has digits only."),
-        (["--number", "077 696 118 ext 5"], "A phone number has digits only."),
         ([], "one of the arguments --user --number is required"),
         (["--user", "teak", "--number", TYPED], "not allowed with argument"),
     ],
     ids=str,
 )
-def test_a_person_who_is_not_found_is_an_error(
-    user: User, name: str, arguments: list[str], said: str
-) -> None:
+def test_an_unknown_person_is_an_error(user: User, arguments: list[str], message: str) -> None:
     create(user=user)
+    for name in PERSONAL:
+        assert message in refusal(name, *arguments)
 
-    assert said in refusal(name, *arguments)
 
-
-@pytest.mark.parametrize("name", PERSONAL)
 def test_a_login_name_of_several_users_is_refused(
-    user: User, name: str, monkeypatch: pytest.MonkeyPatch
+    user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create(user=user)
     User.objects.create_user("teak's other account", user.email)
     manager: Any = User._default_manager
     by_email = lambda self, email: self.get(email=email)  # noqa: E731 - one line for one method
     monkeypatch.setattr(type(manager), "get_by_natural_key", by_email)
-
-    assert "more than one user" in refusal(name, "--user", user.email)
+    for name in PERSONAL:
+        assert "more than one user" in refusal(name, "--user", user.email)

@@ -1,4 +1,4 @@
-"""The model fields: what the columns hold, and what a lost key breaks."""
+"""The model fields: what the columns hold, and what a missing key breaks."""
 
 import copy
 import io
@@ -19,19 +19,19 @@ from django_plasgate_ip.models import PhoneVerification
 from tests.kept import CLAIMS, JSON_VALUES
 from tests.visitor import MOBILE_ID
 
-# What only decrypted claims may show.
+# Only decrypted claims may contain these.
 PLAIN = ("Omeng", "1234567890", MOBILE_ID[:16], "street_address", "phone_number_verified")
 
 
 def stored(**values: Any) -> PhoneVerification:
-    """Store a row, and return it as it is read from the database."""
+    """Store a row. Return it as it is read from the database."""
     values = {"scopes": "profile", "session_id": "b", "claims": CLAIMS} | values
     made = PhoneVerification.objects.create(**values)
     return PhoneVerification.objects.get(pk=made.pk)
 
 
 def raw(column: str = "claims") -> list[Any]:
-    """Return the column's values without the field's conversions."""
+    """Return the column's values without the field's conversion."""
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {column} FROM django_plasgate_ip_phoneverification")  # noqa: S608
         return [value for row in cursor.fetchall() for value in row]
@@ -43,7 +43,7 @@ def new_key() -> str:
 
 @pytest.fixture
 def lost_key(db: None, settings: Any) -> PhoneVerification:
-    """Return a row whose key is no longer in the settings."""
+    """Return a row whose key is not in the settings any more."""
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
     row = stored()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
@@ -53,19 +53,16 @@ def lost_key(db: None, settings: Any) -> PhoneVerification:
 # Values
 
 
-@pytest.mark.parametrize("value", JSON_VALUES, ids=lambda value: repr(value)[:30])
 @pytest.mark.django_db
-def test_every_type_survives(value: Any) -> None:
-    read = stored(claims=value).claims
-
-    # As text, because 0 == False.
-    assert json.dumps(read) == json.dumps(value)
+def test_every_json_type_is_preserved() -> None:
+    read = [stored(claims=value).claims for value in JSON_VALUES]
+    # Compared as text, because 0 == False.
+    assert json.dumps(read) == json.dumps(JSON_VALUES)
 
 
 @pytest.mark.django_db
-def test_claims_are_readable_before_they_are_saved_and_after_they_were_changed() -> None:
-    row = PhoneVerification(claims={"a": 1})
-    assert row.claims == {"a": 1}
+def test_claims_can_be_read_before_and_after_saving(django_assert_num_queries: Any) -> None:
+    assert PhoneVerification(claims={"a": 1}).claims == {"a": 1}
     assert PhoneVerification().claims == {}
 
     row = stored()
@@ -73,42 +70,28 @@ def test_claims_are_readable_before_they_are_saved_and_after_they_were_changed()
     row.save()
     row.refresh_from_db()
     assert row.claims == {"b": 2}
+    row.claims["b"] = "a change to what was read"
+    assert row.claims == {"b": 2}
+    row.clean_fields(exclude=["redirect_uri"])
+    with django_assert_num_queries(1):
+        deferred = PhoneVerification.objects.defer("claims").get()
+    with django_assert_num_queries(1):
+        assert deferred.claims == {"b": 2}
 
 
 @pytest.mark.django_db
-def test_a_change_to_what_was_read_is_no_change_to_the_row() -> None:
-    row = stored()
-    row.claims["given_name"] = "Mallory"
-
-    assert row.claims == CLAIMS
-
-
-@pytest.mark.django_db
-def test_updates_and_bulk_writes_encrypt_too() -> None:
+def test_updates_and_bulk_writes_encrypt() -> None:
     row = stored(claims={})
     PhoneVerification.objects.update(claims={"family_name": "Omeng"})
     PhoneVerification.objects.bulk_create([PhoneVerification(session_id="c", claims=CLAIMS)])
     other = PhoneVerification.objects.get(session_id="c")
     other.claims = {"gender": "male"}
     PhoneVerification.objects.bulk_update([other], ["claims"])
-
     row.refresh_from_db()
     other.refresh_from_db()
     assert row.claims == {"family_name": "Omeng"}
     assert other.claims == {"gender": "male"}
     assert "Omeng" not in str(raw())
-
-
-def test_what_json_cannot_hold_is_refused_when_it_is_assigned() -> None:
-    with pytest.raises(TypeError):
-        PhoneVerification(claims={"a": object()})
-
-
-def test_validation_leaves_the_claims_as_they_are() -> None:
-    row = PhoneVerification(scopes="profile", session_id="b", redirect_uri="/", claims=CLAIMS)
-    row.clean_fields()
-
-    assert row.claims == CLAIMS
 
 
 # At rest
@@ -117,130 +100,64 @@ def test_validation_leaves_the_claims_as_they_are() -> None:
 @pytest.mark.django_db
 def test_no_column_holds_plain_text() -> None:
     stored()
-
-    everything = str(raw("*"))
-    assert not [plain for plain in PLAIN if plain in everything]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_database_file_holds_no_plain_text() -> None:
-    if connection.vendor != "sqlite":
-        pytest.skip("only SQLite's data lies in a file that we can read")
-    stored()
-    with connection.cursor() as cursor:
-        cursor.execute("PRAGMA database_list")
-        path = Path(cursor.fetchone()[2])
-    # The database, and the log of what was written last.
-    files = b"".join(each.read_bytes() for each in path.parent.glob(path.name + "*"))
-
-    assert raw()[0][:100].encode() in files
-    assert not [plain for plain in PLAIN if plain.encode() in files]
+    values = [*PhoneVerification.objects.values("claims"), *PhoneVerification.objects.values()]
+    everything = str(raw("*")) + repr(values)
+    assert [plain for plain in PLAIN if plain in everything] == []
+    assert values[0]["claims"].decrypt() == CLAIMS
 
 
 @pytest.mark.django_db
-def test_an_empty_dict_is_stored_as_an_empty_text() -> None:
-    stored(claims={})
-
-    assert raw() == [""]
-
-
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.django_db
-def test_a_pickle_holds_the_token(protocol: int) -> None:
-    frozen = pickle.dumps(stored(), protocol)
-
-    assert not [plain for plain in PLAIN if plain.encode() in frozen]
-    assert pickle.loads(frozen).claims == CLAIMS  # noqa: S301 - our own
-
-
-@pytest.mark.django_db
-def test_copies_and_reprs_hold_the_token() -> None:
+def test_copies_pickles_and_reprs_hold_the_token() -> None:
     row = stored()
-    row.claims  # noqa: B018 - what was read once must not stay
+    row.claims  # noqa: B018 - reading it must not store the plain value
     PhoneVerification.objects.filter(pk=row.pk).update(scopes="phone")
-
     for each in (row, copy.copy(row), copy.deepcopy(row), PhoneVerification(claims=CLAIMS)):
         assert each.claims == CLAIMS
-        assert not [plain for plain in PLAIN if plain in repr((each, vars(each)))]
+        frozen = pickle.dumps(each)
+        assert [plain for plain in PLAIN if plain in f"{each!r} {vars(each)} {frozen!r}"] == []
+        assert pickle.loads(frozen).claims == CLAIMS  # noqa: S301 - written above
     assert repr(vars(row)["claims"]) == "<Sealed>"
 
 
 @pytest.mark.django_db
-def test_values_are_encrypted() -> None:
-    stored()
-
-    rows = [*PhoneVerification.objects.values("claims"), *PhoneVerification.objects.values()]
-    assert not [plain for plain in PLAIN if plain in repr(rows)]
-    assert rows[0]["claims"].decrypt() == CLAIMS
-
-
-@pytest.mark.parametrize("file_format", ["json", "xml", "jsonl"])
-@pytest.mark.django_db
-def test_a_fixture_holds_the_token(file_format: str, tmp_path: Path) -> None:
+def test_a_fixture_holds_the_token(tmp_path: Path) -> None:
     full, empty = stored(), stored(claims={})
-    fixture = tmp_path / f"rows.{file_format}"
-    call_command(
-        "dumpdata", "django_plasgate_ip.phoneverification", format=file_format, output=str(fixture)
-    )
+    fixture = tmp_path / "rows.json"
+    call_command("dumpdata", "django_plasgate_ip.phoneverification", output=str(fixture))
     PhoneVerification.objects.all().delete()
     call_command("loaddata", str(fixture), verbosity=0)
-
-    assert not [plain for plain in PLAIN if plain in fixture.read_text()]
+    assert [plain for plain in PLAIN if plain in fixture.read_text()] == []
     assert PhoneVerification.objects.get(pk=full.pk).claims == CLAIMS
     assert PhoneVerification.objects.get(pk=empty.pk).claims == {}
 
 
-# A lost key breaks one read, and nothing else
+# Without the key
 
 
-def test_a_lost_key_names_the_setting(lost_key: PhoneVerification) -> None:
-    with pytest.raises(ClaimsUnreadable, match="PLASGATE_IP_ENCRYPTION_KEYS") as caught:
-        lost_key.claims  # noqa: B018
-
-    assert raw()[0] not in str(caught.value)
-
-
-def test_a_row_with_a_lost_key_is_listed_and_its_other_columns_are_read(
-    lost_key: PhoneVerification,
-) -> None:
-    assert list(PhoneVerification.objects.filter(scopes="profile")) == [lost_key]
-    assert lost_key.session_id == "b"
-    assert str(lost_key)
-    assert "claims" in str(PhoneVerification.objects.values().get())
-
-
-def test_a_row_with_a_lost_key_is_saved_as_it_was(lost_key: PhoneVerification) -> None:
+def test_only_reading_the_claims_needs_their_key(lost_key: PhoneVerification) -> None:
     before = raw()
+    assert list(PhoneVerification.objects.filter(scopes="profile")) == [lost_key]
     lost_key.scopes = "phone"
     lost_key.save()
     lost_key.save(update_fields=["claims", "session_id"])
 
-    assert PhoneVerification.objects.get().scopes == "phone"
+    assert "phone" in str(PhoneVerification.objects.values().get())
     assert raw() == before
+    with pytest.raises(ClaimsUnreadable, match="PLASGATE_IP_ENCRYPTION_KEYS") as caught:
+        lost_key.claims  # noqa: B018
+    assert before[0] not in str(caught.value)
+
+    lost_key.claims = {}
+    lost_key.save()
+    assert raw() == [""]
 
 
-def test_a_row_with_a_lost_key_is_dumped_pickled_and_deleted(lost_key: PhoneVerification) -> None:
+def test_a_row_is_dumped_pickled_and_deleted_without_its_key(lost_key: PhoneVerification) -> None:
     out = io.StringIO()
     call_command("dumpdata", "django_plasgate_ip.phoneverification", stdout=out)
     assert raw()[0] in out.getvalue()
-
-    pickle.loads(pickle.dumps(copy.deepcopy(lost_key))).delete()  # noqa: S301 - our own
+    pickle.loads(pickle.dumps(copy.deepcopy(lost_key))).delete()  # noqa: S301 - written here
     assert not PhoneVerification.objects.exists()
-
-
-def test_a_row_with_a_lost_key_can_be_given_new_claims(lost_key: PhoneVerification) -> None:
-    lost_key.claims = {}
-    lost_key.save()
-
-    assert PhoneVerification.objects.get().claims == {}
-
-
-def test_a_deferred_column_is_loaded_when_it_is_read(
-    db: None, django_assert_num_queries: Any
-) -> None:
-    row = PhoneVerification.objects.defer("claims").get(pk=stored().pk)
-    with django_assert_num_queries(1):
-        assert row.claims == CLAIMS
 
 
 # Lookups
@@ -251,7 +168,6 @@ def test_rows_without_claims_are_found_without_a_key(settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
     empty, full = stored(claims={}), stored()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
-
     rows = PhoneVerification.objects
     assert list(rows.filter(claims={})) == [empty]
     assert list(rows.filter(Q(claims__exact={}))) == [empty]
@@ -262,50 +178,42 @@ def test_rows_without_claims_are_found_without_a_key(settings: Any) -> None:
     "lookup",
     [
         {"claims": CLAIMS},
-        {"claims": {"a": 1}},
         {"claims": None},
         {"claims": ""},
         {"claims": False},
-        {"claims": []},
         {"claims": F("scopes")},
-        {"claims__exact": "gAAAAA"},
         {"claims__in": [{}]},
         {"claims__isnull": True},
-        {"claims__isnull": False},
-        {"claims__contains": "Omeng"},
-        {"claims__contains": {}},
-        {"claims__gt": {}},
         {"claims__startswith": "gAAAAA"},
-        {"claims__gt": ""},
-        {"claims__regex": "."},
         {"claims__given_name": "Teak"},
-        {"claims__address__locality": "Phnom Penh City"},
     ],
     ids=str,
 )
 @pytest.mark.django_db
 def test_every_other_lookup_is_refused(lookup: dict[str, Any]) -> None:
     stored()
-
-    with pytest.raises(FieldError):
-        list(PhoneVerification.objects.filter(**lookup))
-    with pytest.raises(FieldError):
-        list(PhoneVerification.objects.exclude(**lookup))
+    for query in (PhoneVerification.objects.filter, PhoneVerification.objects.exclude):
+        with pytest.raises(FieldError):
+            list(query(**lookup))
 
 
 # Phone numbers
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("db_format", ["NATIONAL", "INTERNATIONAL", "RFC3966"])
-def test_numbers_are_stored_as_e164_whatever_the_sites_own_format(
+@pytest.mark.parametrize("db_format", ["NATIONAL", "RFC3966"])
+def test_numbers_are_stored_as_e164_with_every_format_of_the_site(
     db_format: str, settings: Any
 ) -> None:
     settings.PHONENUMBER_DB_FORMAT = db_format
     row = PhoneVerification.objects.create(phone_number="+14155552671")
-
     assert str(PhoneVerification.objects.get(pk=row.pk).phone_number.as_e164) == "+14155552671"
     assert PhoneVerification.objects.filter(phone_number="+14155552671").exists()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT phone_number FROM django_plasgate_ip_phoneverification")
-        assert list(cursor.fetchall()) == [("+14155552671",)]
+    assert raw("phone_number") == ["+14155552671"]
+
+
+@pytest.mark.django_db
+def test_numbers_are_masked_in_every_repr() -> None:
+    row = stored(phone_number="+14155552671")
+    found = [row.phone_number, *PhoneVerification.objects.values_list("phone_number", flat=True)]
+    assert [repr(number) for number in found] == ["<Number +1 415 *** **71>"] * 2

@@ -1,28 +1,24 @@
-"""Ending stale verifications, emptying old claims, deleting old rows: how old, and how many."""
+"""Retention: which rows each step finds, and how it handles them in batches."""
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from datetime import timezone as datetime_timezone
-from functools import partial
-from itertools import zip_longest
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from django_plasgate_ip import retention
-from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
-from django_plasgate_ip.verification import transitions
+from django_plasgate_ip import personal_data, retention
+from django_plasgate_ip.models import (
+    EXCHANGE_GRACE,
+    PhoneVerification,
+    PhoneVerificationQuerySet,
+)
 from tests.conftest import Receivers
 from tests.kept import CLAIMS, DAY, create, create_live
-from tests.visitor import NUMBER, Visitor, attempt
 
 pytestmark = pytest.mark.django_db
 
@@ -42,13 +38,13 @@ def keep(settings: Any, *, claims: timedelta | None = None, rows: timedelta | No
 
 
 def purge(batch_size: int = retention.BATCH_SIZE) -> list[list[int]]:
-    """Do all three steps as the command does; return the batches of each."""
+    """Run all three steps. Return the sizes of the batches of each."""
     steps = (retention.end_stale, retention.empty_claims, retention.delete_old)
     return [list(step(batch_size)) for step in steps]
 
 
 def expected() -> list[int]:
-    """Return how many rows each step finds, as ``--dry-run`` says."""
+    """Return the number of rows that each step finds, as ``--dry-run`` does."""
     steps = (retention.stale, retention.with_old_claims, retention.old)
     return [step().count() for step in steps]
 
@@ -58,7 +54,7 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: NOW)
 
 
-# How old
+# Which rows
 
 
 @pytest.mark.usefixtures("stopped_clock")
@@ -73,110 +69,77 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
             "interrupted",
         ),
     ],
-    ids=["back in time", "too late", "perhaps still exchanging", "cut off"],
+    ids=["pending", "expired", "exchanging", "interrupted"],
 )
-def test_a_verification_is_ended_once_it_cannot_go_on_and_not_before(
+def test_a_verification_is_ended_when_it_cannot_continue(
     make: Callable[[], PhoneVerification], reason: str
 ) -> None:
     row = make()
-
     assert (row.stale_reason or "") == reason
     assert expected()[0] == (1 if reason else 0)
-
     purge()
-
     row.refresh_from_db()
     assert row.reason == reason
     assert row.is_live is not bool(reason)
     assert row.completed_at == (NOW if reason else None)
 
 
-def test_the_settings_say_when_a_verification_cannot_go_on(settings: Any) -> None:
+def test_the_settings_say_how_long_a_verification_may_take(settings: Any) -> None:
     create_live(timedelta(minutes=50))
     create_exchanging(2 * HOUR, timedelta(minutes=50))
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = HOUR
     settings.PLASGATE_IP_TIMEOUT = 3600
-
     assert purge() == [[], [], []]
-
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = timedelta(minutes=1)
     settings.PLASGATE_IP_TIMEOUT = 1
-
     assert purge() == [[2], [], []]
 
 
 @pytest.mark.usefixtures("stopped_clock")
-@pytest.mark.parametrize(("age", "kept"), [(DAY, True), (DAY + TICK, False)])
-def test_claims_are_emptied_when_they_are_older_than_the_setting(
-    settings: Any, age: timedelta, kept: bool
+@pytest.mark.parametrize(
+    ("age", "found"),
+    [
+        (DAY, [0, 0, 0]),
+        (DAY + TICK, [0, 1, 0]),
+        (7 * DAY, [0, 1, 0]),
+        (7 * DAY + TICK, [0, 0, 1]),
+    ],
+    ids=str,
+)
+def test_claims_are_emptied_and_later_rows_are_deleted(
+    settings: Any, age: timedelta, found: list[int]
 ) -> None:
-    keep(settings, claims=DAY)
-    row = create(age)
-
-    assert expected() == [0, 0 if kept else 1, 0]
-
+    keep(settings, claims=DAY, rows=7 * DAY)
+    create(age)
+    assert expected() == found
     purge()
-
-    row.refresh_from_db()
-    assert row.claims == (CLAIMS if kept else {})
-
-
-@pytest.mark.usefixtures("stopped_clock")
-@pytest.mark.parametrize(("age", "kept"), [(DAY, True), (DAY + TICK, False)])
-def test_rows_are_deleted_when_they_are_older_than_the_setting(
-    settings: Any, age: timedelta, kept: bool
-) -> None:
-    keep(settings, rows=DAY)
-    row = create(age)
-
-    assert expected() == [0, 0, 0 if kept else 1]
-
-    purge()
-
-    assert PhoneVerification.objects.filter(pk=row.pk).exists() is kept
+    claims = [row.claims for row in PhoneVerification.objects.all()]
+    assert claims == {(0, 0): [CLAIMS], (1, 0): [{}], (0, 1): []}[found[1], found[2]]
 
 
-def test_emptying_the_claims_changes_no_other_column(settings: Any, user: User) -> None:
+def test_claims_are_emptied_without_their_key_and_no_other_column_changes(settings: Any) -> None:
     keep(settings, claims=DAY)
-    create(user=user)
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    create()
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     before: Any = PhoneVerification.objects.values().get()
-
     purge()
-
     after: Any = PhoneVerification.objects.values().get()
     assert {name for name in before if before[name] != after[name]} == {"claims"}
-    assert PhoneVerification.objects.is_verified(user, NUMBER)
+    assert after["claims"].decrypt() == {}
+    assert expected() == [0, 0, 0]
 
 
 def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
     keep(settings)
     create(timedelta(days=36500))
     before = list(PhoneVerification.objects.values())
-
     assert expected() == [0, 0, 0]
     assert purge() == [[], [], []]
     assert list(PhoneVerification.objects.values()) == before
 
 
-def test_claims_whose_key_is_lost_can_be_emptied(settings: Any) -> None:
-    keep(settings, claims=DAY)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    create()
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-
-    purge()
-
-    assert PhoneVerification.objects.get().claims == {}
-
-
-def test_rows_without_claims_are_not_emptied_again(settings: Any) -> None:
-    keep(settings, claims=DAY)
-    create(claims={})
-
-    assert expected()[1] == 0
-
-
-def test_old_rows_are_deleted_however_they_ended(settings: Any) -> None:
+def test_old_rows_are_deleted_with_every_result(settings: Any) -> None:
     keep(settings, rows=DAY)
     ids: dict[str, Any] = {"sub": "", "mobile_id": ""}
     create(status="failed", reason="not_verified", **ids)
@@ -184,25 +147,22 @@ def test_old_rows_are_deleted_however_they_ended(settings: Any) -> None:
     create(mobile_id_changed=True)
     create_live()
     create_exchanging(2 * DAY, 2 * DAY)
-
     assert purge() == [[2], [], [5]]
     assert not PhoneVerification.objects.exists()
 
 
-def test_an_old_verification_that_may_still_come_back_is_not_deleted(settings: Any) -> None:
+def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> None:
     keep(settings, rows=HOUR)
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = DAY
     kept = {create_live(2 * HOUR), create_exchanging(2 * HOUR, timedelta(seconds=5))}
-
     assert expected() == [0, 0, 0]
     assert purge() == [[], [], []]
     assert set(PhoneVerification.objects.all()) == kept
 
 
-def test_a_stale_verification_is_not_deleted_before_it_was_ended(settings: Any) -> None:
+def test_a_stale_verification_is_ended_before_it_is_deleted(settings: Any) -> None:
     keep(settings, rows=DAY)
     row = create_live()
-
     assert list(retention.delete_old()) == []
     assert list(PhoneVerification.objects.all()) == [row]
 
@@ -220,29 +180,13 @@ def test_the_dry_run_counts_what_the_steps_do(settings: Any) -> None:
 
     done = [sum(batches) for batches in purge()]
 
-    # Stale: three that were exchanging and one that was pending. Old: two that had ended, and two
-    # of those four. The claims of one more are old.
+    # Stale: three exchanging ones and one pending one. Old: two that had ended, and two of the
+    # stale ones. One more row has old claims.
     assert done == counted == [4, 1, 4]
     assert expected() == [0, 0, 0]
 
 
-def test_the_admin_log_entries_about_a_row_are_deleted_with_it(settings: Any, user: User) -> None:
-    keep(settings, rows=DAY)
-    kept = create(HOUR)
-    for row in (create(), kept):
-        LogEntry.objects.create(
-            user=user,
-            content_type=ContentType.objects.get_for_model(PhoneVerification),
-            object_id=str(row.pk),
-            action_flag=2,
-        )
-
-    purge()
-
-    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(kept.pk)]
-
-
-# How many at a time
+# Batches
 
 Step = tuple[Callable[[int], Iterator[int]], Callable[[timedelta], PhoneVerification]]
 STEPS: dict[str, Step] = {
@@ -254,7 +198,7 @@ STEPS: dict[str, Step] = {
 
 @pytest.fixture(params=STEPS)
 def step(request: Any, settings: Any) -> Step:
-    """Return each step, and what makes a row for it."""
+    """Return each step, and a function that creates a row for it."""
     keep(
         settings,
         claims=DAY if request.param == "empty claims" else None,
@@ -263,34 +207,54 @@ def step(request: Any, settings: Any) -> Step:
     return STEPS[request.param]
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 7, 8])
-@pytest.mark.parametrize("alike", [1, 2, 10], ids=lambda n: f"{n} of the same time")
-def test_batches_miss_nothing_and_end(step: Step, batch_size: int, alike: int) -> None:
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("batch_size", "alike"), [(3, 2), (7, 1)])
+def test_batches_skip_no_row_and_end(step: Step, batch_size: int, alike: int) -> None:
     act, make = step
     began = timezone.now() - 2 * DAY
     for index in range(7):
+        # So many rows have the same time of their start.
         moment = began + timedelta(seconds=index // alike)
         PhoneVerification.objects.filter(pk=make(2 * DAY).pk).update(created_at=moment)
     young = make(timedelta(0))
 
-    batches = list(act(batch_size))
+    batches = []
+    for size in act(batch_size):
+        batches.append(size)
+        assert not connection.in_atomic_block
 
-    assert sum(batches) == 7
-    assert max(batches) <= batch_size
-    assert len(batches) == -(-7 // batch_size)
+    assert batches == {3: [3, 3, 1], 7: [7]}[batch_size]
     assert list(act(batch_size)) == []
     after = PhoneVerification.objects.get(pk=young.pk)
     assert (after.status, after.claims) == (young.status, young.claims)
 
 
-def test_two_runs_in_turns_do_everything_once(step: Step) -> None:
-    act, make = step
-    for _ in range(9):
-        make(2 * DAY)
-    in_turns = zip_longest(act(2), act(3), fillvalue=0)
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_is_one_transaction(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(settings, rows=DAY)
+    create()
+    seen = []
+    monkeypatch.setattr(
+        personal_data, "delete", lambda pks: seen.append(connection.in_atomic_block)
+    )
+    assert next(retention.delete_old()) == 1
+    assert seen == [True]
 
-    assert sum(map(sum, in_turns)) == 9
-    assert list(act(2)) == []
+
+@pytest.mark.parametrize("can_skip", [True, False])
+def test_locked_rows_are_skipped_if_the_database_can(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, can_skip: bool
+) -> None:
+    keep(settings, rows=DAY)
+    locked = create()
+    create()
+
+    def without_locked(rows: Any, skip_locked: bool) -> Any:
+        return rows.exclude(pk=locked.pk) if skip_locked else rows
+
+    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", can_skip)
+    monkeypatch.setattr(PhoneVerificationQuerySet, "select_for_update", without_locked)
+    assert list(retention.delete_old()) == [1 if can_skip else 2]
 
 
 def in_a_thread(act: Callable[[], Any]) -> Any:
@@ -301,54 +265,24 @@ def in_a_thread(act: Callable[[], Any]) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_runs_at_once_do_everything(step: Step, receivers: Receivers) -> None:
-    act, make = step
-    rows = [make(2 * DAY) for _ in range(30)]
-    together = threading.Barrier(2)
-
-    def run(size: int) -> int:
-        together.wait(10)
-        return sum(act(size))
-
-    with ThreadPoolExecutor(2) as pool:
-        runs = [pool.submit(in_a_thread, partial(run, size)) for size in (2, 3)]
-
-    assert sum(each.result() for each in runs) == 30
-    assert list(act(10)) == []
-    if act is retention.end_stale:
-        assert sorted(row.pk for _name, row in receivers.heard) == sorted(row.pk for row in rows)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_locked_row_is_skipped_and_done_by_the_next_run(settings: Any) -> None:
+def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None:
     if not connection.features.has_select_for_update_skip_locked:
         pytest.skip("this database can't skip locked rows")
     keep(settings, rows=DAY)
     rows = [create() for _ in range(5)]
-
     with ThreadPoolExecutor(1) as pool, transaction.atomic():
         PhoneVerification.objects.select_for_update().get(pk=rows[2].pk)
         run = pool.submit(in_a_thread, lambda: list(retention.delete_old(2)))
         assert sum(run.result(20)) == 4
-
     assert list(PhoneVerification.objects.all()) == [rows[2]]
     assert list(retention.delete_old(2)) == [1]
 
 
-@pytest.mark.django_db(transaction=True)
-def test_no_transaction_is_open_between_batches(step: Step) -> None:
-    act, make = step
-    for _ in range(4):
-        make(2 * DAY)
-
-    assert [connection.in_atomic_block for _batch in act(1)] == [False] * 4
-
-
-# Signals
+# Concurrent runs
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_stale_verification_sends_its_signal_once_and_without_a_request(
+def test_each_stale_verification_sends_one_signal_without_a_request(
     receivers: Receivers, settings: Any
 ) -> None:
     keep(settings, claims=DAY, rows=7 * DAY)
@@ -356,39 +290,8 @@ def test_each_stale_verification_sends_its_signal_once_and_without_a_request(
     create(8 * DAY)
     create()
     create_live(timedelta(0))
-
     purge(1)
     purge(1)
-
     assert {row for _name, row in receivers.heard} == ended
     assert len(receivers.heard) == receivers.failed.call_count == 2
     assert [call.kwargs["request"] for call in receivers.failed.call_args_list] == [None, None]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_receiver_that_raises_does_not_stop_the_run(receivers: Receivers) -> None:
-    receivers.failed.side_effect = ZeroDivisionError
-    for _ in range(3):
-        create_live()
-
-    assert purge(1) == [[1, 1, 1], [], []]
-    assert receivers.failed.call_count == 3
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_verification_that_ends_after_it_was_found_is_not_ended_again(
-    visitor: Visitor, receivers: Receivers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    visitor.start()
-    PhoneVerification.objects.update(created_at=timezone.now() - HOUR)
-
-    def end_late(verification: PhoneVerification) -> bool:
-        monkeypatch.undo()
-        visitor.come_back()
-        return transitions.finish_if_stale(verification)
-
-    monkeypatch.setattr(transitions, "finish_if_stale", end_late)
-
-    assert list(retention.end_stale()) == [0]
-    assert len(receivers.heard) == 1
-    assert attempt().reason == "expired"

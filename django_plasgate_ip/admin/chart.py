@@ -1,7 +1,7 @@
-"""The summary as the template shows it: figures formatted, bars as coordinates.
+"""The summary in the form that the template shows: formatted figures, and coordinates of bars.
 
-The drawing is an SVG in the page itself, without script or style, which a Content Security Policy
-of ``default-src 'self'`` allows. Its colours are the classes of ``admin.css``.
+The chart is an inline SVG without scripts or styles, so a Content Security Policy of
+``default-src 'self'`` allows it. ``admin.css`` sets its colours.
 """
 
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ from django_plasgate_ip.admin.statistics import NEWEST_ANSWERED, Outcome, Summar
 from django_plasgate_ip.reasons import Reason
 
 TOP_REASONS = 3
-# The template's drawing is 30 days wide. The page stretches it.
+# Units of the SVG's viewBox, which is 30 days wide. The page stretches it.
 DAY_WIDTH = 10
 HEIGHT = 100
 GAP = 1
-NO_FIGURE = "–"  # noqa: RUF001 - a dash, where a figure would be
+NO_FIGURE = "–"  # noqa: RUF001 - a dash in place of a figure
 
 
 def draw(summary: Summary) -> dict[str, Any] | None:
-    """Return what ``summary.html`` shows, formatted for the active language.
+    """Return the variables of ``summary.html``, formatted for the active language.
 
-    It is None if there were no verifications.
+    Return None if there are no verifications.
     """
     totals = [sum(summary.of_day(index)) for index in range(len(summary.days))]
     most = max(totals)
@@ -38,9 +38,8 @@ def draw(summary: Summary) -> dict[str, Any] | None:
         "median": seconds(summary.median),
         "percentile_95": seconds(summary.percentile_95),
         "newest_answered": _number(NEWEST_ANSWERED),
-        # Each outcome with its count.
         "legend": [(outcome, _number(summary.total(outcome))) for outcome in Outcome],
-        # The commonest reasons with their count and their share of all that have a reason.
+        # The share is of all verifications with a reason.
         "reasons": [
             (Reason(reason), _number(count), _percent(count / with_reason))
             for reason, count in summary.reasons.most_common(TOP_REASONS)
@@ -51,7 +50,7 @@ def draw(summary: Summary) -> dict[str, Any] | None:
 
 
 def _day(summary: Summary, index: int, most: int) -> dict[str, Any]:
-    """Return one day: its bar, and its row in the table."""
+    """Return the bar of one day and its row in the table."""
     label = date_format(summary.days[index], "MONTH_DAY_FORMAT")
     counts = summary.of_day(index)
     parts = [f"{o.label} {_number(n)}" for o, n in zip(Outcome, counts, strict=True) if n]
@@ -66,13 +65,14 @@ def _day(summary: Summary, index: int, most: int) -> dict[str, Any]:
 
 
 def _bar(counts: list[int], most: int) -> Iterator[tuple[Outcome, str, str]]:
-    """Yield outcome, y and height of each part, the verified at the foot. y is 0 at the top."""
+    """Yield the outcome, y and height of each part, from the bottom up. y is 0 at the top."""
     below = 0
     for outcome, count in zip(Outcome, counts, strict=True):
         if count:
             below += count
             y, height = HEIGHT * (1 - below / most), HEIGHT * count / most
-            # The gap shows the parts without colours, too. f-strings: SVG has no decimal comma.
+            # The gap separates the parts for readers who can't tell the colours apart. f-strings
+            # ignore the language, because SVG does not accept a decimal comma.
             yield outcome, f"{y:.2f}", f"{max(height - GAP, height / 2):.2f}"
 
 
@@ -87,7 +87,7 @@ def _percent(share: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Return a time as the list and the summary show it."""
+    """Return a number of seconds as text, such as ``4.2 s``. None is a dash."""
     if value is None:
         return NO_FIGURE
     return _("%(seconds)s s") % {"seconds": number_format(value, 1)}

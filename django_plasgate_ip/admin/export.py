@@ -1,10 +1,11 @@
-"""The admin's list as a CSV file, which is written while it is sent.
+"""The export of the admin's list as a CSV file, which is streamed.
 
-Rows are read in batches, each after the last row of the one before, so memory does not grow with
-the rows. Server-side cursors need PostgreSQL without a pooler; MariaDB's driver fetches all rows.
+Rows are read in batches, so memory does not grow with the number of rows. A batch begins after the
+last row of the previous one. Server-side cursors are not used: they need PostgreSQL without a
+pooler, and MariaDB's driver fetches all rows.
 
-Columns and codes are the API's in every language, because programs read them. Without the byte
-order mark at the start, Excel reads Khmer as Latin.
+The names of columns and the codes are not translated, because programs read them. The file begins
+with a byte order mark. Without it, Excel reads Khmer as Latin.
 """
 
 import csv
@@ -28,7 +29,8 @@ from django_plasgate_ip.models import PhoneVerification
 
 BATCH_SIZE = 1_000
 BYTE_ORDER_MARK = "\ufeff"
-# Spreadsheets read a cell that begins so as a formula; Japanese ones read the wide signs, too.
+# Spreadsheets run a cell that starts with one of these as a formula. Japanese versions accept the
+# full-width signs, too.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 COLUMNS = (
     "id",
@@ -44,22 +46,23 @@ COLUMNS = (
     "completed_at",
     "seconds",
 )
-# Only with the permission view_claims.
+# These need the permission view_claims.
 CLAIMS_COLUMNS = ("sub", "mobile_id", "claims")
 
 
 def response(
     request: HttpRequest, queryset: QuerySet[PhoneVerification], with_claims: bool
 ) -> StreamingHttpResponse:
-    """Return the verifications in `queryset` as a file to download, newest first.
+    """Return a download of the verifications in `queryset`, newest first.
 
-    `with_claims` adds the claims' columns and shows numbers in full. Otherwise they are masked.
+    With `with_claims`, the file has the columns of the claims and full numbers. Otherwise the
+    numbers are masked.
     """
-    # The parts are written after the request, whose time zone is then no longer active.
+    # Read now, because the request's time zone is no longer active when the parts are written.
     parts = _parts(queryset, with_claims, timezone.get_current_timezone())
     name = f"phone-verifications-{timezone.now():%Y-%m-%d}.csv"
     return StreamingHttpResponse(
-        # Django collects an iterator of the wrong kind in memory before it sends it.
+        # Django collects the whole file in memory if a synchronous iterator reaches ASGI.
         _asynchronous(parts) if isinstance(request, ASGIRequest) else parts,
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": content_disposition_header(True, name) or ""},
@@ -67,7 +70,7 @@ def response(
 
 
 async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
-    # "" at the end, because StopIteration can't leave a thread.
+    # An empty text marks the end, because StopIteration can't be raised out of a thread.
     following = sync_to_async(lambda: next(parts, ""))
     while part := await following():
         yield part
@@ -86,7 +89,7 @@ def _batches(queryset: QuerySet[PhoneVerification]) -> Iterator[list[PhoneVerifi
     while batch:
         yield batch
         last = batch[-1]
-        # The condition on created_at alone is apart, so that an index can find it.
+        # The redundant condition on created_at allows the database to use an index.
         is_later = Q(created_at__lt=last.created_at) | Q(pk__lt=last.pk)
         following = newest_first.filter(is_later, created_at__lte=last.created_at)
         batch = list(following[:BATCH_SIZE])
@@ -94,14 +97,14 @@ def _batches(queryset: QuerySet[PhoneVerification]) -> Iterator[list[PhoneVerifi
 
 def _lines(rows: list[Any]) -> str:
     text = io.StringIO(newline="")
-    # Every cell is quoted, so a separator in a cell does not start a new one.
+    # Every cell is quoted, so that a separator in a cell does not start a new cell.
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([map(_harmless, row) for row in rows])
     return text.getvalue()
 
 
 def _harmless(cell: str) -> str:
-    # SECURITY: a login name such as =HYPERLINK(…) would run when staff open the file. The
-    # apostrophe makes it text. It also keeps the plus sign of phone numbers.
+    # SECURITY: formula injection. A login name such as =HYPERLINK(…) would run when staff open the
+    # file. The apostrophe makes it text, and preserves the plus sign of phone numbers.
     return f"'{cell}" if cell.startswith(_FORMULA) else cell
 
 
@@ -135,10 +138,10 @@ def _moment(moment: datetime | None, zone: tzinfo) -> str:
 
 
 def claims_as_json(verification: PhoneVerification, indent: int | None = None) -> str:
-    """Return the claims, an empty text if there are none, or why they can't be read."""
+    """Return the claims as JSON, an empty text for no claims, or the error if no key works."""
     try:
         claims = verification.claims
     except ImproperlyConfigured as error:
-        # ClaimsUnreadable, or PLASGATE_IP_ENCRYPTION_KEYS has no usable key.
+        # ClaimsUnreadable is one. An invalid PLASGATE_IP_ENCRYPTION_KEYS raises it, too.
         return str(error)
     return json.dumps(claims, ensure_ascii=False, indent=indent, sort_keys=True) if claims else ""

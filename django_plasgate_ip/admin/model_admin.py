@@ -1,4 +1,4 @@
-"""The staff's pages: find a verification, see how it ended and why; nobody edits it."""
+"""The admin of verifications. Staff can search, read, export and delete them, but not edit them."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 else:
     _ModelAdmin = object
 
-# Columns that the query string may filter by. The others are masked, hidden or claims.
+# The columns that the query string may filter by. The others are masked or hidden.
 LOOKUP_FIELDS = (
     "pk",
     "id",
@@ -43,9 +43,10 @@ LOOKUP_FIELDS = (
 
 
 class PhoneVerificationAdminMixin(_ModelAdmin):
-    """The admin without a base class, for sites that have another one than Django's.
+    """The admin without a base class. A site can combine it with its own ``ModelAdmin``.
 
-    Read-only. Numbers are masked, and claims hidden, without the permission ``view_claims``.
+    It is read-only. Staff need the permission ``view_claims`` to see claims and, in the export,
+    full numbers.
     """
 
     class Media:
@@ -55,15 +56,16 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     list_filter = ("status", "reason", "mobile_id_changed", "created_at")
     list_per_page = 50
     ordering = ("-created_at",)
-    # Any other order would sort the whole table.
+    # Any other order would need to sort the whole table.
     sortable_by = ("created_at",)
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
-    # Shows the search box. get_search_results decides what is searched.
+    # Django shows the search box only if this is set. get_search_results ignores the value.
     search_fields = ("phone_number",)
     search_help_text = gettext_lazy(
-        "A whole phone number in any form, the beginning of a login name, a sub or a mobile ID."
+        "Enter a full phone number in any format, the start of a login name, a full sub or a full "
+        "mobile ID."
     )
     fieldsets = (
         (None, {"fields": ("badge", "reason", "advice", "error_description")}),
@@ -75,39 +77,39 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
         (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),
     )
-    # The operator's two ids are claims, too.
+    # The operator's two ids count as claims.
     _claims_fieldset = (gettext_lazy("Claims"), {"fields": ("sub", "mobile_id", "claims_as_json")})
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: only visitors start verifications."""
+        """Return False, because only visitors start verifications."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: nobody edits what the operator answered."""
+        """Return False, because a verification records the operator's answer."""
         return False
 
     def lookup_allowed(self, lookup: str, value: Any, request: Any = None) -> bool:
-        """Refuse lookups of what is masked or hidden."""
-        # SECURITY: ?phone_number__startswith= would spell out a masked number, digit by digit.
+        """Refuse lookups of columns that are masked or hidden."""
+        # SECURITY: ?phone_number__startswith= would reveal a masked number digit by digit.
         shown = lookup.partition("__")[0] in LOOKUP_FIELDS
         return shown and super().lookup_allowed(lookup, value, request)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PhoneVerification]:
-        """Prefetch users: a database would join them to the rows of all earlier pages, too."""
+        """Prefetch users. A join would also read the users of all earlier pages."""
         return super().get_queryset(request).prefetch_related("user")
 
     def get_urls(self) -> list[Any]:
-        """Add the export."""
+        """Add the URL of the export."""
         view = self.admin_site.admin_view(require_GET(self.export_view))
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return [path("export/", view, name=name), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Add the summary of all verifications, and the link to the list's export."""
+        """Add the summary of all verifications and the link to the export."""
         response = super().changelist_view(request, *args, **kwargs)
         context = getattr(response, "context_data", None) or {}
         changelist = context.get("cl")
-        # An action's confirmation is a page without a list; a popup is for choosing one.
+        # The confirmation page of an action has no list. In a popup, staff select a verification.
         if changelist is not None and not changelist.is_popup:
             context["chart"] = chart.draw(statistics.summarise(self.get_queryset(request)))
             context["export_url"] = self._url("export") + changelist.get_query_string()
@@ -115,13 +117,13 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         return response
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
-        """Send all verifications of the list as CSV."""
+        """Return all verifications of the filtered list as a CSV file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
             queryset = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
-            # As Django's list does, which then shows an error.
+            # The list shows an error for this parameter, as for its own invalid filters.
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
         with_claims = self._sees_claims(request)
         if with_claims:
@@ -131,30 +133,29 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[PhoneVerification], search_term: str
     ) -> tuple[QuerySet[PhoneVerification], bool]:
-        """Search by whole number, login name, sub and mobile ID, each by its index."""
+        """Search with `search.search`, which uses an index for each column."""
         return search.search(queryset, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Add the claims for those who may see them."""
+        """Add the claims if the user may see them. Remove the advice if there is no reason."""
         claims = (self._claims_fieldset,) if self._sees_claims(request) else ()
         fieldsets = [*self.fieldsets, *claims]
-        # The advice explains the reason, so without a reason there is none.
         return fieldsets if obj is None or obj.reason else [_without_advice(f) for f in fieldsets]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return every field that is shown, so that the form accepts none."""
+        """Return every field that is shown, so that the form accepts no input."""
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Record in the admin log that this member of staff looked at the claims."""
+        """Record in the admin log that this user viewed the claims."""
         verification = kwargs.get("obj")
         if verification and self._sees_claims(request) and _has_claims(verification):
-            self.log_change(request, verification, _("Looked at the claims."))
+            self.log_change(request, verification, _("Viewed the claims."))
         return super().render_change_form(request, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("phone number"))
     def number(self, verification: PhoneVerification) -> str:
-        """Return the masked number, which the stylesheet keeps on one line."""
+        """Return the masked number. The stylesheet keeps it on one line."""
         mask = verification.masked_number
         if not mask:
             return self.get_empty_value_display()
@@ -162,7 +163,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("status"))
     def badge(self, verification: PhoneVerification) -> str:
-        """Return the status in words, on the colour of its outcome."""
+        """Return the name of the status, on the colour of its outcome."""
         return format_html(
             '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
             statistics.Outcome.of(verification.status),
@@ -171,12 +172,12 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("user"))
     def login(self, verification: PhoneVerification) -> str | None:
-        """Return the login name. A site's own ``User.__str__`` may query for every row."""
+        """Return the login name. A custom ``User.__str__`` may make a query for each row."""
         return verification.user.get_username() if verification.user else None
 
-    @admin.display(description=gettext_lazy("took"))
+    @admin.display(description=gettext_lazy("duration"))
     def took(self, verification: PhoneVerification) -> str:
-        """Return the seconds from the start to the end."""
+        """Return the time from the start to the end, in seconds."""
         duration = verification.duration
         if duration is None:
             return self.get_empty_value_display()
@@ -184,17 +185,18 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("what it means"))
     def advice(self, verification: PhoneVerification) -> str:
-        """Return what staff can do about the reason."""
+        """Return the reason's message for staff."""
         return str(verification.staff_message)
 
     @admin.display(description=gettext_lazy("redirect URI"))
     def callback_url(self, verification: PhoneVerification) -> str:
-        """Return the redirect URI without its nonce, which only the visitor's browser may know."""
+        """Return the redirect URI without its query."""
+        # SECURITY: the query has the nonce, which only the visitor's browser may know.
         return verification.redirect_uri.partition("?")[0]
 
     @admin.display(description=gettext_lazy("claims"))
     def claims_as_json(self, verification: PhoneVerification) -> str:
-        """Return the claims, or why they can't be read."""
+        """Return the claims as indented JSON, or the error if no key decrypts them."""
         text = export.claims_as_json(verification, indent=2) or self.get_empty_value_display()
         return format_html('<pre class="plasgate-ip-claims" dir="ltr">{}</pre>', text)
 
@@ -203,10 +205,10 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         return reverse(name, current_app=self.admin_site.name)
 
     def _record_export(self, request: HttpRequest) -> None:
-        """Record who exported the claims, and with which filters, as one entry."""
+        """Record one entry in the admin log: the user and the filters of the export."""
         query = request.GET.copy()
         if query.get(SEARCH_VAR):
-            # It may be a person's number.
+            # SECURITY: it may be a person's number, which the log must not store.
             query[SEARCH_VAR] = "***"
         LogEntry.objects.create(
             user_id=str(request.user.pk),
@@ -221,7 +223,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
 
 def _base() -> Any:
-    """Return django-unfold's ModelAdmin if it is installed, as its theme needs, or Django's."""
+    """Return Django's ModelAdmin, or django-unfold's if it is installed: its theme needs it."""
     if not apps.is_installed("unfold"):
         return admin.ModelAdmin
     from unfold.admin import ModelAdmin
@@ -231,7 +233,7 @@ def _base() -> Any:
 
 @admin.register(PhoneVerification)
 class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ignore[misc]
-    """The admin that this app registers. It has django-unfold's theme if that is installed."""
+    """The admin that this app registers. It supports django-unfold."""
 
 
 def _without_advice(fieldset: Any) -> Any:

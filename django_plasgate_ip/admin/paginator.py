@@ -1,4 +1,4 @@
-"""The pages of the admin's list, whose rows are counted up to a bound."""
+"""The paginator of the admin's list, which counts rows up to a bound."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ MAX_ROWS = 10_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts `MAX_ROWS` rows at most, because counting millions takes seconds.
+    """Counts at most `MAX_ROWS` rows, because counting millions takes seconds.
 
-    Later rows have no page.
+    The rows after these are on no page.
     """
 
     @cached_property
@@ -24,5 +24,5 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
     @property
     def reaches_bound(self) -> bool:
-        """Whether there may be rows that no page shows."""
+        """Whether there may be rows that are on no page."""
         return self.count == MAX_ROWS

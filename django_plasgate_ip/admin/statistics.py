@@ -1,4 +1,4 @@
-"""The figures above the admin's list: what became of the verifications of the last 30 days."""
+"""The figures above the admin's list: the results of the verifications of the last 30 days."""
 
 import logging
 from collections import Counter
@@ -22,13 +22,13 @@ from django_plasgate_ip.reasons import LIVE, Status
 logger = logging.getLogger("django_plasgate_ip")
 
 DAYS = 30
-# The verifications whose times are looked at: the newest that the operator answered.
+# The median and the percentile come from this many of the newest answered verifications.
 NEWEST_ANSWERED = 1_000
 CACHE_SECONDS = 300
 
 
 class Outcome(models.TextChoices):
-    """A verification's status, with one value for all that have not ended."""
+    """The status of a verification, with one value for all live ones."""
 
     VERIFIED = Status.VERIFIED.value, Status.VERIFIED.label
     FAILED = Status.FAILED.value, Status.FAILED.label
@@ -45,33 +45,34 @@ class Outcome(models.TextChoices):
 class Summary:
     """Exact counts of the verifications of `DAYS` days, and the times of the newest answers."""
 
-    #: In the current time zone, the oldest first.
+    #: The days in the current time zone, oldest first.
     days: list[date]
-    #: How many verifications of a day, an index of `days`, have an outcome.
+    #: The number of verifications for each index in `days` and outcome.
     by_day: Counter[tuple[int, Outcome]]
-    #: How many verifications ended for each reason.
+    #: The number of verifications for each reason.
     reasons: Counter[str]
-    #: Seconds from the start to the operator's answer; None if there was no answer.
+    #: The median in seconds from the start to the operator's answer; None without an answer.
     median: float | None
+    #: The 95th percentile of the same times.
     percentile_95: float | None
 
     def of_day(self, day: int) -> list[int]:
-        """Return how many verifications of a day have each outcome."""
+        """Return the number of verifications for each outcome. `day` is an index in `days`."""
         return [self.by_day[day, outcome] for outcome in Outcome]
 
     def total(self, outcome: Outcome) -> int:
-        """Return how many verifications have this outcome."""
+        """Return the number of verifications with this outcome."""
         return sum(self.by_day[day, outcome] for day in range(len(self.days)))
 
     @property
     def success_rate(self) -> float | None:
-        """The verified among those that ended, from 0 to 1; None if none has ended."""
+        """The share of verified among ended verifications, 0 to 1; None if none has ended."""
         ended = self.by_day.total() - self.total(Outcome.LIVE)
         return self.total(Outcome.VERIFIED) / ended if ended else None
 
 
 def summarise(queryset: QuerySet[PhoneVerification]) -> Summary:
-    """Return the summary of the verifications in `queryset`, at most `CACHE_SECONDS` old."""
+    """Return the summary of `queryset`. It may come from the cache, `CACHE_SECONDS` old."""
     today = timezone.localdate() if settings.USE_TZ else timezone.now().date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     midnights = [_midnight(day) for day in (*days, today + timedelta(days=1))]
@@ -82,11 +83,11 @@ def summarise(queryset: QuerySet[PhoneVerification]) -> Summary:
     try:
         summary = cache.get(key)
     except Exception as error:
-        # Each cache's library raises its own errors. The list must work without any cache.
+        # Each cache library raises its own errors. The list must work without a cache.
         logger.warning("The admin's summary is not cached: %s", type(error).__name__)
     if summary is None:
         summary = _summary(days, counts, rows)
-        # A cache that is down has been logged.
+        # A failing cache is logged above.
         with suppress(Exception):
             cache.set(key, summary, CACHE_SECONDS)
     return summary
@@ -98,23 +99,25 @@ def _midnight(day: date) -> datetime:
 
 
 def _counts(rows: QuerySet[PhoneVerification], midnights: list[datetime]) -> QuerySet[Any, Any]:
-    """Return a query for each day's number, status, reason and count."""
-    # Not TruncDate: MariaDB and MySQL truncate in a time zone only if its tables are loaded.
+    """Return a query of the rows (index of the day, status, reason, number of verifications)."""
+    # Not TruncDate: MariaDB and MySQL need time zone tables for it, which may not be loaded.
     ends = enumerate(midnights[1:])
     day = Case(*(When(created_at__lt=end, then=Value(number)) for number, end in ends))
-    # Under a DISTINCT or GROUP BY of a site's own get_queryset, joins may repeat rows.
+    # If a site's get_queryset joins tables, rows may repeat. DISTINCT and GROUP BY indicate that.
     is_joined = rows.query.distinct or rows.query.group_by is not None
     return rows.values_list(day, "status", "reason").annotate(Count("pk", distinct=is_joined))
 
 
 def _cache_key(counts: QuerySet[Any, Any], today: date) -> str:
-    """Return a key from the whole query, which has what a site's get_queryset hides from some.
+    """Return the cache key of a query and a day.
 
-    `today` tells time zones apart whose midnights are the same moment, a day apart.
+    The whole query is part of the key, because a site's get_queryset may show less to some staff.
+    `today` is part of it, because the midnights of two time zones may coincide, a day apart.
     """
     sql, params = counts.query.get_compiler(counts.db, elide_empty=False).as_sql()
-    # SECURITY: a keyed hash, because a parameter may be a phone number, and trying all numbers
-    # would reverse a plain one. str, because the repr of a number is masked, so not unique.
+    # SECURITY: a keyed hash. A parameter may be a phone number, and an attacker could find the
+    # number of a plain hash by trying all numbers. str, because the repr of a number is masked, so
+    # two numbers may share it.
     question = "\0".join((counts.db, str(today), sql, *map(str, params)))
     hashed = salted_hmac("django_plasgate_ip.admin.statistics", question, algorithm="sha256")
     return f"django_plasgate_ip.admin.statistics.{hashed.hexdigest()}"
@@ -129,7 +132,7 @@ def _summary(
         by_day[day, Outcome.of(status)] += count
         if reason:
             reasons[reason] += count
-    # Not the times of errors, which say when a verification was given up.
+    # Errors are excluded: their time is when the verification was abandoned.
     answered = rows.filter(status__in=(Status.VERIFIED, Status.FAILED)).order_by("-created_at")
     times: Any = answered.values_list("created_at", "completed_at")[:NEWEST_ANSWERED]
     seconds = sorted((completed - created).total_seconds() for created, completed in times)
@@ -137,5 +140,5 @@ def _summary(
 
 
 def _nearest_rank(values: list[float], percent: int) -> float | None:
-    """Return the least of these sorted values that `percent` of them don't exceed."""
+    """Return the smallest of the sorted values that at least `percent` % of them do not exceed."""
     return values[ceil(len(values) * percent / 100) - 1] if values else None

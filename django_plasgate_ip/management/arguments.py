@@ -1,4 +1,4 @@
-"""Arguments that several commands take."""
+"""Command-line arguments that several commands share."""
 
 from argparse import ArgumentTypeError
 from typing import Any
@@ -14,12 +14,12 @@ from django_plasgate_ip.retention import BATCH_SIZE
 
 def add_batch_size(parser: CommandParser) -> None:
     """Add ``--batch-size``."""
-    help_text = f"Rows in one transaction; {BATCH_SIZE} by default."
+    help_text = f"The number of verifications in one transaction (default: {BATCH_SIZE})."
     parser.add_argument("--batch-size", type=batch_size, default=BATCH_SIZE, help=help_text)
 
 
 def batch_size(text: str) -> int:
-    """Return the number. Raises an error that argparse shows to the user."""
+    """Return the number. Raises ValueError or ArgumentTypeError, which argparse reports."""
     rows = int(text)
     if rows < 1:
         raise ArgumentTypeError("must be 1 or more")
@@ -27,14 +27,14 @@ def batch_size(text: str) -> int:
 
 
 def add_person(parser: CommandParser) -> None:
-    """Add ``--user`` and ``--number``, of which one must be given."""
+    """Add ``--user`` and ``--number``. Exactly one of them is required."""
     person = parser.add_mutually_exclusive_group(required=True)
-    person.add_argument("--user", help="The login name of an account.")
-    person.add_argument("--number", help="A phone number in any form, of any account.")
+    person.add_argument("--user", help="The login name of a user.")
+    person.add_argument("--number", help="A phone number in any format, of any user.")
 
 
 def verifications_of_person(options: dict[str, Any]) -> PhoneVerificationQuerySet:
-    """Return the person's verifications. Raises CommandError if the person can't be found."""
+    """Return the person's verifications. Raises CommandError for an invalid name or number."""
     try:
         if options["user"] is not None:
             return personal_data.verifications_of_user(options["user"])

@@ -1,4 +1,4 @@
-"""``manage.py plasgate_ip_doctor``: prints what the modules of `doctor` find."""
+"""The command ``plasgate_ip_doctor``: print the findings of the modules in `doctor`."""
 
 import json
 from collections import Counter
@@ -17,15 +17,15 @@ _WIDTH = max(len(level.value) for level in Level)
 
 
 class Command(BaseCommand):
-    """Reports what keeps the first visitor from being verified, and what to do about it."""
+    """Reports problems that would stop visitors from being verified, and how to fix them."""
 
     help = (
-        "Examine the settings, the site and the connection to PlasGate. For each, report ok, "
-        "warning or error, and what to do. Secrets are masked. The command sends both keys and a "
-        "made-up code to the exchange endpoint, once, and spends no balance. Exit status: 1 if "
-        "there is an error."
+        "Check the settings, the site and the connection to PlasGate. Each finding is ok, a "
+        "warning or an error, and says what to do. Secrets are masked. The command calls the "
+        "exchange endpoint once, with both keys and an invalid code. This spends no balance. The "
+        "exit status is 1 if there is an error."
     )
-    # A failed check is one of the findings. It must not stop the command.
+    # The command reports failed system checks as findings, so they must not stop it.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -34,19 +34,19 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Print one JSON object.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the findings. Raises CommandError, exit status 1, if one is an error."""
-        rooms = [configuration, project]
+        """Print the findings. Raises CommandError if one of them is an error."""
+        modules = [configuration, project]
         if not options["offline"]:
-            rooms.append(trial_call)
-        findings = chain.from_iterable(room.examine() for room in rooms)
+            modules.append(trial_call)
+        findings = chain.from_iterable(module.examine() for module in modules)
         counts = self._as_json(findings) if options["json"] else self._as_text(findings)
         if errors := counts[Level.ERROR]:
             raise CommandError(f"Errors: {errors}.")
 
     def _as_json(self, findings: Iterable[Finding]) -> Counter[Level]:
         found = list(findings)
-        said = [asdict(finding) | {"level": finding.level.value} for finding in found]
-        self.stdout.write(json.dumps({"findings": said}, indent=2))
+        values = [asdict(finding) | {"level": finding.level.value} for finding in found]
+        self.stdout.write(json.dumps({"findings": values}, indent=2))
         return Counter(finding.level for finding in found)
 
     def _as_text(self, findings: Iterable[Finding]) -> Counter[Level]:
@@ -60,7 +60,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {word}  {finding.what}")
                 if finding.do:
                     self.stdout.write(f"  {'':{_WIDTH}}  -> {finding.do}")
-                # The next finding may have to wait for the network.
+                # Flushed, because the next finding may wait for the network.
                 self.stdout.flush()
                 counts[finding.level] += 1
         self.stdout.write(", ".join(f"{level.value}: {counts[level]}" for level in Level))

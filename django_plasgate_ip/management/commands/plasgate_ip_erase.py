@@ -1,4 +1,4 @@
-"""``manage.py plasgate_ip_erase``: delete everything the app stores about one person."""
+"""The command ``plasgate_ip_erase``: delete everything the app stores about one person."""
 
 from typing import Any
 
@@ -9,19 +9,26 @@ from django_plasgate_ip.management.arguments import add_person, verifications_of
 
 
 class Command(BaseCommand):
-    """Deletes one person's verifications and the admin log's entries about them."""
+    """Deletes one person's verifications and their entries in the admin log."""
 
-    help = "Delete all verifications of one person, with their claims. The account itself stays."
+    help = (
+        "Delete all verifications of one person, with their claims and their entries in the admin "
+        "log. The account is kept."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--user``, ``--number`` and ``--no-input``."""
         add_person(parser)
         parser.add_argument(
-            "--noinput", "--no-input", action="store_false", dest="interactive", help="Don't ask."
+            "--noinput",
+            "--no-input",
+            action="store_false",
+            dest="interactive",
+            help="Do not ask for confirmation.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Ask, then delete. Raises CommandError if the answer is not yes."""
+        """Ask for confirmation, then delete. Raises CommandError if the answer is not yes."""
         verifications = verifications_of_person(options)
         question = f"Delete {verifications.count()} verifications permanently? [y/N] "
         if options["interactive"] and input(question).strip().lower() not in ("y", "yes"):

@@ -1,4 +1,4 @@
-"""``manage.py plasgate_ip_export``: print everything the app stores about one person, as JSON."""
+"""The command ``plasgate_ip_export``: print everything the app stores about one person."""
 
 import json
 from typing import Any
@@ -12,11 +12,11 @@ from django_plasgate_ip.models import PhoneVerificationQuerySet
 
 
 class Command(BaseCommand):
-    """Prints one JSON object a line: a verification with its decrypted claims."""
+    """Prints one JSON object per line, a verification with its decrypted claims."""
 
     help = (
-        "Print all verifications of one person, with their claims, as one JSON object a line. "
-        "Nothing in the output is encrypted or masked: take care where you store it."
+        "Print all verifications of one person, with their claims, as one JSON object per line. "
+        "The output is neither encrypted nor masked, so store it in a safe place."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,15 +24,15 @@ class Command(BaseCommand):
         add_person(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the verifications, if there are any. Raises CommandError if printing fails."""
+        """Print the verifications. Raises CommandError if the output fails."""
         failure = self._print(verifications_of_person(options))
         if failure:
-            # SECURITY: raised here, because the frames of `_print` hold decrypted claims, which an
-            # error report would show.
-            raise CommandError(f"Not everything was printed: {failure}.")
+            # SECURITY: raised in this frame, because the frames of `_print` hold decrypted claims,
+            # and an error report shows the variables of each frame.
+            raise CommandError(f"The output is incomplete: {failure}.")
 
     def _print(self, verifications: PhoneVerificationQuerySet) -> str:
-        """Return the name of the exception that stopped the output, or an empty text."""
+        """Print the verifications. Return the name of the exception that stopped it, or ""."""
         try:
             for values in personal_data.export(verifications):
                 self.stdout.write(json.dumps(values, cls=DjangoJSONEncoder, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""``manage.py plasgate_ip_reencrypt``: encrypt all claims with the first key."""
+"""The command ``plasgate_ip_reencrypt``: encrypt all claims with the first key."""
 
 from typing import Any
 from uuid import UUID
@@ -14,13 +14,14 @@ class Command(BaseCommand):
     """Encrypts all claims with the first key, so that the older keys can be removed."""
 
     help = (
-        "Encrypt all claims again with the first of PLASGATE_IP_ENCRYPTION_KEYS. Safe beside live "
-        "traffic. A run that was stopped can go on with --after and the last id that it printed."
+        "Encrypt all claims again with the first key of PLASGATE_IP_ENCRYPTION_KEYS. The site can "
+        "stay online meanwhile. To continue a stopped run, pass the last id that it printed to "
+        "--after."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add ``--after`` and ``--batch-size``."""
-        parser.add_argument("--after", type=UUID, help="Go on behind the row with this id.")
+        parser.add_argument("--after", type=UUID, help="Skip verifications up to this id.")
         add_batch_size(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -33,10 +34,11 @@ class Command(BaseCommand):
             seen += batch.rows
             unreadable += batch.unreadable
             if seen < total:
-                self.stdout.write(f"{seen} of {total} verifications read, up to {batch.last}")
+                self.stdout.write(f"{seen} of {total} verifications done, up to {batch.last}")
         self.stdout.write(f"{seen - unreadable} verifications encrypted with the first key")
         if unreadable:
             raise CommandError(
-                f"None of PLASGATE_IP_ENCRYPTION_KEYS can decrypt {unreadable} verifications. They "
-                "are unchanged. Add their key at the end of the list and run this again."
+                f"No key in PLASGATE_IP_ENCRYPTION_KEYS can decrypt {unreadable} verifications. "
+                "They are unchanged. Add their key at the end of the list and run the command "
+                "again."
             )

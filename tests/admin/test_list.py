@@ -1,0 +1,196 @@
+"""The admin's list: its columns, filters, order, queries and pages."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from django_plasgate_ip.admin import paginator
+from django_plasgate_ip.admin.paginator import BoundedPaginator
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
+from tests.staff import (
+    LIST,
+    MASKED,
+    STARTED,
+    User,
+    cells,
+    detail,
+    failed,
+    found,
+    many,
+    pending,
+    pks,
+    post,
+    text,
+    verified,
+)
+
+pytestmark = pytest.mark.django_db
+
+AT_MOST = "This list shows at most 100 verifications."
+
+
+def test_the_newest_row_comes_first_and_says_what_happened(viewer: Client) -> None:
+    failed(Reason.NOT_ON_MOBILE_DATA, created_at=STARTED - timedelta(days=1))
+    verified(user=User.objects.create_user("dara"))
+    first, second = cells(viewer.get(LIST))
+    assert (second["badge"], second["reason"]) == ("failed", "not on mobile data")
+    assert first == {
+        "number": MASKED,
+        "login": "dara",
+        "badge": "verified",
+        "reason": "-",
+        "scopes": "mobile_id phone_verify profile",
+        "created_at": "March 1, 2026, 10:15 a.m.",
+        "took": "4.2 s",
+    }
+
+
+def test_a_verification_without_user_and_number_is_listed_and_opened(viewer: Client) -> None:
+    verification = pending(phone_number="", scopes="mobile_id")
+    (row,) = cells(viewer.get(LIST))
+    page = text(viewer.get(detail(verification)))
+    assert (row["number"], row["login"], row["took"]) == ("-", "-", "-")
+    assert "Phone number: -" in page
+    assert "User: -" in page
+    assert "None" not in page
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "person-"}, {"_facets": "True"}], ids=str)
+def test_the_number_of_queries_does_not_depend_on_the_rows(
+    viewer: Client, query: dict[str, str]
+) -> None:
+    numbers = []
+    for rows in (1, 60):
+        User.objects.filter(is_staff=False).delete()
+        many(rows)
+        cache.clear()
+        with CaptureQueriesContext(connection) as queries:
+            assert len(cells(viewer.get(LIST, query))) == min(rows, 50)
+        numbers.append(len(queries))
+    assert numbers[0] == numbers[1] <= 10
+
+
+def test_no_page_lists_the_users_of_the_site(superuser: Client) -> None:
+    verification = verified()
+    User.objects.create_user("a-user-without-a-verification")
+    for page in (LIST, detail(verification)):
+        assert "a-user-without-a-verification" not in superuser.get(page).content.decode()
+
+
+def test_no_parameter_sorts_by_a_hidden_column(viewer: Client) -> None:
+    verified()
+    with CaptureQueriesContext(connection) as queries:
+        for column in range(9):
+            assert viewer.get(LIST, {"o": f"{column}"}).status_code == 200
+    orders = " ".join(q["sql"].partition("ORDER BY")[2] for q in queries)
+    assert "created_at" in orders
+    hidden = ("phone_number", "claims", "sub", "mobile_id", "nonce")
+    assert [name for name in hidden if f'"{name}"' in orders] == []
+
+
+def test_status_and_reason_are_filters(viewer: Client) -> None:
+    refused, on_wifi = failed(Reason.NOT_VERIFIED), failed(Reason.NOT_ON_MOBILE_DATA)
+    late = failed(Reason.EXPIRED)
+    assert found(viewer, status__exact="failed") == pks(refused, on_wifi)
+    assert found(viewer, reason__exact="not_on_mobile_data") == pks(on_wifi)
+    assert found(viewer, reason__exact="expired", status__exact="error") == pks(late)
+    assert found(viewer, reason__exact="expired", status__exact="failed") == set()
+    assert found(viewer, mobile_id_changed__exact="1") == set()
+
+
+def test_the_query_string_filters_by_what_the_list_shows(viewer: Client) -> None:
+    user = User.objects.create_user("dara")
+    wanted = pending(user=user, scopes="phone_verify", mobile_id_changed=True)
+    verified(created_at=STARTED - timedelta(days=9))
+    lookups: dict[str, Any] = {
+        "user__id__exact": user.pk,
+        "user": user.pk,
+        "pk__in": wanted.pk,
+        "id__exact": wanted.pk,
+        "scopes": "phone_verify",
+        "mobile_id_changed": "True",
+        "completed_at__isnull": "True",
+        "created_at__gte": "2026-03-01 00:00+00:00",
+    }
+
+    for lookup, value in lookups.items():
+        assert found(viewer, **{lookup: value}) == pks(wanted), lookup
+
+
+def test_the_query_string_reveals_no_hidden_column(viewer: Client, superuser: Client) -> None:
+    verified(user=User.objects.create_user("dara"))
+    lookups = (
+        "phone_number",
+        "phone_number__startswith",
+        "claims__contains",
+        "sub__startswith",
+        "mobile_id__startswith",
+        "mobile_id__isnull",
+        "session_id",
+        "nonce__startswith",
+        "redirect_uri__endswith",
+        "next_url__contains",
+        "user__password__startswith",
+        "user__plasgate_ip_verifications__phone_number__startswith",
+    )
+
+    for client in (viewer, superuser):
+        for lookup in lookups:
+            assert client.get(LIST, {lookup: "1"}).status_code == 400, lookup
+        assert client.get(LIST, {"_popup": "1", "_to_field": "nonce"}).status_code == 400
+
+
+# Its pages
+
+
+@pytest.fixture
+def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paginator, "MAX_ROWS", 100)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(2, 2), (3, 3), (4, 3)])
+def test_rows_are_counted_up_to_the_bound(
+    monkeypatch: pytest.MonkeyPatch, rows: int, count: int
+) -> None:
+    monkeypatch.setattr(paginator, "MAX_ROWS", 3)
+    many(rows)
+    pages = BoundedPaginator(PhoneVerification.objects.order_by("pk"), 50)
+    assert (pages.count, pages.reaches_bound) == (count, rows >= 3)
+
+
+@pytest.mark.usefixtures("bounded")
+def test_the_list_says_that_its_pages_end_at_the_bound(viewer: Client) -> None:
+    many(120)
+    response = viewer.get(LIST)
+    assert response.context["cl"].paginator.num_pages == 2
+    assert AT_MOST in text(response)
+    assert AT_MOST not in text(viewer.get(LIST, {"_popup": "1"}))
+    assert cells(viewer.get(LIST, {"p": "2"}))[-1]["login"] == "person-0020"
+    assert viewer.get(LIST, {"p": "3"})["Location"] == f"{LIST}?e=1"
+    search = text(viewer.get(LIST, {"q": "person-0007"}))
+    assert "1 phone verification" in search
+    assert AT_MOST not in search
+
+
+@pytest.mark.usefixtures("bounded")
+def test_an_action_on_all_includes_the_rows_after_the_bound(deleter: Client) -> None:
+    many(120)
+    pk = PhoneVerification.objects.values_list("pk", flat=True)[0]
+    action = {"action": "delete_selected", "_selected_action": pk, "index": "0"}
+    assert post(deleter, LIST, **action, select_across="1", post="yes").status_code == 302
+    assert not PhoneVerification.objects.exists()
+
+
+def test_the_database_counts_no_further_than_the_bound(viewer: Client) -> None:
+    many(3)
+    with CaptureQueriesContext(connection) as queries:
+        viewer.get(LIST, {"q": "person-"})
+    (count,) = [q["sql"] for q in queries if "COUNT(*)" in q["sql"]]
+    assert f"LIMIT {paginator.MAX_ROWS}" in count
+    assert "ORDER BY" not in count

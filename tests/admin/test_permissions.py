@@ -1,0 +1,131 @@
+"""What each permission allows in the admin, and what no page shows without one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+
+from django_plasgate_ip import phones
+from django_plasgate_ip.models import PhoneVerification
+from tests.staff import (
+    HIDDEN,
+    LIST,
+    MASKED,
+    NUMBER,
+    User,
+    detail,
+    failed,
+    pending,
+    post,
+    staff,
+    text,
+    verified,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def test_nobody_adds_a_verification(superuser: Client) -> None:
+    assert superuser.get(f"{LIST}add/").status_code == 403
+    response = post(superuser, f"{LIST}add/", phone_number=NUMBER, scopes="phone_verify")
+    assert response.status_code == 403
+    assert not PhoneVerification.objects.exists()
+    assert "/phoneverification/add/" not in superuser.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize("who", ["superuser", "editor"])
+def test_nobody_edits_a_verification(superuser: Client, who: str) -> None:
+    permissions = (f"{action}_phoneverification" for action in ("view", "add", "change"))
+    client = superuser if who == "superuser" else staff(*permissions)
+    verification = failed()
+    changes = {"status": "verified", "reason": "", "phone_number": "+85577696119"}
+    for button in ("_save", "_saveasnew"):
+        assert post(client, detail(verification), **changes, **{button: "1"}).status_code == 403
+    assert post(client, LIST, **changes, _save="1").status_code == 200
+    assert "Save" not in text(client.get(detail(verification)))
+    stored = PhoneVerification.objects.get()
+    assert (stored.pk, stored.status, stored.reason) == (verification.pk, "failed", "not_verified")
+    assert phones.e164(stored.phone_number) == NUMBER
+
+
+@pytest.mark.parametrize("permissions", [(), ("view_claims",)])
+def test_staff_without_the_view_permission_see_nothing(permissions: tuple[str, ...]) -> None:
+    client = staff(*permissions)
+    verification = verified()
+    for url in (LIST, detail(verification), detail(verification, "history")):
+        assert client.get(url).status_code == 403
+    assert not LogEntry.objects.exists()
+
+
+def test_users_who_are_not_staff_are_redirected_to_the_login(client: Client) -> None:
+    client.force_login(User.objects.create_user("dara"))
+    response = client.get(LIST)
+    assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
+
+
+# Deleting
+
+
+def test_deleting_needs_its_permission(viewer: Client) -> None:
+    verification = verified()
+    url = detail(verification, "delete")
+    action = {"action": "delete_selected", "_selected_action": verification.pk, "index": "0"}
+    assert viewer.get(url).status_code == 403
+    assert post(viewer, url, post="yes").status_code == 403
+    post(viewer, LIST, **action, post="yes")
+    assert PhoneVerification.objects.exists()
+
+
+def test_deleting_several_asks_for_confirmation(deleter: Client) -> None:
+    selected, kept = [verified(), pending()], failed()
+    action = {"action": "delete_selected", "_selected_action": [v.pk for v in selected]}
+    assert f"{MASKED} (pending)" in text(post(deleter, LIST, **action, index="0"))
+    assert PhoneVerification.objects.count() == 3
+    assert post(deleter, LIST, **action, post="yes").status_code == 302
+    assert list(PhoneVerification.objects.all()) == [kept]
+
+
+def test_deleting_a_user_needs_the_permission_to_delete_the_verifications() -> None:
+    client = staff("view_user", "delete_user")
+    dara = User.objects.create_user("dara")
+    verified(user=dara)
+    assert post(client, f"/admin/auth/user/{dara.pk}/delete/", post="yes").status_code == 403
+    assert PhoneVerification.objects.filter(user=dara).exists()
+
+
+# What no page shows without view_claims
+
+Page = Callable[[Client, PhoneVerification], Any]
+
+PAGES: dict[str, Page] = {
+    "list": lambda c, v: c.get(LIST),
+    "search": lambda c, v: c.get(LIST, {"q": "dara"}),
+    "popup": lambda c, v: c.get(LIST, {"_popup": "1", "_to_field": "id"}),
+    "change": lambda c, v: c.get(detail(v)),
+    "change in a popup": lambda c, v: c.get(detail(v), {"_popup": "1", "_to_field": "id"}),
+    "history": lambda c, v: c.get(detail(v, "history")),
+    "delete": lambda c, v: c.get(detail(v, "delete")),
+    "delete several": lambda c, v: post(
+        c, LIST, action="delete_selected", _selected_action=v.pk, index="0"
+    ),
+    "deleted": lambda c, v: post(c, detail(v, "delete"), post="yes") and c.get(LIST),
+    "recent actions": lambda c, v: post(c, detail(v, "delete"), post="yes") and c.get("/admin/"),
+    "user": lambda c, v: c.get(f"/admin/auth/user/{v.user_id}/change/"),
+    "delete the user": lambda c, v: c.get(f"/admin/auth/user/{v.user_id}/delete/"),
+}
+
+
+@pytest.mark.parametrize("make", [verified, failed])
+def test_no_page_shows_what_is_hidden(
+    reader: Client, make: Callable[..., PhoneVerification]
+) -> None:
+    client = staff("view_phoneverification", "delete_phoneverification", "view_user", "delete_user")
+    dara = User.objects.create_user("dara")
+    for name, page in PAGES.items():
+        verification = make(user=dara)
+        reader.get(detail(verification))  # writes an entry into the history
+        response = page(client, verification)
+        shown = response.content.decode() + text(response)
+        assert [value for value in HIDDEN if value in shown] == [], name
