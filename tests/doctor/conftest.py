@@ -1,4 +1,4 @@
-"""Fixtures of the doctor's tests: a PlasGate on loopback, with TLS, and a name that finds it."""
+"""Fixtures of the doctor's tests: a PlasGate on loopback with TLS, and the lookup of its name."""
 
 import socket
 import ssl
@@ -27,14 +27,14 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 @pytest.fixture
 def start(settings: Any) -> Iterator[Callable[..., Provider]]:
-    """Return what starts a provider and makes it PlasGate."""
+    """Return a function that starts a provider and makes it PlasGate."""
     with own_connections(), providers(settings) as start_one:
         yield start_one
 
 
 @pytest.fixture
 def resolve(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return what gives a name this address, or none; other names resolve as before."""
+    """Return a function that gives a name this address, or none."""
     lookup = socket.getaddrinfo
 
     def resolve(name: str, address: tuple[str, int] | None) -> None:
