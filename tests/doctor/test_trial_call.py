@@ -202,6 +202,11 @@ def explains(what: str, do: str) -> None:
     assert do in finding.do
 
 
+def speaks_only_http(wire: Wire) -> None:
+    wire.sock.recv(65536)
+    wire.send(answer(b"", "400 Bad Request"))
+
+
 def test_a_name_that_is_not_found_is_explained(settings: Any, resolve: Callable[..., None]) -> None:
     resolve(HOST, None)
     del settings.PLASGATE_IP_BASE_URL
@@ -209,35 +214,30 @@ def test_a_name_that_is_not_found_is_explained(settings: Any, resolve: Callable[
     explains("(ConnectionError, gaierror). The host name was not found,", "DNS")
 
 
-@pytest.mark.parametrize("host", [".example.com", "a" * 70 + ".example"])
-def test_a_malformed_name_is_explained(host: str, settings: Any) -> None:
-    settings.PLASGATE_IP_BASE_URL = f"https://{host}/ip/"
-
-    explains("or is malformed.", "PLASGATE_IP_BASE_URL")
-
-
-def test_a_closed_port_is_explained(settings: Any) -> None:
-    settings.PLASGATE_IP_BASE_URL = f"https://127.0.0.1:{closed_port()}/ip/"
-
-    explains("(ConnectionError, ConnectionRefusedError). No server answers", "firewall")
-
-
-def test_a_connection_that_is_not_accepted_is_explained(
-    start: Start, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("host", "what", "do"),
+    [
+        (".example.com", "or is malformed.", "PLASGATE_IP_BASE_URL"),
+        ("a" * 70 + ".example", "or is malformed.", "PLASGATE_IP_BASE_URL"),
+        ("", "ConnectionRefusedError). No server answers", "firewall"),
+    ],
+    ids=["empty label", "long label", "closed port"],
+)
+def test_an_address_without_a_server_is_explained(
+    host: str, what: str, do: str, settings: Any
 ) -> None:
+    settings.PLASGATE_IP_BASE_URL = f"https://{host or f'127.0.0.1:{closed_port()}'}/ip/"
+
+    explains(what, do)
+
+
+def test_a_connection_that_is_not_accepted_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(*args: Any, **kwargs: Any) -> None:
         raise TimeoutError
 
-    start(serve)
     monkeypatch.setattr("urllib3.util.connection.create_connection", hang)
 
     explains("a firewall stops the connection", "raise PLASGATE_IP_CONNECT_TIMEOUT")
-
-
-def test_a_certificate_that_is_not_trusted_is_explained(start: Start, tls: Any) -> None:
-    start(serve, tls=tls)
-
-    explains("SSLCertVerificationError). The server's certificate", "PLASGATE_IP_CA_BUNDLE")
 
 
 def test_a_ca_bundle_without_certificates_is_explained(settings: Any) -> None:
@@ -246,41 +246,27 @@ def test_a_ca_bundle_without_certificates_is_explained(settings: Any) -> None:
     explains("PLASGATE_IP_CA_BUNDLE is not a readable PEM file", "")
 
 
-def test_https_to_a_server_for_http_is_explained(start: Start, settings: Any) -> None:
-    def play(wire: Wire) -> None:
-        wire.sock.recv(65536)
-        wire.send(answer(b"", "400 Bad Request"))
+@pytest.mark.parametrize(
+    ("play", "has_tls", "scheme", "what", "do"),
+    [
+        (serve, True, "https", "Error). The server's certificate", "PLASGATE_IP_CA_BUNDLE"),
+        (speaks_only_http, False, "https", "does not speak TLS", "scheme and port"),
+        (serve, True, "http", "without an answer", "https"),
+        (resets, False, "http", "The server closed the connection", "scheme and port"),
+        (says(b"220 mail\r\n"), False, "http", "BadStatusLine). The server that", "BASE_URL"),
+        (drips(b"HTTP/1.1 200 "), False, "http", "within PLASGATE_IP_TIMEOUT seconds", "raise"),
+    ],
+    ids=["certificate", "https to http", "http to https", "reset", "not HTTP", "drip"],
+)
+def test_a_server_that_is_not_plasgates_is_explained(
+    play: Any, has_tls: bool, scheme: str, what: str, do: str, start: Start, tls: Any, settings: Any
+) -> None:
+    provider = start(play, tls=tls if has_tls else None)
+    host = "localhost" if has_tls else "127.0.0.1"
+    settings.PLASGATE_IP_BASE_URL = f"{scheme}://{host}:{provider.port}/ip/"
+    settings.PLASGATE_IP_TIMEOUT = 2
 
-    provider = start(play)
-    settings.PLASGATE_IP_BASE_URL = f"https://{provider.address}/ip/"
-
-    explains("does not speak TLS", "scheme and port")
-
-
-def test_http_to_a_server_for_https_is_explained(start: Start, settings: Any, tls: Any) -> None:
-    provider = start(serve, tls=tls)
-    settings.PLASGATE_IP_BASE_URL = f"http://{provider.address}/ip/"
-
-    explains("without an answer", "https")
-
-
-def test_a_connection_that_breaks_is_explained(start: Start) -> None:
-    start(resets)
-
-    explains("The server closed the connection", "scheme and port")
-
-
-def test_an_answer_that_is_not_http_is_explained(start: Start) -> None:
-    start(says(b"220 mail.example ESMTP\r\n"))
-
-    explains("BadStatusLine). The server that answered is not the API.", "PLASGATE_IP_BASE_URL")
-
-
-def test_an_answer_that_drips_ends_with_the_deadline(start: Start, settings: Any) -> None:
-    start(drips(b"HTTP/1.1 200 "))
-    settings.PLASGATE_IP_TIMEOUT = 0.5
-
-    explains("within PLASGATE_IP_TIMEOUT seconds", "raise PLASGATE_IP_TIMEOUT")
+    explains(what, do)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
