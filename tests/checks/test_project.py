@@ -23,7 +23,6 @@ ADMINS = (
     "django.contrib.auth.context_processors.auth",
     "django.contrib.messages.context_processors.messages",
 )
-BACKENDS = "django.contrib.sessions.backends"
 CACHES = "django.core.cache.backends"
 CONTENT = "{% block content %}{% endblock %}"
 BODY = "{% block body %}{% endblock %}"
@@ -75,7 +74,75 @@ def django_templates(
     }
 
 
-# Middleware
+def sessions(engine: str, cache: str = "redis.RedisCache") -> dict[str, Any]:
+    """Return settings with this engine of Django's, and this cache for it."""
+    location = {"LOCATION": "redis://127.0.0.1"}
+    return {
+        "SESSION_ENGINE": f"django.contrib.sessions.backends.{engine}",
+        "SESSION_CACHE_ALIAS": "sessions",
+        "CACHES": {
+            "default": {"BACKEND": f"{CACHES}.redis.RedisCache", **location},
+            "sessions": {"BACKEND": f"{CACHES}.{cache}", **location},
+        },
+    }
+
+
+def backend(path: str, scopes: Any, login_required: bool = False) -> dict[str, Any]:
+    return {
+        "AUTHENTICATION_BACKENDS": [path],
+        "PLASGATE_IP_LOGIN_REQUIRED": login_required,
+        "PLASGATE_IP_SCOPES": scopes,
+    }
+
+
+OURS = "django_plasgate_ip.backends.VerifiedPhoneBackend"
+OVERRIDE = f"{{% extends plasgate_ip_base %}}{BODY}"
+EMPTY = {**django_templates(), "NAME": "empty"}
+SITES: list[tuple[dict[str, Any], list[str]]] = [
+    # Templates: the request, and a block for our pages.
+    ({"TEMPLATES": [django_templates(CONTENT, processors=())]}, ["E008"]),
+    ({"TEMPLATES": [OTHER_ENGINE]}, ["E008"]),
+    ({"TEMPLATES": [django_templates(f"{{% if user %}}{CONTENT}{{% endif %}}")]}, []),
+    ({"TEMPLATES": [django_templates('{% extends "layout.html" %}')]}, []),
+    ({"TEMPLATES": [django_templates("{% broken %}")]}, []),
+    ({"TEMPLATES": [django_templates(BODY, OVERRIDE)]}, []),
+    ({"TEMPLATES": [django_templates(BODY)]}, ["W004"]),
+    ({"TEMPLATES": [OTHER_ENGINE, django_templates("")]}, ["W004"]),
+    ({"TEMPLATES": [OTHER_ENGINE, EMPTY, django_templates()]}, []),
+    # Sessions: the cookie, and where they are stored.
+    ({"SESSION_COOKIE_SAMESITE": "Strict"}, ["W001"]),
+    ({"SESSION_COOKIE_SAMESITE": "strict"}, ["W001"]),
+    ({"SESSION_COOKIE_SAMESITE": None}, []),
+    (sessions("signed_cookies"), ["W002"]),
+    ({"SESSION_ENGINE": OWN}, ["W002"]),
+    (sessions("cache", "locmem.LocMemCache"), ["W003"]),
+    (sessions("cache", "dummy.DummyCache"), ["W003"]),
+    (sessions("cache"), []),
+    (sessions("cached_db", "locmem.LocMemCache"), ["W003"]),
+    (sessions("cached_db", "dummy.DummyCache"), []),
+    (sessions("db", "locmem.LocMemCache"), []),
+    # The login backend.
+    (backend(OURS, "profile mobile_id", login_required=True), ["W009"]),
+    (backend(f"{OWN}.OwnBackend", "profile mobile_id", login_required=True), ["W009"]),
+    (backend(OURS, "profile mobile_id"), []),
+    (backend(OURS, ["ip:mobile_id", "phone_verify"]), []),
+    (backend(OURS, ["phone_verify"]), ["W009"]),
+    (backend(OURS, ["phone", "mobile_id"]), ["W009"]),
+    (backend(OURS, ["email"]), ["E005"]),
+    (backend(OURS, 7), ["E005"]),
+]
+
+
+@pytest.mark.parametrize(("values", "expected"), SITES)
+def test_a_site_has_a_message_for_what_stops_a_verification(
+    settings: Any, values: dict[str, Any], expected: list[str]
+) -> None:
+    change(settings, values)
+
+    assert ids() == expected
+    for message in messages():
+        assert message.level == (WARNING if expected[0].startswith("W") else ERROR)
+        assert message.hint
 
 
 @pytest.mark.parametrize(
@@ -85,7 +152,7 @@ def django_templates(
         ("E009", AUTHENTICATION, "OwnAuthenticationMiddleware"),
     ],
 )
-def test_a_middleware_that_the_app_needs_is_missing(
+def test_the_app_needs_two_of_djangos_middleware_or_subclasses(
     settings: Any, number: str, path: str, own: str
 ) -> None:
     whole = settings.MIDDLEWARE
@@ -98,9 +165,18 @@ def test_a_middleware_that_the_app_needs_is_missing(
     assert ids() == []
 
 
-def test_middleware_that_can_not_be_imported_is_left_to_django(settings: Any) -> None:
-    broken = ["django.views.debug.nothing", "no.such.module", f"{OWN}.django_templates", "", None]
-    settings.MIDDLEWARE = [*broken, *settings.MIDDLEWARE]
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"SESSION_ENGINE": None},
+        {"SESSION_ENGINE": "no.such.module"},
+        {"SESSION_ENGINE": "django.urls"},
+        {**sessions("cache"), "SESSION_CACHE_ALIAS": "nothing"},
+    ],
+)
+def test_what_can_not_be_imported_is_left_to_django(settings: Any, values: dict[str, Any]) -> None:
+    broken = ["django.views.debug.nothing", "no.such.module", f"{OWN}.sessions", "", None]
+    change(settings, {**values, "MIDDLEWARE": [*broken, *settings.MIDDLEWARE]})
     assert check_project() == []
 
     settings.MIDDLEWARE = broken
@@ -108,145 +184,6 @@ def test_middleware_that_can_not_be_imported_is_left_to_django(settings: Any) ->
         "django_plasgate_ip.E007",
         "django_plasgate_ip.E009",
     ]
-
-
-# Templates
-
-
-@pytest.mark.parametrize(
-    "templates",
-    [django_templates(processors=(), base=CONTENT), OTHER_ENGINE],
-    ids=["no processor", "no engine of Django's"],
-)
-def test_templates_without_the_request_are_an_error(settings: Any, templates: Any) -> None:
-    settings.TEMPLATES = [templates]
-    (message,) = messages()
-
-    assert (message.id, message.level) == ("django_plasgate_ip.E008", ERROR)
-    assert REQUEST in str(message.hint)
-
-
-@pytest.mark.parametrize(
-    ("base", "between", "expected"),
-    [
-        (CONTENT, None, []),
-        (f"<main>{{% if user %}}{CONTENT}{{% endif %}}</main>", None, []),
-        ('{% extends "layout.html" %}', None, []),
-        ("{% broken %}", None, []),
-        (None, None, []),
-        (BODY, f"{{% extends plasgate_ip_base %}}{BODY}", []),
-        (BODY, None, ["W004"]),
-        ("", None, ["W004"]),
-    ],
-)
-def test_a_base_template_without_our_block_is_warned_of(
-    settings: Any, base: str | None, between: str | None, expected: list[str]
-) -> None:
-    settings.TEMPLATES = [django_templates(base, between)]
-
-    assert ids() == expected
-    assert {message.level for message in messages()} <= {WARNING}
-
-
-def test_a_base_template_of_another_engine_is_not_read(settings: Any) -> None:
-    settings.TEMPLATES = [OTHER_ENGINE, django_templates(base="")]
-    assert ids() == ["W004"]
-
-    settings.TEMPLATES = [OTHER_ENGINE, {**django_templates(), "NAME": "empty"}, django_templates()]
-    assert ids() == []
-
-
-# Sessions
-
-
-@pytest.mark.parametrize(
-    ("same_site", "expected"),
-    [("Strict", ["W001"]), ("strict", ["W001"]), ("Lax", []), (None, [])],
-)
-def test_a_strict_session_cookie_is_warned_of(
-    settings: Any, same_site: Any, expected: list[str]
-) -> None:
-    settings.SESSION_COOKIE_SAMESITE = same_site
-
-    assert ids() == expected
-
-
-@pytest.mark.parametrize("engine", [f"{BACKENDS}.signed_cookies", OWN])
-def test_sessions_in_cookies_are_warned_of(settings: Any, engine: str) -> None:
-    settings.SESSION_ENGINE = engine
-
-    assert ids() == ["W002"]
-
-
-@pytest.mark.parametrize(
-    ("engine", "cache", "expected"),
-    [
-        ("cache", "locmem.LocMemCache", ["W003"]),
-        ("cache", "dummy.DummyCache", ["W003"]),
-        ("cache", "redis.RedisCache", []),
-        ("cached_db", "locmem.LocMemCache", ["W003"]),
-        ("cached_db", "dummy.DummyCache", []),
-        ("db", "locmem.LocMemCache", []),
-    ],
-)
-def test_sessions_that_processes_do_not_share_are_warned_of(
-    settings: Any, engine: str, cache: str, expected: list[str]
-) -> None:
-    location = {"LOCATION": "redis://127.0.0.1"}
-    settings.SESSION_ENGINE = f"{BACKENDS}.{engine}"
-    settings.SESSION_CACHE_ALIAS = "sessions"
-    settings.CACHES = {
-        "default": {"BACKEND": f"{CACHES}.redis.RedisCache", **location},
-        "sessions": {"BACKEND": f"{CACHES}.{cache}", **location},
-    }
-
-    assert ids() == expected
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"SESSION_ENGINE": None},
-        {"SESSION_ENGINE": "no.such.module"},
-        {"SESSION_ENGINE": "django.urls"},
-        {"SESSION_ENGINE": f"{BACKENDS}.cache", "SESSION_CACHE_ALIAS": "nothing"},
-    ],
-)
-def test_a_session_engine_that_does_not_exist_is_left_to_django(
-    settings: Any, values: dict[str, Any]
-) -> None:
-    change(settings, values)
-
-    assert check_project() == []
-
-
-# Authentication backends
-
-
-@pytest.mark.parametrize(
-    ("backend", "login_required", "scopes", "expected"),
-    [
-        ("django_plasgate_ip.backends.VerifiedPhoneBackend", True, "profile mobile_id", ["W009"]),
-        (f"{OWN}.OwnBackend", True, "profile mobile_id", ["W009"]),
-        (f"{OWN}.OwnBackend", False, "profile mobile_id", []),
-        (f"{OWN}.OwnBackend", False, ["ip:mobile_id", "phone_verify"], []),
-        (f"{OWN}.OwnBackend", False, ["phone_verify"], ["W009"]),
-        (f"{OWN}.OwnBackend", False, ["phone", "mobile_id"], ["W009"]),
-        (f"{OWN}.OwnBackend", False, ["email"], ["E005"]),
-        (f"{OWN}.OwnBackend", False, 7, ["E005"]),
-    ],
-)
-def test_a_backend_that_can_not_log_anybody_in_is_warned_of(
-    settings: Any, backend: str, login_required: bool, scopes: Any, expected: list[str]
-) -> None:
-    settings.AUTHENTICATION_BACKENDS = [backend]
-    settings.PLASGATE_IP_LOGIN_REQUIRED = login_required
-    settings.PLASGATE_IP_SCOPES = scopes
-
-    assert ids() == expected
-
-
-# Deployment
 
 
 FUNCTION = "tests.checks.reported.ids"

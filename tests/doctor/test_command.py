@@ -4,10 +4,8 @@ import io
 import json
 import re
 import socket
-import ssl
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,7 @@ from docutils import nodes
 
 from django_plasgate_ip.doctor.findings import Level
 from tests.conftest import Answers
-from tests.doctor.conftest import HOST
-from tests.provider import Provider, answer, own_connections, says
+from tests.provider import own_connections
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.test_readme import section
 
@@ -36,19 +33,9 @@ def live(settings: Any) -> None:
 
 
 @pytest.fixture
-def plasgate(
-    start: Callable[..., Provider],
-    tls: ssl.SSLContext,
-    certificate: Path,
-    settings: Any,
-    resolve: Callable[..., None],
-) -> Provider:
-    """Return a server like PlasGate's: its name, TLS, and 403 for a wrong code."""
-    provider = start(says(answer(b"{}", "403 Forbidden")), tls=tls)
-    del settings.PLASGATE_IP_BASE_URL
-    settings.PLASGATE_IP_CA_BUNDLE = str(certificate)
-    resolve(HOST, ("127.0.0.1", provider.port))
-    return provider
+def plasgate(answers: Answers) -> Answers:
+    """Return PlasGate's exchange, which answers 403 to a wrong code."""
+    return answers(http=403, body="{}")
 
 
 def run(*arguments: str, **options: Any) -> str:
@@ -65,13 +52,13 @@ def failing(*arguments: str) -> tuple[str, CommandError]:
     return out.getvalue(), caught.value
 
 
-def test_a_good_site_is_ok_from_the_settings_to_plasgate(plasgate: Provider) -> None:
+def test_a_good_site_is_ok_from_the_settings_to_plasgate(plasgate: Answers) -> None:
     said = run()
 
     assert re.findall(r"^\w+$", said, re.MULTILINE) == ["Settings", "Checks", "Site", "Network"]
     assert re.fullmatch(r"ok: \d+, warning: 0, error: 0", said.splitlines()[-1])
     assert "PlasGate answered 403." in said
-    assert len(plasgate.requests) == 1
+    assert len(plasgate.calls) == 1
 
 
 def test_what_to_do_is_printed_below_what_is_wrong(settings: Any) -> None:
@@ -128,7 +115,7 @@ def test_offline_makes_no_call(monkeypatch: pytest.MonkeyPatch, answers: Answers
 
 
 def test_json_holds_the_same_findings_as_the_text_and_no_secret(
-    plasgate: Provider, settings: Any
+    plasgate: Answers, settings: Any
 ) -> None:
     text, as_json = run(), run("--json")
     found = json.loads(as_json)["findings"]
@@ -164,7 +151,7 @@ def blurred(text: str) -> str:
     return re.sub(r"\d[\d.:]*", "0", text)
 
 
-def test_the_documented_example_is_what_it_prints(plasgate: Provider, settings: Any) -> None:
+def test_the_documented_example_is_what_it_prints(plasgate: Answers, settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = None
     printed = run().splitlines()
 

@@ -2,6 +2,7 @@
 
 import gc
 import re
+import socket
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +14,6 @@ from django_plasgate_ip.doctor import trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
 from django_plasgate_ip.exceptions import ExchangeError
 from tests.conftest import EXCHANGE_URL, Answers
-from tests.doctor.conftest import HOST
 from tests.provider import (
     Provider,
     Wire,
@@ -207,9 +207,11 @@ def speaks_only_http(wire: Wire) -> None:
     wire.send(answer(b"", "400 Bad Request"))
 
 
-def test_a_name_that_is_not_found_is_explained(settings: Any, resolve: Callable[..., None]) -> None:
-    resolve(HOST, None)
-    del settings.PLASGATE_IP_BASE_URL
+def test_a_name_that_is_not_found_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
 
     explains("(ConnectionError, gaierror). The host name was not found,", "DNS")
 
@@ -273,7 +275,7 @@ def test_a_server_that_is_not_plasgates_is_explained(
 def test_a_proxy_that_refuses_is_explained(start: Start, settings: Any) -> None:
     proxy = start(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
     settings.PLASGATE_IP_PROXY = f"http://somebody:pass-word@{proxy.address}"
-    settings.PLASGATE_IP_BASE_URL = f"https://{HOST}/ip/"
+    settings.PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"
 
     explains("The proxy can't be reached, does not connect", "PLASGATE_IP_PROXY")
     assert "pass-word" not in repr(found())

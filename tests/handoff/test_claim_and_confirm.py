@@ -54,9 +54,9 @@ def shown(computer: HttpRequest, token: Token, phone: HttpRequest) -> Claim:
     return claim(phone, token)
 
 
-def confirm(phone: HttpRequest, claim: Claim, code: str | None = None) -> Any:
+def confirm(claim: Claim, code: str = "") -> Any:
     """Tap this code, or the right one."""
-    return claim_and_confirm.confirm(phone, claim, code or claim.handoff.code, NUMBER)
+    return claim_and_confirm.confirm(request_of(), claim, code or claim.handoff.code, NUMBER)
 
 
 def wrong_code(claim: Claim) -> str:
@@ -129,9 +129,7 @@ def test_a_phone_that_may_not_use_the_link_gets_the_reason(
     assert PhoneHandoff.objects.count() == (opener != "nobody")
 
 
-def test_the_computers_own_browser_can_not_claim_the_link(
-    computer: HttpRequest, token: Token
-) -> None:
+def test_the_computers_browser_can_not_claim_the_link(computer: HttpRequest, token: Token) -> None:
     assert refused(claim, computer, token) is Refusal.SAME_BROWSER
     assert not PhoneHandoff.objects.exists()
 
@@ -164,43 +162,41 @@ def test_a_new_claim_deletes_the_rows_that_are_older_than_an_hour(
 # Confirm
 
 
-def test_the_right_code_starts_the_verification_of_the_computer(
-    phone: HttpRequest, shown: Claim, user: User
-) -> None:
-    started = confirm(phone, shown)
+def test_the_right_code_starts_the_computers_verification(shown: Claim, user: User) -> None:
+    started = confirm(shown)
 
     row = PhoneVerification.objects.get()
     assert row == started.verification
     assert (row.pk, row.user, row.next_url) == (shown.token.pk, user, "")
     assert (row.phone_number, row.scopes) == (NUMBER, "mobile_id phone_verify")
     assert row.session_id == shown.token.session_id
-    assert row.callback_session_id == browser_session.get_session_id(phone)
+    assert row.callback_session_id == shown.handoff.opened_by
     assert "/authenticate?" in started.authorize_url
     assert stored().used_at is not None
     assert not stored().was_wrong
 
 
 def test_a_wrong_code_ends_the_hand_off(phone: HttpRequest, shown: Claim) -> None:
-    assert refused(confirm, phone, shown, wrong_code(shown)) is Refusal.WRONG_CODE
+    assert refused(confirm, shown, wrong_code(shown)) is Refusal.WRONG_CODE
 
     assert stored().was_wrong
     # There is no second guess, not even with a claim from before the first one.
-    assert refused(confirm, phone, shown) is Refusal.USED
+    assert refused(confirm, shown) is Refusal.USED
     assert refused(claim, phone, shown.token) is Refusal.USED
     assert not PhoneVerification.objects.exists()
 
 
-def test_the_right_code_works_once(phone: HttpRequest, shown: Claim) -> None:
-    confirm(phone, shown)
+def test_the_right_code_works_once(shown: Claim) -> None:
+    confirm(shown)
 
-    assert refused(confirm, phone, shown) is Refusal.USED
-    assert refused(confirm, phone, shown, wrong_code(shown)) is Refusal.USED
+    assert refused(confirm, shown) is Refusal.USED
+    assert refused(confirm, shown, wrong_code(shown)) is Refusal.USED
     assert PhoneVerification.objects.count() == 1
     assert not stored().was_wrong
 
 
 def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
-    phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
+    shown: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def overtaken(*texts: str) -> bool:
         PhoneHandoff.objects.update(used_at=timezone.now())
@@ -208,15 +204,15 @@ def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
 
     monkeypatch.setattr(claim_and_confirm, "constant_time_compare", overtaken)
 
-    assert refused(confirm, phone, shown) is Refusal.USED
+    assert refused(confirm, shown) is Refusal.USED
     assert not PhoneVerification.objects.exists()
 
 
 def test_a_code_that_no_computer_has_shown_is_a_guess(phone: HttpRequest, token: Token) -> None:
     unseen = claim(phone, token)
 
-    assert refused(confirm, phone, unseen) is Refusal.NOT_SHOWN
-    assert refused(confirm, phone, unseen, wrong_code(unseen)) is Refusal.NOT_SHOWN
+    assert refused(confirm, unseen) is Refusal.NOT_SHOWN
+    assert refused(confirm, unseen, wrong_code(unseen)) is Refusal.NOT_SHOWN
     assert stored().used_at is None
 
 
@@ -236,11 +232,11 @@ def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
     with pytest.raises(error):
-        confirm(phone, shown)
+        confirm(shown)
     other.refresh_from_db()
     assert other.used_at is not None
     delattr(settings, f"PLASGATE_IP_{name}")
-    assert confirm(phone, claim(phone, shown.token))
+    assert confirm(claim(phone, shown.token))
 
 
 def test_an_error_after_the_verification_is_stored_leaves_the_code_used(
@@ -252,18 +248,16 @@ def test_an_error_after_the_verification_is_stored_leaves_the_code_used(
     monkeypatch.setattr(transitions, "finish_if_live", mock.Mock(side_effect=DatabaseError))
 
     with pytest.raises(DatabaseError):
-        confirm(phone, shown)
+        confirm(shown)
     assert refused(claim, phone, shown.token) is Refusal.USED
     assert PhoneVerification.objects.count() == 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_account_that_is_deleted_before_the_tap_is_gone(
-    phone: HttpRequest, shown: Claim
-) -> None:
+def test_an_account_that_is_deleted_before_the_tap_is_gone(shown: Claim) -> None:
     User.objects.get().delete()
 
-    assert refused(confirm, phone, shown) is Refusal.ACCOUNT_GONE
+    assert refused(confirm, shown) is Refusal.ACCOUNT_GONE
     assert not PhoneVerification.objects.exists()
 
 
@@ -287,15 +281,10 @@ USED = {"used_at": timezone.now()}
     ],
 )
 def test_the_computer_sees_how_far_the_hand_off_is(
-    computer: HttpRequest,
-    token: Token,
-    phone: HttpRequest,
-    row: dict[str, Any] | None,
-    is_expired: bool,
-    stage: Stage,
+    computer: HttpRequest, token: Token, row: Any, is_expired: bool, stage: Stage
 ) -> None:
     if row is not None:
-        claim(phone, token)
+        claim(request_of(), token)
         PhoneHandoff.objects.update(was_wrong=False)
         PhoneHandoff.objects.update(**row)
 
@@ -306,32 +295,28 @@ def test_the_computer_sees_how_far_the_hand_off_is(
     assert was_shown == (stage is Stage.OPENED and row == {})
 
 
-def test_the_moment_when_the_code_was_first_shown_stays(
-    computer: HttpRequest, token: Token, shown: Claim
-) -> None:
+def test_the_moment_of_the_first_view_stays(computer: HttpRequest, shown: Claim) -> None:
     before = stored().shown_at
-    progress(computer, token)
+    progress(computer, shown.token)
 
     assert stored().shown_at == before is not None
 
 
 @pytest.mark.parametrize("is_expired", [False, True])
 def test_a_started_verification_is_followed_to_its_end(
-    computer: HttpRequest, token: Token, phone: HttpRequest, shown: Claim, is_expired: bool
+    computer: HttpRequest, shown: Claim, is_expired: bool
 ) -> None:
-    verification = confirm(phone, shown).verification
+    verification = confirm(shown).verification
 
-    seen = progress(computer, replace(token, is_expired=is_expired))
+    seen = progress(computer, replace(shown.token, is_expired=is_expired))
 
     assert seen == Progress(Stage.STARTED, verification=verification)
 
 
-def test_the_first_next_url_is_stored_and_stays(
-    computer: HttpRequest, token: Token, phone: HttpRequest, shown: Claim
-) -> None:
-    confirm(phone, shown)
+def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Claim) -> None:
+    confirm(shown)
     for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):
-        seen = progress(computer, token, asked)
+        seen = progress(computer, shown.token, asked)
 
         assert seen.verification is not None
         assert seen.verification.next_url == expected
