@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from django_plasgate_ip import flow
 from django_plasgate_ip.exceptions import InvalidScopes
 from django_plasgate_ip.handoff import claim_and_confirm
 from django_plasgate_ip.handoff.claim_and_confirm import Claim, Progress, Stage, claim, progress
@@ -321,3 +322,16 @@ def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Cl
         assert seen.verification is not None
         assert seen.verification.next_url == expected
         assert PhoneVerification.objects.get().next_url == expected
+
+
+def test_of_two_next_urls_at_once_the_first_stays(
+    computer: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm(shown)
+    read_before = PhoneVerification.objects.get()
+    PhoneVerification.objects.update(next_url="/here/")
+    monkeypatch.setattr(flow, "find", lambda request, pk: read_before)
+
+    progress(computer, shown.token, "/there/")
+
+    assert PhoneVerification.objects.get().next_url == "/here/"

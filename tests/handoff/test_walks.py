@@ -56,11 +56,11 @@ def test_the_phones_result_is_the_computers_which_is_redirected(
     assert receivers.verified.call_args.kwargs["request"] is None
     assert visitor.get(screen)["Location"] == "/here/"
     # The phone does not learn where the computer continues.
-    page = text(phone.get(detail))
-    assert "Go back to your computer" in page
-    assert MASKED in page
-    assert "/here/" not in page
-    assert NUMBER not in page
+    result = text(phone.get(detail))
+    assert "Go back to your computer" in result
+    assert MASKED in result
+    assert "/here/" not in result
+    assert NUMBER not in result
 
 
 def test_an_account_on_the_phone_gains_nothing(
