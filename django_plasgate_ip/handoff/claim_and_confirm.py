@@ -78,7 +78,7 @@ def confirm(
     """Start the verification of the computer's account, and return where this phone continues.
 
     `code`: the two characters that were tapped. Wrong ones end the hand-off. `phone_number`: needed
-    if the scopes need one. Raises `HandoffRefused`, and whatever `flow.begin` raises. After such an
+    if the scopes need one. Raises `HandoffRefused`, and the errors of `flow.begin`. After such an
     error the phone can tap again, unless the verification was stored.
     """
     verification = PhoneVerification(
