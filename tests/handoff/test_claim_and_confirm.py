@@ -188,12 +188,15 @@ def test_a_wrong_code_ends_the_hand_off(phone: HttpRequest, shown: Claim) -> Non
 
 
 def test_the_right_code_works_once(shown: Claim) -> None:
+    other = claim(request_of(), new_token(request_of()))
     confirm(shown)
+    other.handoff.refresh_from_db()
+    assert other.handoff.used_at is None
 
     assert refused(confirm, shown) is Refusal.USED
     assert refused(confirm, shown, wrong_code(shown)) is Refusal.USED
     assert PhoneVerification.objects.count() == 1
-    assert not stored().was_wrong
+    assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
 
 
 def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
