@@ -1,4 +1,4 @@
-"""System checks: of our own settings, and of the project around the app."""
+"""System checks of the app's own settings and of the site around the app."""
 
 from django_plasgate_ip.checks.project import check_deployment, check_project
 from django_plasgate_ip.checks.settings import check_settings

@@ -1,4 +1,4 @@
-"""System checks of the site around the app: what lets an attempt come back, and of production."""
+"""System checks of the site around the app, and of what only production needs."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -23,31 +23,34 @@ _REQUEST = "django.template.context_processors.request"
 _EXTENDS = "{% extends %}"
 _LOCAL = "django.core.cache.backends.locmem.LocMemCache"
 _DUMMY = "django.core.cache.backends.dummy.DummyCache"
-# Session backends, and the caches with which another process sees no session, or an old one.
+# Session backends, and the caches with which one process can't read the sessions of another.
 _PRIVATE_CACHES = {"cache": (_LOCAL, _DUMMY), "cached_db": (_LOCAL,)}
 
 
 def check_project(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether the site around us lets an attempt come back."""
+    """Return a message for each setting of Django's with which a verification can't return."""
     return [*_check_middleware(), *_check_templates(), *_check_sessions(), *_check_backends()]
 
 
 def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """What may be so in development, and not in production (``check --deploy``)."""
+    """Return a warning for what suits development only (``check --deploy``)."""
     return list(_check_deployment())
 
 
 def _check_middleware() -> Iterator[CheckMessage]:
     if not _has_class(settings.MIDDLEWARE, _SESSIONS):
-        hint = f"Add {_SESSIONS!r} to MIDDLEWARE: the session ties an attempt to its browser."
-        yield message("E007", "The session middleware is missing.", hint)
+        hint = f"Add {_SESSIONS!r} to it: the session ties a verification to its browser."
+        yield message("E007", "MIDDLEWARE has no session middleware.", hint)
     if not _has_class(settings.MIDDLEWARE, _AUTHENTICATION):
-        hint = f"Add {_AUTHENTICATION!r} to MIDDLEWARE, after the session's."
-        yield message("E009", "The authentication middleware is missing.", hint)
+        hint = f"Add {_AUTHENTICATION!r} to it, after the session middleware."
+        yield message("E009", "MIDDLEWARE has no authentication middleware.", hint)
 
 
 def _has_class(paths: Iterable[str], base: str) -> bool:
-    """Whether a path leads to `base` or a subclass. Django reports what can't be imported."""
+    """Whether one of the paths names `base` or a subclass.
+
+    Paths that can't be imported are ignored: Django reports them.
+    """
     for path in paths:
         with suppress(AttributeError, ImportError, ValueError):
             found = import_string(path)
@@ -59,18 +62,22 @@ def _has_class(paths: Iterable[str], base: str) -> bool:
 def _check_templates() -> Iterator[CheckMessage]:
     ours = [engine for engine in engines.all() if isinstance(engine, DjangoTemplates)]
     if not any(_REQUEST in engine.engine.context_processors for engine in ours):
-        hint = f"Add {_REQUEST!r} to the context_processors of TEMPLATES."
-        yield message("E008", "Templates have no request in their context.", hint)
+        hint = f"Add {_REQUEST!r} to the context_processors of Django's engine."
+        yield message("E008", "TEMPLATES has no engine with the request processor.", hint)
     if _base_hides_our_pages(ours):
         hint = (
             "Add {% block content %}{% endblock %} to base.html, or override "
-            "django_plasgate_ip/base.html to name the block that you have."
+            "django_plasgate_ip/base.html to fill a block that base.html has."
         )
-        yield message("W004", "base.html has no block named content: our pages are empty.", hint)
+        text = "base.html has no block named content, so the app's pages are empty."
+        yield message("W004", text, hint)
 
 
 def _base_hides_our_pages(ours: Iterable[DjangoTemplates]) -> bool:
-    """Whether the site's base.html lacks our block. False if it inherits, or can't be read."""
+    """Whether the site's base.html has no block for the app's pages.
+
+    A template that extends another one, or that can't be read, is not reported.
+    """
     try:
         base = _blocks(ours, "base.html")
         between = _blocks(ours, "django_plasgate_ip/base.html")
@@ -91,15 +98,15 @@ def _blocks(ours: Iterable[DjangoTemplates], name: str) -> set[str]:
 
 def _check_sessions() -> Iterator[CheckMessage]:
     if str(settings.SESSION_COOKIE_SAMESITE).lower() == "strict":
-        hint = 'Use "Lax": with "Strict" the browser comes back from PlasGate without its session.'
-        yield message("W001", "SESSION_COOKIE_SAMESITE is Strict.", hint)
+        text = 'SESSION_COOKIE_SAMESITE is "Strict": browsers return without their session.'
+        yield message("W001", text, 'Set it to "Lax", so that PlasGate\'s redirect keeps it.')
     if _has_session_backend("signed_cookies"):
-        hint = "Use database or cache sessions: an old cookie can be replayed."
-        yield message("W002", "Sessions are kept in cookies.", hint)
+        text = "SESSION_ENGINE stores sessions in cookies, and an old cookie can be replayed."
+        yield message("W002", text, "Store sessions in the database or in a cache.")
     cache = settings.CACHES.get(settings.SESSION_CACHE_ALIAS, {}).get("BACKEND")
     if any(cache in caches and _has_session_backend(n) for n, caches in _PRIVATE_CACHES.items()):
-        hint = "Use a cache that all processes share (Redis, Memcached, the database)."
-        yield message("W003", "Sessions are kept in one process's memory.", hint)
+        text = "SESSION_ENGINE uses a cache that processes do not share."
+        yield message("W003", text, "Use a shared cache: Redis, Memcached or the database.")
 
 
 def _has_session_backend(name: str) -> bool:
@@ -113,21 +120,22 @@ def _check_backends() -> Iterator[CheckMessage]:
     try:
         scopes = scope_sets.bare(scope_sets.normalise(value("PLASGATE_IP_SCOPES")))
     except (InvalidScopes, TypeError):
-        # Has a check of its own.
+        # Another check reports it.
         return
     if value("PLASGATE_IP_LOGIN_REQUIRED") or not {"phone_verify", "mobile_id"} <= scopes:
         hint = (
-            "Set PLASGATE_IP_LOGIN_REQUIRED to False, so that who is not signed in may verify, and "
-            "have phone_verify and mobile_id in PLASGATE_IP_SCOPES."
+            "Set PLASGATE_IP_LOGIN_REQUIRED to False, so that visitors can verify before they log "
+            "in. Have phone_verify and mobile_id in PLASGATE_IP_SCOPES."
         )
-        yield message("W009", "VerifiedPhoneBackend can log nobody in.", hint)
+        text = "AUTHENTICATION_BACKENDS has VerifiedPhoneBackend, which can't log anybody in."
+        yield message("W009", text, hint)
 
 
 def _check_deployment() -> Iterator[CheckMessage]:
     if str(value("PLASGATE_IP_BASE_URL")).lower().startswith("http:"):
-        hint = "Use https: the secret key and people's numbers travel to it."
-        yield message("W005", "PLASGATE_IP_BASE_URL is not https.", hint)
-    # Tenants may each have a host of their own.
+        hint = "Use https: the app sends the secret key and phone numbers to this URL."
+        yield message("W005", "PLASGATE_IP_BASE_URL is not an https URL.", hint)
+    # Each tenant may have its own host.
     if value("PLASGATE_IP_PUBLIC_URL") is None and value("PLASGATE_IP_CREDENTIALS") is None:
         hint = (
             "Set it to the site's https://host: behind a proxy the request's own scheme and host "
@@ -135,9 +143,11 @@ def _check_deployment() -> Iterator[CheckMessage]:
         )
         yield message("W006", "PLASGATE_IP_PUBLIC_URL is not set.", hint)
     if value("PLASGATE_IP_ENCRYPTION_KEYS") is None:
-        hint = "Give claims keys of their own: a leaked or lost SECRET_KEY is then not theirs."
-        yield message("W007", "Claims are encrypted with keys derived from SECRET_KEY.", hint)
+        text = "PLASGATE_IP_ENCRYPTION_KEYS is not set: claims use keys derived from SECRET_KEY."
+        hint = "Set it to keys of their own, so that a leaked or lost SECRET_KEY does not matter."
+        yield message("W007", text, hint)
     limits = ("PLASGATE_IP_MAX_STARTS_PER_ADDRESS", "PLASGATE_IP_MAX_STARTS_PER_SITE")
     if not value("PLASGATE_IP_LOGIN_REQUIRED") and not any(map(value, limits)):
-        hint = "Set PLASGATE_IP_MAX_STARTS_PER_SITE: whoever comes may start, and each may cost."
-        yield message("W008", "Anonymous visitors may start without any limit.", hint)
+        text = f"{' and '.join(limits)} are not set: anonymous visitors start without a limit."
+        hint = "Set at least one of them: anybody can start, and each start may cost you balance."
+        yield message("W008", text, hint)

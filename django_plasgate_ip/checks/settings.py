@@ -1,4 +1,7 @@
-"""System checks: what a developer should hear before a visitor does. Ids are an interface."""
+"""System checks of the ``PLASGATE_IP_*`` settings.
+
+The ids of the messages are an interface: sites silence checks by them.
+"""
 
 import math
 import os
@@ -24,45 +27,53 @@ from django_plasgate_ip.encryption import cipher
 
 # What to do, by the id of the error.
 _HINTS = {
-    "E003": "PlasGate's is https://cloudapi.plasgate.com/ip/.",
-    "E004": "Scheme and host, and nothing else: https://www.example.com.",
-    "E005": f"PlasGate knows {', '.join(scope_sets.KNOWN)}.",
-    "E006": f"Add at least one of {', '.join(scope_sets.CUSTOM)}.",
-    "E010": "An ISO 3166 code in capitals, such as KH.",
-    "E011": 'A tuple of parameter names; the default is ("phone_number", "login_hint").',
-    "E012": "datetime.timedelta(minutes=5) is the default.",
-    "E013": "Seconds, as a number: without a timeout one call could hold a worker for ever.",
-    "E014": "Or leave it unset: keys are derived from SECRET_KEY.",
-    "E015": "None is no limit.",
-    "E016": "How many proxies of your own append to X-Forwarded-For; 0 ignores that header.",
-    "E017": "An hour at least, since starts are counted an hour back; None keeps for ever.",
-    "E018": 'The name below the base URL: "ip-auth", or "check-info".',
-    "E019": "The path of a PEM file, or None for the authorities that requests ships.",
-    "E020": "Such as http://proxy.example.com:3128, with user:password@ where it needs one.",
-    "E021": "A path (/sms/), a URL, or the name of a url of this site.",
-    "E022": "A function of the request that returns Credentials, or its dotted path.",
-    "E023": "The dotted path of a function of request and verification that returns a place.",
+    "E003": "Set it to PlasGate's own URL, https://cloudapi.plasgate.com/ip/.",
+    "E004": "Set it to the site's own origin, such as https://www.example.com.",
+    "E005": "Remove or correct the unknown scopes.",
+    "E006": "Add at least one of them. PlasGate requires one.",
+    "E010": "Set it to the country of numbers that are typed without a country code, such as KH.",
+    "E011": 'Set it to ("phone_number", "login_hint"), the default. One name needs a comma, too.',
+    "E012": "Set it to datetime.timedelta(minutes=5), the default, or to another duration.",
+    "E013": "Set it to a number: without a timeout, one call could block a worker for ever.",
+    "E014": "Generate new keys, or set it to None to derive the keys from SECRET_KEY.",
+    "E015": "Set it to the number of starts that you allow in an hour. None means no limit.",
+    "E016": "Set it to the number of your own proxies that append to X-Forwarded-For. "
+    "0 ignores that header.",
+    "E017": "Set it to a longer time, or to None to keep the data for ever. The limits count the "
+    "starts of the last hour.",
+    "E018": 'Set it to "ip-auth", the name on the API page, or to "check-info".',
+    "E019": "Set it to the path of a PEM file. None uses the authorities that requests ships.",
+    "E020": "Set it to a URL such as http://proxy.example.com:3128. If the proxy needs a login, "
+    "write user:password@ before the host.",
+    "E021": "Set it to the page on which visitors can verify in another way, such as /sms/.",
+    "E022": "Set it to a function that takes the request and returns Credentials, or to the dotted "
+    "path of one.",
+    "E023": "Set it to the dotted path of a function that takes the request and the verification, "
+    "and returns a path, a URL or a URL name.",
 }
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Whether each of our settings can work. Every message has the setting's name as a word."""
+    """Return an error for each setting that the app can't use.
+
+    Every message contains the setting's name as a word: the doctor looks for it.
+    """
     wrong = [
-        message(number, f"{name} {problem}.", _HINTS[number])
-        for number, name, is_valid, problem in _RULES
+        message(number, f"{name} is not {valid}.", _HINTS[number])
+        for number, name, is_valid, valid in _RULES
         if not is_valid(value(name))
     ]
     return [*_check_keys(), *wrong, *_check_scopes(), *_check_what_is_loaded()]
 
 
 def message(number: str, text: str, hint: str) -> CheckMessage:
-    """Return a warning if `number` begins with W, else an error: the app can't work."""
+    """Return a warning if `number` begins with W, and otherwise an error."""
     kind = Warning if number.startswith("W") else Error
     return kind(text, hint=hint, id=f"django_plasgate_ip.{number}")
 
 
 def value(name: str) -> Any:
-    """Return the setting as `conf` does, or as it is where its type is too wrong for that."""
+    """Return the setting as `conf` does, or its raw value where `conf` can't read its type."""
     try:
         return getattr(conf, name)
     except (AttributeError, TypeError):
@@ -72,14 +83,14 @@ def value(name: str) -> Any:
 def _check_keys() -> Iterator[CheckMessage]:
     for number, name in (("E001", "PLASGATE_IP_PRIVATE_KEY"), ("E002", "PLASGATE_IP_SECRET_KEY")):
         key = value(name)
-        # Tenants have their own; the site's are for what has no request.
+        # Where each tenant has its own keys, the site needs none.
         if is_key(key) or (key == "" and value("PLASGATE_IP_CREDENTIALS") is not None):
             continue
         if isinstance(key, str) and key:
-            hint = "Copy it again from PlasGate: it has neither spaces nor line breaks."
-            yield message(number, f"{name} is malformed.", hint)
+            text = f"{name} is malformed: a key is printable ASCII text without spaces."
+            yield message(number, text, "Copy the key from PlasGate again, without line breaks.")
         else:
-            hint = "Generate a key at PlasGate and put it into the environment, not into the code."
+            hint = "Create a key at PlasGate. Put it into the environment, not into the code."
             yield message(number, f"{name} is not set.", hint)
 
 
@@ -89,14 +100,16 @@ def _check_scopes() -> Iterator[CheckMessage]:
         scopes = scopes.split()
     names = list(scopes) if isinstance(scopes, Collection) else [scopes]
     if unknown := [name for name in names if name not in scope_sets.KNOWN]:
-        text = f"PLASGATE_IP_SCOPES has unknown scopes: {unknown!r}."
+        known = ", ".join(scope_sets.KNOWN)
+        text = f"PLASGATE_IP_SCOPES has unknown scopes: {unknown!r}. PlasGate knows {known}."
         yield message("E005", text, _HINTS["E005"])
     elif not set(names) & set(scope_sets.CUSTOM):
-        yield message("E006", "PLASGATE_IP_SCOPES has no custom scope.", _HINTS["E006"])
+        text = f"PLASGATE_IP_SCOPES has none of the scopes {', '.join(scope_sets.CUSTOM)}."
+        yield message("E006", text, _HINTS["E006"])
 
 
 def _check_what_is_loaded() -> Iterator[CheckMessage]:
-    """Yield an error for the encryption keys, and for each function, that can't be loaded."""
+    """Yield an error if the encryption keys, or one of the functions, can't be loaded."""
     loaders: dict[str, Callable[[], Any]] = {"E014": cipher}
     if value("PLASGATE_IP_CREDENTIALS") is not None:
         loaders["E022"] = partial(load_function, "PLASGATE_IP_CREDENTIALS")
@@ -110,7 +123,10 @@ def _check_what_is_loaded() -> Iterator[CheckMessage]:
 
 
 def _is_http_url(url: Any) -> bool:
-    """Whether this is scheme, host and perhaps a path, with nothing that urlsplit would forgive."""
+    """Whether this is a scheme, a host and perhaps a path, and nothing else.
+
+    `urlsplit` ignores spaces, line breaks and backslashes. The client's libraries do not.
+    """
     if not isinstance(url, str) or not url.isprintable() or set(url) & set(" ?#@\\"):
         return False
     try:
@@ -140,7 +156,7 @@ def _is_region(code: Any) -> bool:
 
 
 def _is_list_of_names(names: Any) -> bool:
-    # Not a single character: that is what a text without its tuple falls apart into.
+    # A tuple without its comma is a text, which is a collection of single characters.
     is_list = isinstance(names, Collection) and bool(names)
     return is_list and all(isinstance(name, str) and len(name) > 1 for name in names)
 
@@ -179,24 +195,26 @@ def _leads_somewhere(url: Any) -> bool:
         return False
 
 
-# The error's id, the setting, whether a value is valid, and what to say of one that is not.
+_A_LIMIT = "a positive integer, or None"
+_A_RETENTION = "a timedelta of at least one hour, or None"
+# The error's id, the setting, whether a value is valid, and what valid values are.
 _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
-    ("E003", "PLASGATE_IP_BASE_URL", _is_http_url, "is not an http or https URL"),
-    ("E004", "PLASGATE_IP_PUBLIC_URL", _is_origin, "is not scheme and host"),
-    ("E010", "PLASGATE_IP_DEFAULT_REGION", _is_region, "is not a known region"),
-    ("E011", "PLASGATE_IP_PHONE_PARAMETERS", _is_list_of_names, "is not a list of names"),
-    ("E012", "PLASGATE_IP_ATTEMPT_LIFETIME", _is_lifetime, "is not a positive timedelta"),
-    ("E013", "PLASGATE_IP_TIMEOUT", _is_timeout, "is not a positive number"),
-    ("E013", "PLASGATE_IP_CONNECT_TIMEOUT", _is_timeout, "is not a positive number"),
-    ("E015", "PLASGATE_IP_MAX_STARTS_PER_NUMBER", _is_limit, "is no positive whole number"),
-    ("E015", "PLASGATE_IP_MAX_STARTS_PER_USER", _is_limit, "is no positive whole number"),
-    ("E015", "PLASGATE_IP_MAX_STARTS_PER_ADDRESS", _is_limit, "is no positive whole number"),
-    ("E015", "PLASGATE_IP_MAX_STARTS_PER_SITE", _is_limit, "is no positive whole number"),
-    ("E016", "PLASGATE_IP_TRUSTED_PROXY_COUNT", _is_count, "is not a whole number"),
-    ("E017", "PLASGATE_IP_CLAIMS_RETENTION", _is_retention, "is no timedelta of an hour or more"),
-    ("E017", "PLASGATE_IP_ATTEMPT_RETENTION", _is_retention, "is no timedelta of an hour or more"),
-    ("E018", "PLASGATE_IP_EXCHANGE_ENDPOINT", _is_endpoint, "is no name"),
-    ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "is no file"),
-    ("E020", "PLASGATE_IP_PROXY", _is_proxy, "is no http or https URL"),
-    ("E021", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "leads nowhere"),
+    ("E003", "PLASGATE_IP_BASE_URL", _is_http_url, "an http or https URL without a query"),
+    ("E004", "PLASGATE_IP_PUBLIC_URL", _is_origin, "a scheme and a host, or None"),
+    ("E010", "PLASGATE_IP_DEFAULT_REGION", _is_region, "an ISO 3166 country code in capitals"),
+    ("E011", "PLASGATE_IP_PHONE_PARAMETERS", _is_list_of_names, "a tuple or list of names"),
+    ("E012", "PLASGATE_IP_ATTEMPT_LIFETIME", _is_lifetime, "a positive timedelta"),
+    ("E013", "PLASGATE_IP_TIMEOUT", _is_timeout, "a positive number of seconds"),
+    ("E013", "PLASGATE_IP_CONNECT_TIMEOUT", _is_timeout, "a positive number of seconds"),
+    ("E015", "PLASGATE_IP_MAX_STARTS_PER_NUMBER", _is_limit, _A_LIMIT),
+    ("E015", "PLASGATE_IP_MAX_STARTS_PER_USER", _is_limit, _A_LIMIT),
+    ("E015", "PLASGATE_IP_MAX_STARTS_PER_ADDRESS", _is_limit, _A_LIMIT),
+    ("E015", "PLASGATE_IP_MAX_STARTS_PER_SITE", _is_limit, _A_LIMIT),
+    ("E016", "PLASGATE_IP_TRUSTED_PROXY_COUNT", _is_count, "zero or a positive integer"),
+    ("E017", "PLASGATE_IP_CLAIMS_RETENTION", _is_retention, _A_RETENTION),
+    ("E017", "PLASGATE_IP_ATTEMPT_RETENTION", _is_retention, _A_RETENTION),
+    ("E018", "PLASGATE_IP_EXCHANGE_ENDPOINT", _is_endpoint, "a path of letters, digits and ._-/"),
+    ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "the path of a file, or None"),
+    ("E020", "PLASGATE_IP_PROXY", _is_proxy, "an http or https URL, or None"),
+    ("E021", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
 )

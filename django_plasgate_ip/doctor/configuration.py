@@ -23,7 +23,7 @@ _OUR_CHECKS = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
 
 
 def examine() -> Iterator[Finding]:
-    """Yield a finding for each setting, and one for each message of our system checks."""
+    """Yield a finding for each setting, and one for each message of the app's system checks."""
     messages, failure = _run_checks()
     for name in NAMES:
         yield _setting(name, messages)
@@ -33,7 +33,9 @@ def examine() -> Iterator[Finding]:
         what = f"{message.msg} ({message.id})"
         yield Finding(_level(message.level), "Checks", what, message.hint or "")
     if not messages and not failure:
-        yield Finding(Level.OK, "Checks", "Our checks pass, those of check --deploy included.")
+        yield Finding(
+            Level.OK, "Checks", "All checks of the app pass, including those of check --deploy."
+        )
 
 
 def wrong_settings() -> set[str]:
@@ -43,12 +45,13 @@ def wrong_settings() -> set[str]:
 
 
 def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
-    """Return the messages of our checks, and a finding if the checks could not be run."""
+    """Return the messages of the app's checks, and a finding if the checks raised an exception."""
     try:
         messages = run_checks(include_deployment_checks=True)
-    except Exception as error:  # another app's check, or the site's URLs that it imports
+    except Exception as error:
+        # A check of another app may raise anything, and so may the site's URLs that it imports.
         what = f"The system checks stopped with {type(error).__name__}."
-        do = "Run python manage.py check: it shows the whole error."
+        do = "Run python manage.py check to see the whole error."
         return settings_checks.check_settings(), [Finding(Level.ERROR, "Checks", what, do)]
     ours = [m for m in messages if str(m.id).startswith(_OUR_CHECKS) and not m.is_silenced()]
     return ours, []
@@ -59,7 +62,7 @@ def _level(of_message: int) -> Level:
 
 
 def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
-    """Return the line of a setting. The check's own message explains what is wrong with it."""
+    """Return the finding about a setting. A check's own message explains what is wrong with it."""
     value = settings_checks.value(name)
     default = "" if hasattr(settings, name) else " (default)"
     what = f"{name}: {_shown(name, value)}{default}"
@@ -68,19 +71,22 @@ def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
     # A site with tenants may leave it empty.
     if name == "PLASGATE_IP_SECRET_KEY" and value and not _SECRET_FORM.fullmatch(str(value)):
         do = (
-            "It is not in the form of PlasGate's ($5$rounds=...$...$...). A shell, Compose or "
-            "django-environ may have read its dollar signs as variables, or kept quotes or "
-            "backslashes: see README, Five-minute integration."
+            "It does not have the form of PlasGate's secret keys ($5$rounds=...$...$...). A shell, "
+            "Compose or django-environ may have replaced text after a dollar sign, or kept quotes "
+            "or backslashes. See README, Five-minute integration."
         )
         return Finding(Level.WARNING, "Settings", what, do)
     return Finding(Level.OK, "Settings", what)
 
 
 def _shown(name: str, value: Any) -> str:
-    """Return the value for a person to read. SECURITY: it must hold no secret."""
+    """Return the value for a person to read.
+
+    SECURITY: no secret may appear in it, because the output is printed and shared.
+    """
     if isinstance(value, timedelta):
         return f"{value} (h:mm:ss)"
-    # Django's own error page hides by name, too: a later setting may hold a secret.
+    # Django's error page hides values by name. A setting that is added later is covered, too.
     reporter = SafeExceptionReporterFilter()
     hidden = reporter.cleanse_setting(name, value) if value else value
     if hidden == reporter.cleansed_substitute:
@@ -90,7 +96,7 @@ def _shown(name: str, value: Any) -> str:
 
 
 def _masked(name: str, value: Any) -> str:
-    """Return the length of a secret and, of the private key only, its two ends."""
+    """Return the length of a secret. Of the private key, return both ends as well."""
     if isinstance(value, (list, tuple)):
         return f"set, {len(value)} key{pluralize(len(value))}"
     text = str(value)
@@ -102,9 +108,9 @@ def _masked(name: str, value: Any) -> str:
 
 
 def _unknown_settings() -> Iterator[Finding]:
-    """Yield a finding for each setting that has our prefix and that the app does not read."""
+    """Yield a finding for each setting that has the app's prefix and that no code reads."""
     for name in sorted(dir(settings)):
         if re.match(r"PLASGATE_IP_(?!SANDBOX_)", name) and name not in NAMES:
             what = f"{name}: the app has no such setting"
-            do = "Check its spelling (README, Settings)."
+            do = "Check its spelling in the documentation's list of settings."
             yield Finding(Level.WARNING, "Settings", what, do)

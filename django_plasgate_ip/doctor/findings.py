@@ -1,4 +1,4 @@
-"""What the doctor reports: one `Finding` for each thing that it looked at."""
+"""What the doctor reports: one `Finding` for each thing that it examines."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -8,7 +8,7 @@ class Level(Enum):
     """How bad a finding is. ``--json`` prints the values, so they are an interface."""
 
     OK = "ok"
-    #: It may be right. Only a person can decide that.
+    #: It may be right. A person has to decide.
     WARNING = "warning"
     #: No visitor can be verified until this is fixed.
     ERROR = "error"
@@ -16,11 +16,12 @@ class Level(Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that the doctor looked at. It holds no secret, so it may be printed and shared."""
+    """The result of one examination. It holds no secret, so it may be printed and shared."""
 
     level: Level
     #: The section: ``Settings``, ``Checks``, ``Site`` or ``Network``.
     about: str
+    #: What the doctor found.
     what: str
-    #: What to do about it, or empty.
+    #: What to do about it. Empty if there is nothing to do.
     do: str = ""

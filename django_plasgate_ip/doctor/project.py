@@ -18,12 +18,12 @@ from django_plasgate_ip.doctor.configuration import wrong_settings
 from django_plasgate_ip.doctor.findings import Finding, Level
 from django_plasgate_ip.models import PhoneVerification
 
-# The trial session expires after this time, should its deletion fail.
+# If the trial session can't be deleted, it expires after this time.
 SESSION_SECONDS = 60
 
 
 def examine() -> Iterator[Finding]:
-    """Yield the findings about what a verification needs from the site."""
+    """Yield a finding for each thing that a verification needs from the site."""
     yield _table()
     yield _sessions()
     if "PLASGATE_IP_PUBLIC_URL" in wrong_settings():
@@ -40,12 +40,12 @@ def _table() -> Finding:
         if not missing:
             PhoneVerification.objects.using(alias).exists()
     except (Error, ImproperlyConfigured) as error:
-        # SECURITY: the error's own text may hold the database's address and user.
+        # SECURITY: the error's own text may hold the database's address and user name.
         what = f"The table in database {alias!r} can't be read: {type(error).__name__}."
-        do = "Check DATABASES, then run python manage.py migrate: it shows the whole error."
+        do = "Check DATABASES. Then run python manage.py migrate to see the whole error."
         return Finding(Level.ERROR, "Site", what, do)
     if missing:
-        what = f"Migrations that database {alias!r} needs and has not applied: {missing}."
+        what = f"Database {alias!r} has unapplied migrations of the app: {missing}."
         return Finding(Level.ERROR, "Site", what, "Run python manage.py migrate.")
     return Finding(Level.OK, "Site", f"The table exists in database {alias!r}.")
 
@@ -59,8 +59,9 @@ def _unapplied(alias: str) -> int:
 def _sessions() -> Finding:
     engine = settings.SESSION_ENGINE
     try:
-        problem = "" if _keeps_a_session(engine) else "the stored one was not found again"
-    except Exception as error:  # of a database, a cache or a missing module: any type
+        problem = "" if _keeps_a_session(engine) else "a stored session was not found again"
+    except Exception as error:
+        # A database, a cache and a missing module each raise their own types.
         problem = type(error).__name__
     if problem:
         what = f"Sessions can't be stored and read ({engine}): {problem}."
@@ -70,7 +71,7 @@ def _sessions() -> Finding:
 
 
 def _keeps_a_session(engine: str) -> bool:
-    """Store a session, read it again and delete it. Return whether it could be read."""
+    """Store a session, read it and delete it. Return whether it could be read."""
     store = import_module(engine).SessionStore
     mark = get_random_string(12)
     session = store()

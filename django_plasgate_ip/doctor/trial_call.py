@@ -1,7 +1,7 @@
 """One real call to the exchange endpoint, with a made-up code, and what its outcome means.
 
-The call spends no balance, since it sends no phone number and no code of PlasGate's. It sends both
-keys, as each exchange does.
+The call sends both keys, as each exchange does. It spends no balance, because it sends no phone
+number and no code that PlasGate issued.
 """
 
 import time
@@ -15,7 +15,7 @@ from django_plasgate_ip.doctor.configuration import wrong_settings
 from django_plasgate_ip.doctor.findings import Finding, Level
 from django_plasgate_ip.exceptions import ExchangeError
 
-# RFC 2606: nobody can own this name.
+# RFC 2606: nobody can register this name.
 REDIRECT_URI = "https://plasgate-ip-doctor.invalid/"
 # The settings that a call uses.
 _NEEDED = {
@@ -39,13 +39,14 @@ class _Meaning:
     level: Level = Level.ERROR
 
 
-# Each key lists outcomes: statuses, and types of exceptions. The first entry that applies is used.
+# Each key lists outcomes: HTTP statuses and names of exceptions. The first entry with an outcome of
+# this call is used.
 _MEANINGS = {
     "failed": _Meaning("PlasGate answered failed. It accepted the keys.", level=Level.OK),
     # SECURITY: a server that accepts a made-up code would verify any number for anybody.
     "success": _Meaning(
         "The server answered success to a made-up code, so it is not PlasGate.",
-        "Check PLASGATE_IP_BASE_URL. Do not trust what was verified with this one.",
+        "Check PLASGATE_IP_BASE_URL. Do not trust a verification that this server answered.",
     ),
     "CredentialsRejected": _Meaning(
         "The endpoint exists. It rejected the made-up code, or your keys, balance or "
@@ -55,30 +56,30 @@ _MEANINGS = {
     ),
     "RateLimited": _Meaning(
         "The endpoint exists, and your account has sent it too many requests.",
-        "Try again in a few minutes. If it stays, ask PlasGate for a higher limit.",
+        "Try again in a few minutes. If this continues, ask PlasGate for a higher limit.",
         Level.WARNING,
     ),
     "404 405 410": _Meaning(
         "There is no such endpoint.",
         "Check PLASGATE_IP_BASE_URL and PLASGATE_IP_EXCHANGE_ENDPOINT. The API page calls the "
-        "endpoint ip-auth, PlasGate's mobile SDKs call it check-info.",
+        "endpoint ip-auth. PlasGate's mobile SDKs call it check-info.",
     ),
     "407 ProxyError": _Meaning(
-        "The proxy can't be reached, does not connect to PlasGate, or wants a user name.",
-        "Check PLASGATE_IP_PROXY (http://user:password@host:port), and what the proxy allows.",
+        "The proxy can't be reached, does not connect to PlasGate, or requires a user name.",
+        "Check PLASGATE_IP_PROXY (http://user:password@host:port) and the rules of the proxy.",
     ),
     "4xx": _Meaning(
-        "The API page promises 403 for a wrong code. Another server may have answered.",
-        "Check the scheme, host and path of PLASGATE_IP_BASE_URL. Then try it with a phone.",
+        "The API page documents 403 for a wrong code. Another server may have answered.",
+        "Check the scheme, host and path of PLASGATE_IP_BASE_URL. Then verify with a phone.",
         Level.WARNING,
     ),
     "ProviderError": _Meaning(
         "PlasGate, or a server in front of it, has a fault.",
-        "Try again in a few minutes, then ask support@plasgate.com.",
+        "Try again in a few minutes. If this continues, contact support@plasgate.com.",
     ),
     "gaierror InvalidURL LocationParseError": _Meaning(
         "The host name was not found, or is malformed.",
-        "Check the host in PLASGATE_IP_BASE_URL, and this machine's DNS (/etc/resolv.conf).",
+        "Check the host in PLASGATE_IP_BASE_URL and this machine's DNS (/etc/resolv.conf).",
     ),
     "SSLCertVerificationError": _Meaning(
         "The server's certificate is not trusted, has expired, or belongs to another host.",
@@ -87,7 +88,7 @@ _MEANINGS = {
     ),
     "SSLError RemoteDisconnected ConnectionResetError": _Meaning(
         "The server closed the connection without an answer, or does not speak TLS.",
-        "Check the scheme and port of PLASGATE_IP_BASE_URL: an https server may hang up on http.",
+        "Check the scheme and port of PLASGATE_IP_BASE_URL: an https server may drop http.",
     ),
     "ConnectTimeout ConnectionRefusedError": _Meaning(
         "No server answers on this host and port, or a firewall stops the connection.",
@@ -96,10 +97,10 @@ _MEANINGS = {
     ),
     "ProviderUnreachable": _Meaning(
         "PlasGate can't be reached.",
-        "Run curl -v with PLASGATE_IP_BASE_URL on this machine. Its output shows more.",
+        "Run curl -v with the URL of PLASGATE_IP_BASE_URL on this machine to see more.",
     ),
     "ProviderTimeout": _Meaning(
-        "No complete answer came in PLASGATE_IP_TIMEOUT seconds.",
+        "No complete answer came within PLASGATE_IP_TIMEOUT seconds.",
         "Try again in a few minutes. If the network is slow, raise PLASGATE_IP_TIMEOUT.",
     ),
     "InvalidResponse": _Meaning(
@@ -119,7 +120,7 @@ def examine() -> Iterator[Finding]:
         yield Finding(Level.ERROR, "Network", what, "The checks above explain this.")
     elif not (conf.PLASGATE_IP_PRIVATE_KEY and conf.PLASGATE_IP_SECRET_KEY):
         what = "The endpoint was not called, because each tenant has its own keys."
-        do = "To test a tenant's, set PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY to them."
+        do = "To test a tenant's keys, set PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY."
         yield Finding(Level.WARNING, "Network", what, do)
     else:
         yield _call()
@@ -140,11 +141,11 @@ def _call() -> Finding:
 
 
 def _made_up_code() -> str:
-    """Return three parts with dots, as PlasGate's codes have: only the code itself is wrong."""
+    """Return a random code with the form of PlasGate's codes, so that only its value is wrong."""
     return ".".join(str(uuid.uuid4()) for _part in range(3))
 
 
 def _outcomes(error: ExchangeError) -> set[str]:
-    """Return the names in `_MEANINGS` for this error: 404 is ``404``, ``4xx`` and its type."""
+    """Return the names of this error for `_MEANINGS`, such as 404, 4xx and its type's name."""
     status = str(error.http_status)
     return {status, f"{status[0]}xx", type(error).__name__, *error.causes}

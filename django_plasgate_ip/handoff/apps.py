@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class HandoffConfig(AppConfig):
-    """A visitor at a computer continues on a phone.
+    """Lets a visitor at a computer continue on a phone.
 
-    The core calls the two methods below, and includes `urls` in its own. It knows nothing else of
-    this app.
+    The core calls `invite` and `forget`, and includes `urls` in its own URLs. It uses nothing else
+    of this app.
     """
 
     name = "django_plasgate_ip.handoff"
@@ -23,7 +23,7 @@ class HandoffConfig(AppConfig):
     urls = "django_plasgate_ip.handoff.urls"
 
     def ready(self) -> None:
-        """Raise ImproperlyConfigured where the extra ``handoff`` is not installed."""
+        """Raise ImproperlyConfigured if the extra ``handoff`` is not installed."""
         try:
             import segno  # noqa: F401
         except ModuleNotFoundError:
@@ -33,7 +33,7 @@ class HandoffConfig(AppConfig):
             ) from None
 
     def invite(self, request: HttpRequest, next_url: str, again_url: str) -> "Invitation | None":
-        """Return the QR code for one of the core's pages: see `invitation.invite`."""
+        """Return the QR code for one of the core's pages, or None; see `invitation.invite`."""
         from django_plasgate_ip.handoff.invitation import invite
 
         return invite(request, next_url, again_url)

@@ -1,14 +1,15 @@
 """The steps of a hand-off: a phone claims the link, the computer shows a code, the phone taps it.
 
-The first phone that opens the link, and keeps a cookie, is the only one that can use it. At that
-moment two characters are drawn. The computer shows them, and the phone's owner taps them, once. The
-verification that this starts belongs to the computer's account and session; the phone only takes it
-to PlasGate and back.
+1. The first phone that opens the link and keeps a cookie claims it. No other phone can use it. At
+   this moment two random characters are stored.
+2. The computer shows these characters. The phone shows six pairs, and its owner taps one, once.
+3. The right pair starts a verification of the computer's account and session. The phone only takes
+   it to PlasGate and back.
 
-SECURITY: what each step stops. A photograph of the screen: only the first phone can use the link,
-and a photograph does not show the characters. A link that somebody sends to a victim: the phone
-names the site and the account, and nothing starts unless that account's own session shows the
-characters right now.
+SECURITY: these steps stop two attacks. A photograph of the screen: only the first phone can use the
+link, and the photograph does not show the characters. A link that somebody sends to a victim: the
+phone's page names the site and the account, and nothing starts unless the session of that account
+shows the characters at this moment.
 """
 
 import secrets
@@ -33,17 +34,17 @@ from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
 
-# Characters without look-alikes: no 0 O, 1 I L, 2 Z, 5 S, 6 G, 8 B, U V.
+# Characters that can't be confused: no 0 O, 1 I L, 2 Z, 5 S, 6 G, 8 B, U V.
 ALPHABET = "3479ACDEFHJKMNPRTWXY"
-# Pairs of characters to choose from. A phone that can't see the computer's screen has one guess.
+# The number of pairs to choose from. A person who can't see the computer's screen has one guess.
 CHOICES = 6
-# Rows are kept for longer than links live, to tell a late or a second phone why it is refused.
+# Rows are kept for longer than links are valid, so that a late or a second phone gets the reason.
 KEPT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A link in the hands of the one phone that may use it."""
+    """A link, and the row of the one phone that may use it."""
 
     token: Token
     handoff: PhoneHandoff
@@ -52,9 +53,9 @@ class Claim:
 
 
 def claim(request: HttpRequest, token: Token) -> Claim:
-    """Return the claim of this phone, which its first look makes. Raises `HandoffRefused`.
+    """Return the claim of this phone. The first phone to call this creates it.
 
-    The request's session must have an id already (see `browser_session`).
+    The request's session must have an id already (see `browser_session`). Raises `HandoffRefused`.
     """
     session_id = browser_session.get_session_id(request)
     if session_id == token.session_id:
@@ -74,11 +75,11 @@ def claim(request: HttpRequest, token: Token) -> Claim:
 def confirm(
     request: HttpRequest, claim: Claim, code: str, phone_number: Any = ""
 ) -> flow.StartedVerification:
-    """Start the verification of the computer's account, by way of this phone.
+    """Start the verification of the computer's account, and return where this phone continues.
 
-    `code`: the two characters that were tapped; wrong ones end the hand-off. `phone_number`: where
-    the scopes ask for one. Raises `HandoffRefused`, and whatever `flow.begin` raises; then the
-    phone can tap again.
+    `code`: the two characters that were tapped. Wrong ones end the hand-off. `phone_number`: needed
+    if the scopes need one. Raises `HandoffRefused`, and the errors of `flow.begin`. After such an
+    error the phone can tap again, unless the verification was stored.
     """
     verification = PhoneVerification(
         pk=claim.token.pk,
@@ -89,7 +90,7 @@ def confirm(
         callback_session_id=claim.handoff.opened_by,
     )
     if claim.handoff.shown_at is None:
-        # SECURITY: no screen has shown the characters yet, so the tap is a guess.
+        # SECURITY: no screen has shown the characters yet, so this tap is a guess.
         raise HandoffRefused(Refusal.NOT_SHOWN)
     is_right = constant_time_compare(code, claim.handoff.code)
     if not claim.handoff.change_if_unused(used_at=timezone.now(), was_wrong=not is_right):
@@ -101,21 +102,22 @@ def confirm(
 
 def _start(request: HttpRequest, verification: PhoneVerification) -> flow.StartedVerification:
     try:
-        # SECURITY: no receiver gets this request: it is the phone's, not the computer's.
+        # SECURITY: receivers get no request, because this one is the phone's. A receiver could log
+        # the phone in to the computer's account.
         return flow.launch(request, verification, signal_request=None)
     except Exception as error:
         # The site's own function for keys may raise anything.
         if not PhoneVerification.objects.on_primary().filter(pk=verification.pk).exists():
-            # Nothing was stored, so the code is still unused.
+            # Nothing was stored, so the phone may tap again.
             PhoneHandoff.objects.on_primary().filter(pk=verification.pk).update(used_at=None)
         if isinstance(error, IntegrityError):
-            # Somebody deleted the account after it was read.
+            # The account was deleted after it was read.
             raise HandoffRefused(Refusal.ACCOUNT_GONE) from None
         raise
 
 
 class Stage(str, Enum):
-    """How far a hand-off has got, as its computer sees it."""
+    """How far a hand-off is, as its computer sees it."""
 
     WAITING = "waiting"
     OPENED = "opened"
@@ -126,18 +128,21 @@ class Stage(str, Enum):
 
 @dataclass(frozen=True)
 class Progress:
-    """A stage; the code while it is opened, and the verification once it is started."""
+    """How far a hand-off is, and what its computer shows at that stage."""
 
     stage: Stage
+    #: The two characters at ``OPENED``; otherwise empty.
     code: str = ""
+    #: The verification at ``STARTED``; otherwise None.
     verification: PhoneVerification | None = None
 
 
 def progress(request: HttpRequest, token: Token, next_url: str = "") -> Progress:
-    """Return how far the hand-off of this request's own session has got (see `Token.is_of`).
+    """Return how far the hand-off is. The request must be the computer's (see `Token.is_of`).
 
-    `next_url`: where the computer goes once verified; the caller has checked it. The computer sends
-    it here, not in the link, so that no phone learns it. The verification stores it now.
+    `next_url`: where the computer is redirected after a success; the caller has checked it. The
+    computer sends it here and not in the link, so that no phone learns it. The first one is stored
+    in the verification.
     """
     handoff = PhoneHandoff.objects.on_primary().filter(pk=token.pk).first()
     if handoff is not None and handoff.used_at is not None:
@@ -170,11 +175,14 @@ def _user_of(token: Token) -> Any:
 
 
 def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
-    """Return the row. The first phone that asks in time creates it; of two at once, one does."""
+    """Return the row. The first phone that opens the link in time creates it.
+
+    Of two phones at once, one creates the row: its primary key is unique.
+    """
     handoffs = PhoneHandoff.objects.on_primary()
     if token.is_expired:
         return handoffs.filter(pk=token.pk).first()
-    # Different pairs, in random order.
+    # SECURITY: the pairs differ and have a random order, so that no choice is likelier.
     pairs = ["".join(pair) for pair in permutations(ALPHABET, 2)]
     choices = secrets.SystemRandom().sample(pairs, CHOICES)
     handoff, created = handoffs.get_or_create(

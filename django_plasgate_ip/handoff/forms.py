@@ -14,7 +14,10 @@ _TAP = _("Tap the two characters that your computer shows.")
 
 
 class HandoffForm(forms.Form):
-    """The characters that were tapped, of `choices`, and the number where the scopes need one."""
+    """Takes the pair of characters that was tapped, and the number if the scopes need one.
+
+    `choices`: the pairs that the page offers.
+    """
 
     phone_number = PhoneNumberField(label=_("Phone number"))
     code = forms.ChoiceField(error_messages={"required": _TAP, "invalid_choice": _TAP})

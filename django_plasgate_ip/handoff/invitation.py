@@ -1,4 +1,4 @@
-"""The QR code that a page shows to a visitor at a computer."""
+"""The QR code on a page for a visitor at a computer."""
 
 from dataclasses import dataclass
 
@@ -14,28 +14,29 @@ from django_plasgate_ip.handoff import qr, tokens
 
 @dataclass(frozen=True)
 class Invitation:
-    """The context of ``plasgate_ip_handoff/qr_code.html``, as ``handoff``."""
+    """What ``plasgate_ip_handoff/qr_code.html`` reads from the context, as ``handoff``."""
 
-    #: The QR code.
+    #: The QR code, as SVG.
     svg: SafeString
-    #: Where the computer follows what the phone does: HTML for a person, JSON for a script.
+    #: The page on which the computer follows the phone. It returns JSON to the script.
     screen_url: str
     #: The page that shows a new code.
     again_url: str
-    #: What a page includes to show all this.
+    #: The template that a page includes.
     template: str = "plasgate_ip_handoff/qr_code.html"
 
 
 def invite(request: HttpRequest, next_url: str, again_url: str) -> Invitation | None:
-    """Return a new invitation, or None where this visitor may not start or is on a phone.
+    """Return a new invitation, or None if this visitor may not start or uses a phone.
 
-    An anonymous visitor gets none where ``PLASGATE_IP_LOGIN_REQUIRED`` is on, because the phone is
-    not asked to log in. `next_url`: where the computer goes once verified; the caller has checked
-    it. The only query is to save a session that has no id yet.
+    Anonymous visitors may not start if ``PLASGATE_IP_LOGIN_REQUIRED`` is on: the phone's page does
+    not require a login. `next_url`: where the computer is redirected after a success; the caller
+    has checked it. `again_url`: the page that shows a new code. The only query saves a session that
+    has no id yet.
     """
     may_start = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
-    # All phones have "Mobi" in their browser's name. They would load the QR code over mobile data,
-    # and not show it. Tablets, and phones that ask for desktop pages, get it.
+    # Browsers of phones have "Mobi" in their name. They would load the QR code over mobile data
+    # and not show it. Tablets get it, and so do phones that request desktop pages.
     if not may_start or "Mobi" in request.headers.get("User-Agent", ""):
         return None
     token = tokens.issue(request)

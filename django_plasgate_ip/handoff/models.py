@@ -1,4 +1,4 @@
-"""`PhoneHandoff`: which phone claimed the link that a computer showed. See `claim_and_confirm`."""
+"""`PhoneHandoff`: the phone that claimed a computer's link. See `claim_and_confirm`."""
 
 from typing import Any
 
@@ -7,25 +7,25 @@ from django.utils import timezone
 
 
 class PhoneHandoffQuerySet(models.QuerySet["PhoneHandoff"]):
-    """Named queries of hand-offs."""
+    """Queries of hand-offs."""
 
     def on_primary(self) -> "PhoneHandoffQuerySet":
-        """Read from the database that is written: a replica may lag behind it."""
+        """Return the rows of the database that is written to. A replica may lag behind it."""
         return self.using(router.db_for_write(self.model))
 
 
 class PhoneHandoff(models.Model):
-    """A link that a computer showed as a QR code, from the moment that a phone opens it.
+    """A link that a computer showed as a QR code. A phone that opens it creates the row.
 
-    Its primary key is the one that the verification will have, so neither can exist twice. It
-    holds nothing about a person, and is useless once the link has expired.
+    The verification gets the same primary key, so a link starts one verification at most. The row
+    holds nothing about a person, and has no use after the link has expired.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # The session id of the phone: the first one to open the link, and the only one that may use it.
+    # The session id of the first phone that opened the link. No other phone may use it.
     opened_by = models.CharField(max_length=32, editable=False)
-    # What the computer shows, and what the phone offers, separated by spaces. They are stored:
-    # if each page drew new choices, the one that stays would be the right one.
+    # The pair on the computer, and the pairs on the phone, separated by spaces.
+    # SECURITY: they are stored. If each view drew new choices, the pair that stays would be right.
     code = models.CharField(max_length=2, editable=False)
     choices = models.CharField(max_length=32, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -37,8 +37,8 @@ class PhoneHandoff(models.Model):
     objects = PhoneHandoffQuerySet.as_manager()
 
     class Meta:
-        # Without it, an import on a site that has not installed the app would add this model to
-        # the core's app, which contains this package.
+        # The core's app contains this package. Without a label, an import would add this model to
+        # the core on sites that have not installed the hand-off.
         app_label = "plasgate_ip_handoff"
         default_permissions = ()
 
@@ -46,9 +46,9 @@ class PhoneHandoff(models.Model):
         return str(self.pk)
 
     def change_if_unused(self, **values: Any) -> bool:
-        """Change a row that nobody has used yet; return whether it was unused.
+        """Set these columns if ``used_at`` is still empty. Return whether it was.
 
-        One conditional UPDATE decides between any number of requests.
+        SECURITY: one conditional UPDATE decides between simultaneous taps, so each link allows one.
         """
         unused = PhoneHandoff.objects.on_primary().filter(pk=self.pk, used_at=None)
         return bool(unused.update(**values))

@@ -1,7 +1,7 @@
 """The token in a hand-off's link: signed, valid for five minutes, stored nowhere.
 
-Anybody can read in it which session and account it belongs to. Both are ids that open nothing
-without that session.
+It is not encrypted: everybody who sees it can read the ids of the session and the account. These
+ids give no access, because the session cookie holds a different key.
 """
 
 from dataclasses import dataclass
@@ -22,14 +22,15 @@ LIFETIME = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Token:
-    """What a link says."""
+    """The content of a link."""
 
-    #: The primary key of the hand-off, and of the verification that it may lead to.
+    #: The primary key of the hand-off, and of the verification that it starts.
     pk: UUID
-    #: The session that showed the link.
+    #: The id of the session that showed the link (see `browser_session`).
     session_id: str
-    #: The primary key of that session's account as text; empty for an anonymous visitor.
+    #: The primary key of that session's account as text. Empty for an anonymous visitor.
     account: str
+    #: Whether the link is more than five minutes old.
     is_expired: bool
 
     def is_of(self, request: HttpRequest) -> bool:
@@ -39,16 +40,22 @@ class Token:
 
 
 def issue(request: HttpRequest) -> str:
-    """Return a new token of this request's account and session."""
+    """Return a new token of this request's session and account.
+
+    A session without an id gets one (see `browser_session`).
+    """
     session_id = browser_session.get_or_create_session_id(request)
     account = urlsafe_base64_encode(_account(request.user).encode())
-    # Not JSON: a QR code of it would have half as many modules again.
+    # JSON would be longer, and its QR code too dense for a cheap camera.
     parts = (session_id, urlsafe_base64_encode(uuid4().bytes), account)
     return signing.TimestampSigner(salt=SALT).sign(".".join(parts))
 
 
 def read(text: str) -> Token:
-    """Return the token; an expired one is marked as such. Raises `HandoffRefused`."""
+    """Return the content of a token, also of one that has expired.
+
+    Raises `HandoffRefused` if it was not signed with one of the site's keys.
+    """
     signer = signing.TimestampSigner(salt=SALT)
     is_expired = False
     try:
@@ -64,7 +71,7 @@ def read(text: str) -> Token:
             is_expired=is_expired,
         )
     except (signing.BadSignature, ValueError):
-        # ValueError: another version of this app signed it.
+        # Another version of this app may have signed other parts: ValueError.
         raise HandoffRefused(Refusal.INVALID) from None
 
 

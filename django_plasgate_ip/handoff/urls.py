@@ -1,4 +1,4 @@
-"""The two ends of a hand-off. `django_plasgate_ip.urls` includes them in its own namespace."""
+"""The URLs of a hand-off. `django_plasgate_ip.urls` includes them in its own namespace."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The two ends of a hand-off: the page that the phone opens, and the computer's own."""
+"""The two pages of a hand-off: the phone's and the computer's."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -18,7 +18,7 @@ from django_plasgate_ip.handoff.forms import HandoffForm
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.verification import browser_session
 
-# The others are 403.
+# The other refusals get 403.
 _STATUSES = {
     Refusal.INVALID: 404,
     Refusal.EXPIRED: 410,
@@ -26,7 +26,7 @@ _STATUSES = {
     Refusal.NOT_SHOWN: 409,
     Refusal.ACCOUNT_GONE: 410,
 }
-# The query with which a browser comes back to show that it keeps our cookie.
+# The query of the second request, which shows that the browser keeps the session cookie.
 _SECOND_LOOK = "opened"
 
 
@@ -39,18 +39,19 @@ _SECOND_LOOK = "opened"
 @sensitive_variables()
 @require_http_methods(["GET", "POST"])
 def phone(request: HttpRequest, token: str) -> HttpResponse:
-    """GET shows the site, the account and the characters; POST, a tap on them, goes to PlasGate.
+    """Show the site, the account and the pairs of characters; a tap is a POST.
 
-    The phone needs no login: the verification belongs to the computer's account and session.
+    The right pair redirects to PlasGate. The phone needs no login, because the verification belongs
+    to the computer's account and session.
     """
     if responses.is_prefetch(request):
-        # The first look ties the link to its browser, and nobody has looked yet.
+        # The first view ties the link to its browser, and no person has seen this one.
         return HttpResponse(status=503)
     if request.method != "POST":
         # SECURITY: as in `views.start`.
         request.encoding = "utf-8"
-    # SECURITY: not the request's own path. Where a site's pattern is not anchored, that may begin
-    # with "//evil.example", and the form would send the number there.
+    # SECURITY: not the request's own path. If a site's URL pattern is not anchored, the path may
+    # begin with "//evil.example", and the form would send the number there.
     link = reverse("plasgate_ip:handoff", args=[token])
     try:
         response = _phone(request, link, tokens.read(token))
@@ -58,7 +59,7 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
         response = _refused_page(request, link, token, refused.reason)
     except TooManyStarts as error:
         response = responses.too_many_requests(request, error, again_url=link)
-    # The address is a secret for its five minutes. Not "no-referrer": see `views.callback`.
+    # The address is a secret for five minutes. Not "no-referrer": see `views.callback`.
     response["Referrer-Policy"] = "same-origin"
     return response
 
@@ -67,9 +68,9 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_GET
 def screen(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the computer how far the hand-off has got, as a page or as JSON; 404 to anybody else.
+    """Show the computer how far the hand-off is, as a page or as JSON.
 
-    The computer is redirected when the verification has ended.
+    The page redirects when the verification has ended. Other sessions and accounts get 404.
     """
     # SECURITY: as in `views.start`.
     request.encoding = "utf-8"
@@ -112,21 +113,21 @@ def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
 
 
 def _look_again(request: HttpRequest, link: str) -> HttpResponse:
-    """Set our cookie, and let the browser come back with it.
+    """Set the session cookie, and redirect the browser to the link, so that it sends the cookie.
 
-    Link scanners and chat previews mostly keep no cookie. Without this, one of them would claim
-    the link, and the person's own phone would be refused.
+    Most link scanners and chat previews keep no cookie. Without this redirect, one of them would
+    claim the link, and the visitor's phone would be refused.
     """
     browser_session.get_or_create_session_id(request)
-    # A browser that posts has looked before; its session is gone.
+    # A browser that posts has opened the page before. It has lost its session since then.
     if request.method == "POST" or _SECOND_LOOK in request.GET:
         raise HandoffRefused(Refusal.NO_COOKIES)
     return HttpResponseRedirect(f"{link}?{_SECOND_LOOK}")
 
 
 def _masked_login(name: str) -> str:
-    """Return enough of a login name to recognise one's own: ``t**k``, ``t**k@example.com``."""
-    # The first character stands for itself: a chat handle begins with "@".
+    """Return a login name that only its owner recognises: ``t**k``, ``t**k@example.com``."""
+    # The first character may be an "@" that does not begin a domain, as in a chat handle.
     local, at, domain = name[1:].partition("@")
     last = local[-1:] if len(local) > 2 else ""
     return name[:1] + "*" * max(2, len(local) - 1) + last + at + domain
@@ -135,11 +136,11 @@ def _masked_login(name: str) -> str:
 def _refused_page(request: HttpRequest, link: str, token: str, reason: Refusal) -> HttpResponse:
     verification = None
     if reason is Refusal.USED:
-        # The page of the verification that this phone started.
+        # Found only if this phone started it.
         verification = flow.find(request, tokens.read(token).pk)
     context = {
         "message": reason.visitor_message,
-        # The code is still good: the phone may look again.
+        # The code is still unused, so the phone may open the link again.
         "link": link if reason in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
         "is_warning": reason in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE),
         "verification_url": responses.detail_url(verification) if verification else "",
@@ -151,7 +152,7 @@ def _refused_page(request: HttpRequest, link: str, token: str, reason: Refusal) 
 def _screen_page(request: HttpRequest, progress: Progress, next_url: str) -> HttpResponse:
     verification = progress.verification
     if verification is not None and not verification.is_live:
-        # Not `redirect`: it would take a next such as "foo" for the name of a view.
+        # `redirect` would read a next URL such as "foo" as the name of a view.
         return HttpResponseRedirect(responses.result_url(request, verification))
     context = {
         "stage": progress.stage.value,

@@ -1,4 +1,4 @@
-"""URLs of a site that has its language in each of them."""
+"""URLs of a site that begin with a language."""
 
 from django.conf.urls.i18n import i18n_patterns
 from django.urls import include, path

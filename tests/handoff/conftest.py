@@ -1,5 +1,8 @@
 """These tests need the hand-off: ``pytest --ds=tests.handoff.settings tests/handoff``."""
 
+import time
+from collections.abc import Callable
+
 import pytest
 from django.apps import apps
 
@@ -22,6 +25,14 @@ def photographer(db: None) -> Visitor:
 
 
 @pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Stop the clock of signatures; return a function that sets it to so many seconds later."""
+    now = int(time.time())
+    monkeypatch.setattr(time, "time", lambda: now)
+    return lambda seconds: monkeypatch.setattr(time, "time", lambda: now + seconds)
+
+
+@pytest.fixture
 def link(visitor: Visitor) -> str:
-    """Return where the QR code on the start page of `visitor`, the computer, leads."""
+    """Return the path in the QR code on the start page of `visitor`, the computer."""
     return offered(visitor.get("/phone/"))

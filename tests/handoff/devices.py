@@ -1,41 +1,44 @@
 """A computer that shows a QR code, and the phones that scan it."""
 
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
-import pytest
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
+from django_plasgate_ip.handoff import tokens
+from django_plasgate_ip.handoff.tokens import Token
+from django_plasgate_ip.verification import browser_session
 from tests.visitor import TYPED, Page, Visitor
 
 JSON = {"Accept": "application/json"}
-OTHER_TYPED = "012 345 678"
-SECOND = 1
-FIVE_MINUTES = 300 * SECOND
+# Seconds.
+FIVE_MINUTES = 300
 
 
 class Phone(Visitor):
-    """A phone's browser, which follows the redirect of its first look at a link."""
+    """A phone's browser, which follows the redirect that sets the session cookie."""
 
     def get(self, path: Any, *args: Any, **kwargs: Any) -> Any:
-        """Open `path`; where our cookie was set, open it again with the cookie."""
         response = super().get(path, *args, **kwargs)
         if response.status_code == 302 and response["Location"].endswith("?opened"):
             return super().get(self._path(response["Location"]), *args, **kwargs)
         return response
 
 
-def offered(page: Any) -> str:
-    """Return the path that the QR code on `page` leads to."""
-    (section,) = Page(page).all("section")
-    return section["data-plasgate-ip-screen"].partition("screen/")[0]
+def request_of(user: Any = None) -> HttpRequest:
+    """Return a request with a session of its own, which has an id."""
+    request = RequestFactory().get("/phone/")
+    request.user, request.session = user or AnonymousUser(), SessionStore()
+    browser_session.get_or_create_session_id(request)
+    return request
 
 
-def token_of(path: str) -> str:
-    """Return the token in a link's path."""
-    return path.split("/on/")[1].strip("/")
+def new_token(computer: HttpRequest) -> Token:
+    return tokens.read(tokens.issue(computer))
 
 
 def screen_url(page: Any) -> str:
@@ -44,8 +47,13 @@ def screen_url(page: Any) -> str:
     return section["data-plasgate-ip-screen"]
 
 
+def offered(page: Any) -> str:
+    """Return the path of the link in the QR code on `page`."""
+    return screen_url(page).partition("screen/")[0]
+
+
 def followed(computer: Visitor, url: str) -> dict[str, str]:
-    """Return the JSON that the computer's script gets; `url`: the screen's, or the link's path."""
+    """Return the JSON for the computer's script; `url`: the screen's, or the link's path."""
     url = url if "screen/" in url else f"{url}screen/"
     response = computer.get(url, headers=JSON)
     assert response.status_code == 200
@@ -60,7 +68,7 @@ def code_on(computer: Visitor, url: str) -> str:
 
 
 def choices(page: Any) -> list[str]:
-    """Return the pairs of characters that can be tapped on the phone."""
+    """Return the pairs of characters on the phone."""
     return [button["value"] for button in Page(page).all("button") if button.get("name") == "code"]
 
 
@@ -71,15 +79,9 @@ def tap(phone: Visitor, page: Any, code: str, phone_number: str = TYPED) -> Any:
 
 
 def hand_over(computer: Visitor, phone: Visitor, path: str, phone_number: str = TYPED) -> Any:
-    """Scan the QR code, look at the computer, and tap what it shows."""
+    """Scan the QR code, look at the computer, and tap the code that it shows."""
     page = phone.get(path)
     return tap(phone, page, code_on(computer, path), phone_number)
-
-
-def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Return a function that lets so many seconds pass, for signatures."""
-    now = time.time()
-    return lambda seconds: monkeypatch.setattr(time, "time", lambda: now + seconds)
 
 
 def text(response: Any) -> str:

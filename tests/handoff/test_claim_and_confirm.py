@@ -1,403 +1,340 @@
-"""Scan, look and tap: whose the result is, and what is stored."""
+"""Which phone may use a link, what its tap does, and what the computer shows."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
-from django_plasgate_ip import signals
-from django_plasgate_ip.handoff import tokens
+from django_plasgate_ip import flow
+from django_plasgate_ip.exceptions import InvalidScopes
+from django_plasgate_ip.handoff import claim_and_confirm
+from django_plasgate_ip.handoff.claim_and_confirm import Claim, Progress, Stage, claim, progress
+from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
+from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers, Receivers
-from tests.handoff.devices import (
-    OTHER_TYPED,
-    choices,
-    code_on,
-    followed,
-    hand_over,
-    offered,
-    screen_url,
-    tap,
-    text,
-    token_of,
-)
-from tests.visitor import DIGITS, FAILED, NUMBER, Page, Visitor, attempt, outcome
+from django_plasgate_ip.verification import browser_session, transitions
+from tests.handoff.devices import new_token, request_of
+from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
 
 
-def is_verified(user: User | None) -> bool:
-    return PhoneVerification.objects.verified().filter(user=user).exists()
+@pytest.fixture
+def computer(user: User) -> HttpRequest:
+    """Return a request of the computer that shows the link."""
+    return request_of(user)
 
 
-# The whole way
+@pytest.fixture
+def token(computer: HttpRequest) -> Token:
+    return new_token(computer)
 
 
-def test_the_phones_verification_is_the_computers_which_is_redirected(
-    visitor: Visitor, user: User, phone: Visitor, answers: Answers, receivers: Receivers
-) -> None:
-    answers()
-    start = visitor.get("/phone/?next=/here/")
-    screen = screen_url(start)
-    assert followed(visitor, screen) == {"stage": "waiting", "code": "", "detail_url": ""}
+@pytest.fixture
+def phone() -> HttpRequest:
+    """Return a request of the phone; nobody is signed in there."""
+    return request_of()
 
-    page = phone.get(offered(start))
-    code = code_on(visitor, screen)
-    assert code in choices(page)
-    sent = tap(phone, page, code)
-
-    assert sent.status_code == 302
-    assert phone.sent["phone_number"] == DIGITS
-    detail = f"/phone/{attempt().pk}/"
-    assert followed(visitor, screen) == {"stage": "started", "code": "", "detail_url": detail}
-    assert visitor.get(detail, headers={"Accept": "application/json"}).json()["status"] == "pending"
 
-    back = phone.come_back()
-
-    assert back["Location"] == detail
-    assert outcome() == ("verified", "")
-    assert PhoneVerification.objects.is_verified(user, NUMBER)
-    assert receivers.heard == [("verified", attempt())]
-    assert visitor.get(screen)["Location"] == "/here/"
+@pytest.fixture
+def shown(computer: HttpRequest, token: Token, phone: HttpRequest) -> Claim:
+    """Return the phone's claim, after the computer has shown the code."""
+    claim(phone, token)
+    progress(computer, token)
+    return claim(phone, token)
 
 
-def test_the_phones_own_user_and_session_gain_nothing(
-    visitor: Visitor, user: User, phone: Visitor, other_user: User, link: str, answers: Answers
-) -> None:
-    answers()
-    phone.force_login(other_user)
+def confirm(claim: Claim, code: str = "") -> Any:
+    """Tap this code, or the right one."""
+    return claim_and_confirm.confirm(request_of(), claim, code or claim.handoff.code, NUMBER)
 
-    page = phone.get(link)
-    assert "signed in to another account" in text(page)
-    tap(phone, page, code_on(visitor, link))
-    phone.come_back()
 
-    assert attempt().user == user
-    assert not is_verified(other_user)
-    # Nor at a later login of any account.
-    phone.logout()
-    phone.force_login(other_user)
-    assert not is_verified(other_user)
-    assert attempt().user == user
+def wrong_code(claim: Claim) -> str:
+    return next(each for each in claim.handoff.choices.split() if each != claim.handoff.code)
 
 
-def test_a_phone_that_signs_in_on_the_way_changes_nothing(
-    visitor: Visitor, user: User, phone: Visitor, other_user: User, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    session_id = phone.session["plasgate_ip"]
-    phone.force_login(other_user)
-    assert phone.session["plasgate_ip"] == session_id
+def refused(act: Callable[..., Any], *args: Any) -> Refusal:
+    with pytest.raises(HandoffRefused) as caught:
+        act(*args)
+    return caught.value.reason
 
-    phone.come_back()
 
-    assert outcome() == ("verified", "")
-    assert attempt().user == user
-    assert not is_verified(other_user)
+def stored() -> PhoneHandoff:
+    return PhoneHandoff.objects.get()
 
 
-def test_an_anonymous_computers_result_is_its_sessions(
-    passer_by: Visitor, phone: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    link = offered(passer_by.get("/phone/"))
-    assert "not signed in" in text(phone.get(link))
-    hand_over(passer_by, phone, link)
-    phone.come_back()
-    detail = f"/phone/{attempt().pk}/"
+# Claim
 
-    phone.force_login(User.objects.create_user("somebody"))
-    assert attempt().user is None
-    assert "Go back to your computer" in text(phone.get(detail))
 
-    passer_by.force_login(user)
-    assert attempt().user == user
-    assert "Go back to your computer" not in text(passer_by.get(detail))
+def test_the_first_phone_claims_the_link(phone: HttpRequest, token: Token, user: User) -> None:
+    first = claim(phone, token)
 
+    assert first == Claim(token, stored(), user)
+    assert first.handoff.pk == token.pk
+    assert first.handoff.opened_by == browser_session.get_session_id(phone)
+    # Each look offers the same pairs. If they were new, the one that stays would be right.
+    again = claim(phone, token).handoff
+    assert (again.code, again.choices) == (first.handoff.code, first.handoff.choices)
+    assert str(again) == str(token.pk)
 
-def test_scopes_without_a_number_ask_for_none(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
-    answers()
-    link = offered(visitor.get("/phone/"))
 
-    assert "phone_number" not in Page(phone.get(link)).fields
-    hand_over(visitor, phone, link)
-    phone.come_back()
-
-    assert outcome() == ("verified", "")
-
-
-def test_a_phone_that_was_not_on_mobile_data_leaves_the_computer_a_new_code(
-    visitor: Visitor, phone: Visitor, answers: Answers, link: str
-) -> None:
-    answers(FAILED)
-    hand_over(visitor, phone, link)
-
-    page = phone.get(phone.come_back()["Location"])
-    assert "Turn off Wi-Fi" in text(page)
-    assert "there you can try again" in text(page)
-    assert not Page(page).all("section")
-
-    again = visitor.get(visitor.get(f"{link}screen/")["Location"])
-    answers()
-    assert Page(phone.get(offered(again))).fields["phone_number"] == ""
-    hand_over(visitor, phone, offered(again))
-    phone.come_back()
-    assert outcome() == ("verified", "")
-
-
-def test_it_works_with_a_nonce_and_a_continue_page(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any, link: str
-) -> None:
-    settings.PLASGATE_IP_CALLBACK_NONCE = settings.PLASGATE_IP_CONTINUE_PAGE = True
-    answers()
-
-    page = hand_over(visitor, phone, link)
-
-    assert page.status_code == 200
-    phone.authorize_url = page["Refresh"].partition("url=")[2]
-    phone.come_back()
-    assert outcome() == ("verified", "")
-
-
-# Whose the result is
-
-
-def test_after_a_logout_the_result_is_still_the_accounts_and_nobody_elses(
-    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    visitor.logout()
-    assert visitor.get(f"{link}screen/").status_code == 404
-    visitor.force_login(other_user)
-    assert visitor.get(f"{link}screen/").status_code == 404
-
-    phone.come_back()
-
-    assert outcome() == ("verified", "")
-    assert attempt().user == user
-    assert not is_verified(other_user)
-    assert visitor.get(f"{link}screen/").status_code == 404
-    assert visitor.get(f"/phone/{attempt().pk}/").status_code == 404
-
-
-def test_a_login_at_the_computer_ends_the_invitation(
-    passer_by: Visitor, user: User, phone: Visitor
-) -> None:
-    link = offered(passer_by.get("/phone/"))
-    page = phone.get(link)
-    passer_by.force_login(user)
-
-    assert passer_by.get(f"{link}screen/").status_code == 404
-    response = tap(phone, page, PhoneHandoff.objects.get().code)
-
-    assert response.status_code == 409
-    assert not PhoneVerification.objects.exists()
-
-
-def test_a_login_at_the_computer_ends_the_verification(
-    passer_by: Visitor, user: User, phone: Visitor, answers: Answers
-) -> None:
-    answers()
-    hand_over(passer_by, phone, offered(passer_by.get("/phone/")))
-    passer_by.force_login(user)
-
-    phone.come_back()
-
-    assert outcome() == ("error", "user_changed")
-    assert not is_verified(user)
-
-
-def test_the_callback_for_a_deleted_account_finds_no_verification(
-    visitor: Visitor, user: User, phone: Visitor, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    user.delete()
-
-    assert phone.come_back().status_code == 400
-    assert not PhoneVerification.objects.exists()
-    assert answers.calls == []
-
-
-def test_a_code_that_comes_back_in_the_computers_browser_is_refused(
-    visitor: Visitor, phone: Visitor, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    visitor.authorize_url = phone.authorize_url
-
-    assert visitor.come_back().status_code == 400
-    assert outcome() == ("pending", "")
-    assert answers.calls == []
-
-
-def test_another_phones_callback_is_refused(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    photographer.get(link)
-    photographer.authorize_url = phone.authorize_url
-
-    assert photographer.come_back().status_code == 400
-    assert outcome() == ("pending", "")
-    assert photographer.get(f"/phone/{attempt().pk}/").status_code == 404
-
-
-# What it does to other verifications, and to receivers
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_tap_supersedes_the_computers_verification_and_not_the_phones_own(
-    visitor: Visitor, phone: Visitor, other_user: User, link: str, receivers: Receivers
-) -> None:
-    visitor.start()
-    computers = attempt()
-    phone.force_login(other_user)
-    phone.start(OTHER_TYPED)
-    phones = attempt()
-
-    hand_over(visitor, phone, link)
-
-    computers.refresh_from_db()
-    phones.refresh_from_db()
-    assert (computers.status, computers.reason) == ("error", "superseded")
-    assert phones.status == "pending"
-    # Receivers get no request of the phone's.
-    assert [call.kwargs["request"] for call in receivers.failed.call_args_list] == [None]
-
-
-def test_a_new_start_at_the_computer_supersedes_the_handed_over_verification(
-    visitor: Visitor, phone: Visitor, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    carried = attempt()
-    visitor.start()
-
-    phone.come_back()
-
-    carried.refresh_from_db()
-    assert (carried.status, carried.reason) == ("error", "superseded")
-    assert outcome() == ("pending", "")
-    assert answers.calls == []
-
-
-def test_receivers_get_no_request_of_the_phones(
-    visitor: Visitor, user: User, phone: Visitor, link: str, answers: Answers
-) -> None:
-    requests = []
-
-    def receive(sender: Any, verification: PhoneVerification, request: Any, **kwargs: Any) -> None:
-        requests.append(request)
-
-    signals.phone_verified.connect(receive)
-    try:
-        answers()
-        hand_over(visitor, phone, link)
-        phone.come_back()
-    finally:
-        signals.phone_verified.disconnect(receive)
-
-    # A receiver could log the phone in as the computer's account.
-    assert requests == [None]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_verification_that_never_comes_back_ends_on_either_side(
-    visitor: Visitor, phone: Visitor, link: str, receivers: Receivers
-) -> None:
-    hand_over(visitor, phone, link)
-    PhoneVerification.objects.update(created_at=timezone.now() - timedelta(minutes=6))
-
-    assert "This took too long" in text(phone.get(f"/phone/{attempt().pk}/"))
-    assert visitor.get(f"{link}screen/")["Location"] == f"/phone/{attempt().pk}/"
-    assert receivers.heard == [("failed", attempt())]
-
-
-# The next URL
-
-
-def test_the_first_next_stays(visitor: Visitor, phone: Visitor, answers: Answers) -> None:
-    answers()
-    link = offered(visitor.get("/phone/"))
-    hand_over(visitor, phone, link)
-    visitor.get(f"{link}screen/?next=/here/")
-    visitor.get(f"{link}screen/?next=/there/")
-    phone.come_back()
-
-    assert visitor.get(f"{link}screen/")["Location"] == "/here/"
-
-
-# The row
-
-
-def test_the_code_is_drawn_when_a_phone_opens_the_link(visitor: Visitor, phone: Visitor) -> None:
-    codes = set()
-    for _ in range(20):
-        page = visitor.get("/phone/")
-        pk = tokens.read(token_of(offered(page))).pk
-        assert not PhoneHandoff.objects.filter(pk=pk)
-        phone.get(offered(page))
-        codes.add(code_on(visitor, offered(page)))
+def test_the_pairs_differ_and_the_right_one_may_be_anywhere(user: User) -> None:
+    places, codes = set(), set()
+    for _ in range(40):
+        handoff = claim(request_of(), new_token(request_of(user))).handoff
+        pairs = handoff.choices.split()
+        assert len(pairs) == len(set(pairs)) == 6
+        assert all(len(pair) == 2 and pair[0] != pair[1] for pair in pairs)
+        # None of the characters that people confuse.
+        assert not set("".join(pairs)) & set("01258BGILOQSUVZ")
+        places.add(pairs.index(handoff.code))
+        codes.add(handoff.code)
+    assert len(places) > 2
     assert len(codes) > 10
 
 
-def test_the_phones_choices_are_the_same_at_every_look(
-    visitor: Visitor, phone: Visitor, link: str
+def test_an_anonymous_computers_claim_has_no_user(phone: HttpRequest) -> None:
+    assert claim(phone, new_token(request_of())).user is None
+
+
+@pytest.mark.parametrize(
+    ("opener", "is_used", "is_expired", "expected"),
+    [
+        ("nobody", False, True, Refusal.EXPIRED),
+        ("this phone", False, True, Refusal.EXPIRED),
+        ("this phone", True, False, Refusal.USED),
+        ("this phone", True, True, Refusal.USED),
+        ("another phone", False, False, Refusal.OTHER_PHONE),
+        ("another phone", True, True, Refusal.OTHER_PHONE),
+    ],
+)
+def test_a_phone_that_may_not_use_the_link_gets_the_reason(
+    phone: HttpRequest, token: Token, opener: str, is_used: bool, is_expired: bool, expected: str
 ) -> None:
-    first = choices(phone.get(link))
+    if opener != "nobody":
+        claim(phone if opener == "this phone" else request_of(), token)
+    PhoneHandoff.objects.update(used_at=timezone.now() if is_used else None)
 
-    # If each look drew new choices, the one that stays would be the right one.
-    assert choices(phone.get(link)) == choices(phone.get(link)) == first
-    assert len(set(first)) == 6
-    assert not set("".join(first)) & set("01258BGILOQSUVZ")
-    # The right one is not always in the same place.
-    places = set()
-    for _ in range(40):
-        link = offered(visitor.get("/phone/"))
-        page = phone.get(link)
-        places.add(choices(page).index(code_on(visitor, link)))
-    assert len(places) > 2
+    assert refused(claim, phone, replace(token, is_expired=is_expired)) is expected
+    assert PhoneHandoff.objects.count() == (opener != "nobody")
 
 
-def test_a_hand_off_shows_nothing_in_its_text(visitor: Visitor, phone: Visitor, link: str) -> None:
-    phone.get(link)
-    stored = PhoneHandoff.objects.get()
-
-    assert str(stored) == str(stored.pk)
-    assert repr(stored) == f"<PhoneHandoff: {stored.pk}>"
-    assert tokens.read(token_of(link)).pk == stored.pk
+def test_the_computers_browser_can_not_claim_the_link(computer: HttpRequest, token: Token) -> None:
+    assert refused(claim, computer, token) is Refusal.SAME_BROWSER
+    assert not PhoneHandoff.objects.exists()
 
 
-def test_a_new_hand_off_deletes_those_that_are_older_than_an_hour(
-    phone: Visitor, link: str
+def test_a_link_of_an_account_that_is_gone_is_refused(
+    phone: HttpRequest, token: Token, user: User
 ) -> None:
-    ages = (timedelta(minutes=61), timedelta(days=9), timedelta(minutes=59))
-    _old, _older, young = (
-        PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age) for age in ages
-    )
+    User.objects.update(is_active=False)
+    assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
 
-    phone.get(link)
-
-    made = tokens.read(token_of(link)).pk
-    assert set(PhoneHandoff.objects.values_list("pk", flat=True)) == {young.pk, made}
+    user.delete()
+    assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
 
 
-def test_a_second_look_deletes_nothing(phone: Visitor, photographer: Visitor, link: str) -> None:
-    phone.get(link)
-    old = PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - timedelta(days=9))
+def test_a_new_claim_deletes_the_rows_that_are_older_than_an_hour(
+    phone: HttpRequest, token: Token
+) -> None:
+    for age in (61 * MINUTE, 59 * MINUTE):
+        PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age)
 
-    phone.get(link)
-    photographer.get(link)
+    claim(phone, token)
+    assert PhoneHandoff.objects.filter(created_at__lt=timezone.now() - MINUTE).count() == 1
 
-    assert PhoneHandoff.objects.filter(pk=old.pk).exists()
+    # A second look deletes nothing.
+    PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - 61 * MINUTE)
+    claim(phone, token)
+    assert PhoneHandoff.objects.count() == 3
+
+
+# Confirm
+
+
+def test_the_right_code_starts_the_computers_verification(shown: Claim, user: User) -> None:
+    started = confirm(shown)
+
+    row = PhoneVerification.objects.get()
+    assert row == started.verification
+    assert (row.pk, row.user, row.next_url) == (shown.token.pk, user, "")
+    assert (row.phone_number, row.scopes) == (NUMBER, "mobile_id phone_verify")
+    assert row.session_id == shown.token.session_id
+    assert row.callback_session_id == shown.handoff.opened_by
+    assert "/authenticate?" in started.authorize_url
+    assert stored().used_at is not None
+    assert not stored().was_wrong
+
+
+def test_a_wrong_code_ends_the_hand_off(phone: HttpRequest, shown: Claim) -> None:
+    assert refused(confirm, shown, wrong_code(shown)) is Refusal.WRONG_CODE
+
+    assert stored().was_wrong
+    # There is no second guess, not even with a claim from before the first one.
+    assert refused(confirm, shown) is Refusal.USED
+    assert refused(claim, phone, shown.token) is Refusal.USED
+    assert not PhoneVerification.objects.exists()
+
+
+def test_the_right_code_works_once(shown: Claim) -> None:
+    other = claim(request_of(), new_token(request_of()))
+    confirm(shown)
+    other.handoff.refresh_from_db()
+    assert other.handoff.used_at is None
+
+    assert refused(confirm, shown) is Refusal.USED
+    assert refused(confirm, shown, wrong_code(shown)) is Refusal.USED
+    assert PhoneVerification.objects.count() == 1
+    assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
+
+
+def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
+    shown: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*texts: str) -> bool:
+        PhoneHandoff.objects.update(used_at=timezone.now())
+        return constant_time_compare(*texts)
+
+    monkeypatch.setattr(claim_and_confirm, "constant_time_compare", overtaken)
+
+    assert refused(confirm, shown) is Refusal.USED
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_code_that_no_computer_has_shown_is_a_guess(phone: HttpRequest, token: Token) -> None:
+    unseen = claim(phone, token)
+
+    assert refused(confirm, unseen) is Refusal.NOT_SHOWN
+    assert refused(confirm, unseen, wrong_code(unseen)) is Refusal.NOT_SHOWN
+    assert stored().used_at is None
+
+
+def no_such_shop(request: HttpRequest) -> Any:
+    """A site's function for keys that finds no tenant."""
+    raise Http404
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [("CREDENTIALS", no_such_shop, Http404), ("SCOPES", ["openid"], InvalidScopes)],
+)
+def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(
+    phone: HttpRequest, shown: Claim, settings: Any, name: str, value: Any, error: type[Exception]
+) -> None:
+    other = PhoneHandoff.objects.create(pk=uuid4(), used_at=timezone.now())
+    setattr(settings, f"PLASGATE_IP_{name}", value)
+
+    with pytest.raises(error):
+        confirm(shown)
+    other.refresh_from_db()
+    assert other.used_at is not None
+    delattr(settings, f"PLASGATE_IP_{name}")
+    assert confirm(claim(phone, shown.token))
+
+
+def test_an_error_after_the_verification_is_stored_leaves_the_code_used(
+    computer: HttpRequest, phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id = browser_session.get_session_id(computer)
+    PhoneVerification.objects.create(session_id=session_id, user=shown.user, scopes="mobile_id")
+    # It ends the computer's earlier verification, after the new one is stored.
+    monkeypatch.setattr(transitions, "finish_if_live", mock.Mock(side_effect=DatabaseError))
+
+    with pytest.raises(DatabaseError):
+        confirm(shown)
+    assert refused(claim, phone, shown.token) is Refusal.USED
+    assert PhoneVerification.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_that_is_deleted_before_the_tap_is_gone(shown: Claim) -> None:
+    User.objects.get().delete()
+
+    assert refused(confirm, shown) is Refusal.ACCOUNT_GONE
+    assert not PhoneVerification.objects.exists()
+
+
+# Progress
+
+USED = {"used_at": timezone.now()}
+
+
+@pytest.mark.parametrize(
+    ("row", "is_expired", "stage"),
+    [
+        (None, False, Stage.WAITING),
+        (None, True, Stage.EXPIRED),
+        ({}, False, Stage.OPENED),
+        ({}, True, Stage.EXPIRED),
+        ({**USED, "was_wrong": True}, False, Stage.WRONG),
+        ({**USED, "was_wrong": True}, True, Stage.WRONG),
+        # A worker was killed before it stored the verification.
+        (USED, False, Stage.OPENED),
+        (USED, True, Stage.EXPIRED),
+    ],
+)
+def test_the_computer_sees_how_far_the_hand_off_is(
+    computer: HttpRequest, token: Token, row: Any, is_expired: bool, stage: Stage
+) -> None:
+    if row is not None:
+        claim(request_of(), token)
+        PhoneHandoff.objects.update(was_wrong=False)
+        PhoneHandoff.objects.update(**row)
+
+    seen = progress(computer, replace(token, is_expired=is_expired))
+
+    assert seen == Progress(stage, stored().code if stage is Stage.OPENED else "")
+    was_shown = PhoneHandoff.objects.exclude(shown_at=None).exists()
+    assert was_shown == (stage is Stage.OPENED and row == {})
+
+
+def test_the_moment_of_the_first_view_stays(computer: HttpRequest, shown: Claim) -> None:
+    before = stored().shown_at
+    progress(computer, shown.token)
+
+    assert stored().shown_at == before is not None
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_a_started_verification_is_followed_to_its_end(
+    computer: HttpRequest, shown: Claim, is_expired: bool
+) -> None:
+    verification = confirm(shown).verification
+
+    seen = progress(computer, replace(shown.token, is_expired=is_expired))
+
+    assert seen == Progress(Stage.STARTED, verification=verification)
+
+
+def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Claim) -> None:
+    confirm(shown)
+    for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):
+        seen = progress(computer, shown.token, asked)
+
+        assert seen.verification is not None
+        assert seen.verification.next_url == expected
+        assert PhoneVerification.objects.get().next_url == expected
+
+
+def test_of_two_next_urls_at_once_the_first_stays(
+    computer: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirm(shown)
+    read_before = PhoneVerification.objects.get()
+    PhoneVerification.objects.update(next_url="/here/")
+    monkeypatch.setattr(flow, "find", lambda request, pk: read_before)
+
+    progress(computer, shown.token, "/there/")
+
+    assert PhoneVerification.objects.get().next_url == "/here/"

@@ -1,77 +1,70 @@
-"""Two at once: of phones one gets the link, and of taps one starts an attempt."""
+"""Simultaneous requests: one phone gets the link, and one tap counts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connections
+from django.http import HttpRequest
 
+from django_plasgate_ip.handoff.claim_and_confirm import claim, confirm, progress
+from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
-from tests.handoff.devices import Phone, choices, code_on, followed, offered, tap
-from tests.visitor import Visitor
+from tests.handoff.devices import new_token, request_of
+from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
 AT_ONCE = 6
 
 
-def at_once(act: Callable[[Any], Any], each: Sequence[Any]) -> list[Any]:
-    """Return what `act` makes of each, all in threads of their own."""
-    ready = Barrier(len(each))
+def at_once(act: Callable[[Any], Any], each: Iterable[Any]) -> list[Any]:
+    """Return what `act` returns for each, or the reason of its refusal; each in a thread."""
+    ready = Barrier(AT_ONCE)
 
     def run(one: Any) -> Any:
         ready.wait()
         try:
             return act(one)
+        except HandoffRefused as refused:
+            return refused.reason
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(len(each)) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(run, each))
 
 
-def test_of_phones_that_open_a_link_at_once_one_may_use_it(visitor: Visitor) -> None:
-    path = offered(visitor.get("/phone/"))
-    phones = [Phone() for _ in range(AT_ONCE)]
-
-    pages = at_once(lambda phone: phone.get(path), phones)
-
-    assert sorted(page.status_code for page in pages) == [200] + [403] * (AT_ONCE - 1)
-    assert PhoneHandoff.objects.count() == 1
-    (first,) = [n for n, page in enumerate(pages) if page.status_code == 200]
-    code = code_on(visitor, path)
-    assert code in choices(pages[first])
-    assert tap(phones[first], pages[first], code).status_code == 302
+@pytest.fixture
+def computer(user: User) -> HttpRequest:
+    return request_of(user)
 
 
-def test_of_taps_at_once_one_starts_an_attempt(visitor: Visitor) -> None:
-    path = offered(visitor.get("/phone/"))
-    phone = Phone()
-    page = phone.get(path)
-    code = code_on(visitor, path)
+def test_one_of_several_phones_claims_the_link(computer: HttpRequest) -> None:
+    token = new_token(computer)
+    claims = at_once(lambda phone: claim(phone, token), [request_of() for _ in range(AT_ONCE)])
 
-    taps = at_once(lambda tab: tap(tab, page, code), [phone.other_tab() for _ in range(AT_ONCE)])
-
-    assert sorted(each.status_code for each in taps) == [302] + [410] * (AT_ONCE - 1)
-    assert PhoneVerification.objects.count() == 1
-    assert followed(visitor, path)["stage"] == "started"
+    assert claims.count(Refusal.OTHER_PHONE) == AT_ONCE - 1
+    (first,) = [each for each in claims if each is not Refusal.OTHER_PHONE]
+    assert first.handoff == PhoneHandoff.objects.get()
 
 
-def test_of_different_taps_at_once_one_counts(visitor: Visitor) -> None:
-    path = offered(visitor.get("/phone/"))
-    phone = Phone()
-    page = phone.get(path)
-    code = code_on(visitor, path)
+@pytest.mark.parametrize("has_one_code", [True, False], ids=["one code", "each code"])
+def test_one_of_several_taps_counts(computer: HttpRequest, has_one_code: bool) -> None:
+    token, phone = new_token(computer), request_of()
+    code = claim(phone, token).handoff.code
+    progress(computer, token)
+    mine = claim(phone, token)
+    codes = [code] * AT_ONCE if has_one_code else mine.handoff.choices.split()
 
-    taps = at_once(lambda choice: tap(phone.other_tab(), page, choice), choices(page))
+    taps = at_once(lambda code: confirm(phone, mine, code, NUMBER), codes)
 
-    # Trying all of them at once is still one guess.
-    answers = sorted(each.status_code for each in taps)
-    started = PhoneVerification.objects.count()
-    assert answers in ([302, *[410] * 5], [403, *[410] * 5])
-    assert started == (answers[0] == 302)
-    assert followed(visitor, path)["stage"] == ("started" if started else "wrong")
-    assert code in choices(page)
+    # Trying all pairs at once is still one guess.
+    assert taps.count(Refusal.USED) == AT_ONCE - 1
+    was_wrong = PhoneHandoff.objects.get().was_wrong
+    assert (Refusal.WRONG_CODE in taps) == was_wrong
+    assert PhoneVerification.objects.count() == (not was_wrong)
+    assert not (has_one_code and was_wrong)

@@ -1,5 +1,6 @@
-"""Sites with something before our paths, or a login before every page."""
+"""Sites with a prefix before our paths, or with a login before every page."""
 
+import re
 from typing import Any
 
 import pytest
@@ -17,17 +18,16 @@ LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 
 
 class EveryLanguage:
-    """URLs of a site that has its pages once for each language."""
+    """URLs of a site that begin with a language."""
 
     urlpatterns = i18n_patterns(path("phone/", include("django_plasgate_ip.urls")))
 
 
-def test_the_phone_needs_no_login_where_every_page_does(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
+def test_the_phone_needs_no_login_on_a_site_that_requires_one_everywhere(
+    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any, link: str
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
     answers()
-    link = offered(visitor.get("/phone/"))
 
     hand_over(visitor, phone, link)
     page = phone.get(phone.come_back()["Location"])
@@ -36,45 +36,22 @@ def test_the_phone_needs_no_login_where_every_page_does(
     assert "Go back to your computer" in text(page)
 
 
-def test_the_phone_speaks_the_computers_language_where_urls_do(
+def test_links_keep_a_script_prefix_and_the_language_of_the_computers_url(
     visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
 ) -> None:
     settings.ROOT_URLCONF = EveryLanguage
-    answers()
-    page = visitor.get("/km/phone/")
-    link = offered(page)
-
-    assert all(url.startswith("/km/phone/") for url in Page(page).links.values())
-    assert link.startswith("/km/phone/on/")
-    hand_over(visitor, phone, link)
-    assert phone.come_back()["Location"] == f"/km/phone/{attempt().pk}/"
-    english = link.replace("/km/", "/en/")
-    assert visitor.get(f"{english}screen/")["Location"] == f"/en/phone/{attempt().pk}/"
-
-
-def test_a_site_below_a_path_hands_over_below_it(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
-) -> None:
     settings.FORCE_SCRIPT_NAME = "/shop"
     set_script_prefix("/shop/")
     try:
         answers()
-        page = visitor.get("/phone/")
-        link = offered(page)
-        assert link.startswith("/shop/phone/on/")
-        assert svg(page) == qr.svg(f"http://testserver{link}", "A QR code for your phone's camera")
-        hand_over(visitor, phone, link.removeprefix("/shop"))
-        phone.come_back()
-        assert outcome() == ("verified", "")
+        page = visitor.get("/km/phone/")
+        assert all(url.startswith("/shop/km/phone/") for url in Page(page).links.values())
+        title = re.findall("<title>(.*)</title>", svg(page))[0]
+        assert svg(page) == qr.svg(f"http://testserver{offered(page)}", title)
+        link = offered(page).removeprefix("/shop")
+        hand_over(visitor, phone, link)
+        assert phone.come_back()["Location"] == f"/shop/km/phone/{attempt().pk}/"
+        english = visitor.get(f"{link.replace('/km/', '/en/')}screen/")
+        assert english["Location"] == f"/shop/en/phone/{attempt().pk}/"
     finally:
         set_script_prefix("/")
-
-
-def test_the_phones_page_speaks_khmer(visitor: Visitor, phone: Visitor) -> None:
-    khmer = {"Accept-Language": "km"}
-    link = offered(visitor.get("/phone/", headers=khmer))
-
-    shown = text(phone.get(link, headers=khmer))
-
-    assert '<html lang="km">' in shown
-    assert "Go on only" not in shown

@@ -1,6 +1,7 @@
 """The phone's page and the computer's: what they show, and to whom."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,28 +10,27 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, re_path
+from django.utils.html import escape
 from phonenumber_field.phonenumber import PhoneNumber
 
+from django_plasgate_ip.handoff import claim_and_confirm
+from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
-from django_plasgate_ip.handoff.views import _masked_login
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
 from tests.handoff.devices import (
     FIVE_MINUTES,
-    SECOND,
-    Phone,
     choices,
     code_on,
     followed,
     hand_over,
-    later,
     offered,
     screen_url,
     statements,
     tap,
     text,
 )
-from tests.visitor import FAILED, MASKED, NUMBER, TYPED, Page, Visitor, attempt
+from tests.visitor import FAILED, NUMBER, TYPED, Page, Visitor, attempt, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -39,107 +39,45 @@ pytestmark = pytest.mark.django_db
 
 
 def test_the_phones_page_names_the_site_and_the_account(
-    visitor: Visitor, phone: Visitor, user: User, settings: Any
+    phone: Visitor, link: str, user: User, settings: Any
 ) -> None:
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
-    page = phone.get(offered(visitor.get("/phone/")))
+    phone.force_login(user)
+    page = phone.get(link)
 
     assert "testserver" in text(page)
-    assert "t**k" in text(page)
-    # Another site must not show it in a frame of its own, for a tap on something else.
-    assert page["X-Frame-Options"] == "DENY"
+    assert '<span dir="ltr">t**k</span>' in text(page)
     assert user.username not in text(page)
-    assert "Go on only if that computer is yours and in front of you." in text(page)
     assert "another account" not in text(page)
-    # The keyboard must not cover that.
+    assert "Continue only if that computer is yours and in front of you." in text(page)
+    # The keyboard must not cover these lines.
     assert not [attrs for _, attrs in Page(page).tags if "autofocus" in attrs]
     # A keyboard's "Go" presses the first button.
     assert "name" not in Page(page).all("button")[0]
     assert len(choices(page)) == 6
+    # SECURITY: another site could frame the page and steal the tap.
+    assert page["X-Frame-Options"] == "DENY"
+    assert "no-store" in page["Cache-Control"]
+    # With "no-referrer" the tap would have "Origin: null", which Django refuses.
+    assert page["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize(
     ("name", "masked"),
     [
-        ("teak", "t**k"),
         ("@sok", "@**k"),
-        ("sokha@example.com", "s***a@example.com"),
-        ("+85577696118", "+**********8"),
         ("ab", "a**"),
-        ("a", "a**"),
+        ("sokha@example.com", "s***a@example.com"),
+        (PhoneNumber.from_string(NUMBER), "+**********8"),
+        (None, "**"),
     ],
 )
-def test_a_login_name_is_masked(name: str, masked: str) -> None:
-    assert _masked_login(name) == masked
-
-
-@pytest.mark.parametrize(
-    ("name", "masked"), [(PhoneNumber.from_string(NUMBER), "+**********8"), (None, "**")]
-)
-def test_a_login_name_that_is_no_text_is_masked_all_the_same(
-    visitor: Visitor, phone: Visitor, monkeypatch: pytest.MonkeyPatch, name: Any, masked: str
+def test_the_accounts_name_is_masked(
+    phone: Visitor, link: str, monkeypatch: pytest.MonkeyPatch, name: Any, masked: str
 ) -> None:
     monkeypatch.setattr(User, "get_username", lambda user: name)
 
-    assert f'<span dir="ltr">{masked}</span>' in text(phone.get(offered(visitor.get("/phone/"))))
-
-
-def test_a_phone_that_is_signed_in_to_the_same_account_shows_no_warning(
-    visitor: Visitor, phone: Visitor, user: User
-) -> None:
-    phone.force_login(user)
-
-    assert "another account" not in text(phone.get(offered(visitor.get("/phone/"))))
-
-
-def test_no_cache_stores_the_pages(visitor: Visitor, phone: Visitor) -> None:
-    link = offered(visitor.get("/phone/"))
-    for response in (phone.get(link), Phone().get(link), visitor.get(f"{link}screen/")):
-        assert "no-store" in response["Cache-Control"]
-    # Not "no-referrer": the tap would come with "Origin: null", which is refused.
-    assert phone.get(link)["Referrer-Policy"] == "same-origin"
-
-
-def test_a_refusal_offers_a_verification_on_the_phone(visitor: Visitor) -> None:
-    link = offered(visitor.get("/phone/"))
-    Phone().get(link)
-
-    refused = Page(Phone().get(link))
-
-    assert refused.links == {"Verify for an account on this phone instead": "/phone/"}
-    assert [attrs for _, attrs in refused.tags if attrs.get("role") == "alert"]
-
-
-def test_the_phone_is_sent_back_to_the_computer_and_learns_no_next(
-    visitor: Visitor, phone: Visitor, answers: Answers
-) -> None:
-    answers()
-    start = visitor.get("/phone/?next=/here/")
-    hand_over(visitor, phone, offered(start))
-    followed(visitor, screen_url(start))
-    assert attempt().next_url == "/here/"
-
-    page = phone.get(phone.come_back()["Location"])
-
-    assert "Go back to your computer" in text(page)
-    assert MASKED in text(page)
-    assert "/here/" not in text(page)
-    assert NUMBER not in text(page)
-
-
-def test_a_second_tap_finds_the_way_to_plasgate_again(
-    visitor: Visitor, phone: Visitor, link: str
-) -> None:
-    page = phone.get(link)
-    code = code_on(visitor, link)
-    first = tap(phone, page, code)["Location"]
-
-    own = phone.get(Page(tap(phone, page, code)).links["See how it went"])
-
-    assert Page(own).links["Continue"] == first
-    assert own["Refresh"]
-    # But only to the phone.
-    assert "authenticate" not in text(visitor.get(f"/phone/{attempt().pk}/"))
+    assert f'<span dir="ltr">{masked}</span>' in text(phone.get(link))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +87,6 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
         ("", None, "Type your phone number."),
         # A keyboard's "Go" sends the form without a tap.
         (TYPED, "", "Tap the two characters that your computer shows."),
-        (TYPED, "00", "Tap the two characters that your computer shows."),
         (TYPED, "\0\0", "Tap the two characters that your computer shows."),
     ],
 )
@@ -168,50 +105,131 @@ def test_a_mistake_in_the_form_can_be_corrected(
     assert tap(phone, again, right).status_code == 302
 
 
-def test_a_tap_from_another_site_does_nothing(visitor: Visitor, phone: Visitor, link: str) -> None:
-    phone.get(link)
+def test_a_start_over_a_limit_of_the_computers_account_leaves_the_code_unused(
+    visitor: Visitor, phone: Visitor, link: str, settings: Any
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
+    visitor.start()
 
-    assert phone.post(link, {"code": code_on(visitor, link)}).status_code == 403
+    response = hand_over(visitor, phone, link)
+
+    assert response.status_code == 429
+    assert response["Retry-After"]
+    assert Page(response).links["Try again"] == link
+    assert outcome() == ("pending", "")
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 2
+    assert hand_over(visitor, phone, link).status_code == 302
+
+
+# Refusals
+
+STATUSES = {
+    Refusal.INVALID: 404,
+    Refusal.EXPIRED: 410,
+    Refusal.USED: 410,
+    Refusal.OTHER_PHONE: 403,
+    Refusal.SAME_BROWSER: 403,
+    Refusal.NO_COOKIES: 403,
+    Refusal.NOT_SHOWN: 409,
+    Refusal.WRONG_CODE: 403,
+    Refusal.ACCOUNT_GONE: 410,
+}
+INSTEAD = {"Verify your number for an account on this phone instead": "/phone/"}
+
+
+def test_each_refusal_is_explained(
+    phone: Visitor, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.get(link)
+    for reason in Refusal:
+        refused = HandoffRefused(reason)
+        assert str(refused) == f"The hand-off was refused: {reason.value}."
+
+        def refuse(*args: Any, refused: HandoffRefused = refused) -> None:
+            raise refused
+
+        monkeypatch.setattr(claim_and_confirm, "claim", refuse)
+        response = phone.get(link)
+        page = Page(response)
+
+        assert response.status_code == STATUSES[reason]
+        assert escape(str(reason.visitor_message)) in text(response)
+        assert [attrs for _, attrs in page.tags if attrs.get("role") == "alert"]
+        can_retry = reason in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES)
+        assert page.links == ({"Try again": link} if can_retry else INSTEAD)
+        is_warning = reason in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE)
+        assert ('class="plasgate-ip-bad"' in text(response)) == is_warning
+
+
+def test_a_second_phone_is_refused_even_with_the_code(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
+) -> None:
+    phone.get(link)
+    code = code_on(visitor, link)
+    refused = photographer.get(link)
+    photographer.get("/accounts/login/")
+    token = {"X-CSRFToken": photographer.cookies["csrftoken"].value}
+    tapped = photographer.post(link, {"code": code, "phone_number": TYPED}, headers=token)
+
+    assert refused.status_code == tapped.status_code == 403
+    assert choices(refused) == choices(tapped) == []
+    # Nor does another site's form work on the first phone.
+    assert phone.post(link, {"code": code, "phone_number": TYPED}).status_code == 403
     assert not PhoneVerification.objects.exists()
-    assert followed(visitor, link)["stage"] == "opened"
+
+
+def test_a_second_tap_finds_the_way_to_plasgate_again(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
+) -> None:
+    page = phone.get(link)
+    code = code_on(visitor, link)
+    first = tap(phone, page, code)["Location"]
+
+    own = phone.get(Page(tap(phone, page, code)).links["See your verification"])
+
+    assert Page(own).links["Continue"] == first
+    assert own["Refresh"]
+    # Only the phone that started it finds it.
+    assert "authenticate" not in text(visitor.get(f"/phone/{attempt().pk}/"))
+    assert Page(photographer.get(link)).links == INSTEAD
+
+
+def test_a_changed_link_is_refused_on_both_pages(
+    visitor: Visitor, phone: Visitor, link: str
+) -> None:
+    bad = f"{link[:-2]}/"
+
+    assert phone.get(bad).status_code == visitor.get(f"{bad}screen/").status_code == 404
+    assert not PhoneHandoff.objects.exists()
 
 
 # The first look
 
 
-def test_a_prefetch_claims_nothing(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
-) -> None:
+def test_a_scanner_claims_nothing(phone: Visitor, photographer: Visitor, link: str) -> None:
     assert photographer.get(link, headers={"Sec-Purpose": "prefetch"}).status_code == 503
     assert photographer.head(link).status_code == 405
+    # Most scanners keep no cookies.
+    for _scanner in range(2):
+        first_look = Visitor().get(link)
+        assert first_look["Location"] == f"{link}?opened"
+        assert "no-store" in first_look["Cache-Control"]
 
     assert not PhoneHandoff.objects.exists()
     assert phone.get(link).status_code == 200
 
 
-def test_a_scanner_without_cookies_claims_nothing(phone: Visitor, link: str) -> None:
-    for _scanner in range(3):
-        assert Visitor().get(link)["Location"] == f"{link}?opened"
-
+def test_a_browser_that_did_not_keep_the_cookie_can_try_again(phone: Visitor, link: str) -> None:
+    for type_ in ("text/html", "text/plain; charset=utf-16"):
+        refused = Visitor().get(f"{link}?opened", CONTENT_TYPE=type_)
+        assert refused.status_code == 403
+        assert Page(refused).links == {"Try again": link}
     assert not PhoneHandoff.objects.exists()
-    assert phone.get(link).status_code == 200
+    # Now it keeps the cookie. The button and a reload both work.
+    assert phone.get(link).status_code == phone.get(f"{link}?opened").status_code == 200
 
 
-def test_a_browser_without_cookies_can_look_again_once_it_keeps_them(
-    phone: Visitor, link: str
-) -> None:
-    Visitor().get(link)
-    refused = phone.get(f"{link}?opened")
-
-    assert refused.status_code == 403
-    assert "has not kept our cookie" in text(refused)
-    assert not PhoneHandoff.objects.exists()
-    # Now it keeps them. The button and a reload both work.
-    assert Page(refused).links["Try again"] == link
-    assert phone.get(f"{link}?opened").status_code == 200
-
-
-def test_a_tap_whose_session_is_gone_is_not_taken_for_another_phone(
+def test_a_tap_whose_session_has_ended_is_not_taken_for_another_phone(
     visitor: Visitor, phone: Visitor, link: str
 ) -> None:
     page = phone.get(link)
@@ -220,37 +238,32 @@ def test_a_tap_whose_session_is_gone_is_not_taken_for_another_phone(
     refused = tap(phone, page, code_on(visitor, link))
 
     assert refused.status_code == 403
-    assert "has not kept our cookie" in text(refused)
+    assert "did not keep this site" in text(refused)
 
 
-def test_an_expired_link_stores_no_session(link: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    later(monkeypatch)(FIVE_MINUTES + SECOND)
+def test_an_expired_link_stores_nothing(
+    visitor: Visitor, link: str, later: Callable[[int], None]
+) -> None:
+    later(FIVE_MINUTES + 1)
     before = Session.objects.count()
 
     assert Visitor().get(link).status_code == 410
+    assert followed(visitor, link)["stage"] == "expired"
     assert Session.objects.count() == before
-
-
-def test_a_charset_of_the_clients_does_not_hide_its_second_look(link: str) -> None:
-    looked = Visitor().get(f"{link}?opened", CONTENT_TYPE="text/plain; charset=utf-16")
-
-    assert looked.status_code == 403
+    assert not PhoneHandoff.objects.exists()
 
 
 class Unanchored:
-    """URLs of a site that takes ours anywhere in a path."""
+    """URLs of a site whose pattern matches anywhere in a path."""
 
     urlpatterns = [re_path(r"phone/", include("django_plasgate_ip.urls"))]
 
 
-@pytest.mark.parametrize("before", ["//evil.example", "/\\evil.example"])
-def test_a_path_that_begins_with_another_site_does_not_lead_there(
-    visitor: Visitor, link: str, settings: Any, before: str
-) -> None:
+def test_a_path_that_begins_with_another_site_does_not_lead_there(link: str, settings: Any) -> None:
     settings.ROOT_URLCONF = Unanchored
     phone = Visitor()
-    # As a server passes it on: the test client's own parsing would remove the host.
-    odd: Any = {"PATH_INFO": f"{before}{link}"}
+    # As a server passes it on. The test client's own parsing would remove the host.
+    odd: Any = {"PATH_INFO": f"//evil.example{link}"}
 
     assert phone.get("/", **odd)["Location"] == f"{link}?opened"
     form = Page(phone.get("/", **odd)).form
@@ -262,29 +275,27 @@ def test_a_path_that_begins_with_another_site_does_not_lead_there(
 
 
 def test_nobody_else_sees_the_computers_page(
-    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str, answers: Answers
+    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str
 ) -> None:
     stranger, elsewhere, other = Visitor(), Visitor(), Visitor()
     elsewhere.force_login(user)
     other.force_login(other_user)
-    for curious in (stranger, elsewhere, other):
+    hand_over(visitor, phone, link)
+
+    for curious in (stranger, elsewhere, other, phone):
         curious.get("/phone/")
         for accept in ("application/json", "text/html"):
             assert curious.get(f"{link}screen/", headers={"Accept": accept}).status_code == 404
-    hand_over(visitor, phone, link)
-    for curious in (stranger, other, phone):
-        assert curious.get(f"{link}screen/").status_code == 404
     for curious in (stranger, other):
         assert curious.get(f"/phone/{attempt().pk}/").status_code == 404
 
 
-def test_a_next_that_leaves_the_site_is_dropped(
-    visitor: Visitor, phone: Visitor, answers: Answers
+def test_a_next_url_that_leaves_the_site_is_dropped(
+    visitor: Visitor, phone: Visitor, link: str, answers: Answers
 ) -> None:
     answers()
     assert "next" not in screen_url(visitor.get("/phone/?next=//evil.example/"))
 
-    link = offered(visitor.get("/phone/"))
     hand_over(visitor, phone, link)
     phone.come_back()
     moved = visitor.get(f"{link}screen/?next=//evil.example/")
@@ -292,7 +303,7 @@ def test_a_next_that_leaves_the_site_is_dropped(
     assert attempt().next_url == ""
 
 
-def test_a_computer_without_a_script_is_led_on_by_refreshing(
+def test_a_computer_without_a_script_follows_by_refreshing(
     visitor: Visitor, phone: Visitor, answers: Answers
 ) -> None:
     answers()
@@ -309,54 +320,54 @@ def test_a_computer_without_a_script_is_led_on_by_refreshing(
     assert "Your phone has taken over." in text(started)
     for shown in (waiting, opened, started):
         assert shown["Refresh"] == "3"
+        assert "no-store" in shown["Cache-Control"]
         assert Page(shown).links["Start again"] == "/phone/?next=%2Fhere%2F"
         assert not Page(shown).all("script")
-    # The verification's own page refreshes itself, too.
-    assert visitor.get(f"/phone/{attempt().pk}/")["Refresh"] == "3"
     phone.come_back()
     assert visitor.get(link)["Location"] == "/here/"
 
 
-def test_a_computer_without_a_script_shows_a_wrong_tap(visitor: Visitor, phone: Visitor) -> None:
-    link = offered(visitor.get("/phone/"))
+def test_a_computer_without_a_script_shows_that_the_hand_off_ended(
+    visitor: Visitor, phone: Visitor, link: str, later: Callable[[int], None]
+) -> None:
     page = phone.get(link)
     code = code_on(visitor, link)
     tap(phone, page, next(each for each in choices(page) if each != code))
+    wrong = visitor.get(f"{link}screen/")
+    other = offered(visitor.get("/phone/"))
+    later(FIVE_MINUTES + 1)
+    expired = visitor.get(f"{other}screen/")
 
-    shown = visitor.get(f"{link}screen/")
-
-    assert "Other characters were tapped" in text(shown)
-    assert Page(shown).links == {"Show a new code": "/phone/"}
-    assert "Refresh" not in shown
+    assert "Other characters were tapped" in text(wrong)
+    assert "more than five minutes old" in text(expired)
+    for shown in (wrong, expired):
+        assert Page(shown).links == {"Show a new code": "/phone/"}
+        assert "Refresh" not in shown
 
 
 # Cost
 
 
 def test_each_step_makes_few_queries(visitor: Visitor, phone: Visitor, answers: Answers) -> None:
+    def queries(act: Callable[..., Any], *args: Any) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            act(*args)
+        return len(statements(captured))
+
     answers()
     link = offered(visitor.get("/phone/"))
-    followed(visitor, link)
-    with CaptureQueriesContext(connection) as waiting:
-        followed(visitor, link)
+    # Session, user, hand-off.
+    assert queries(followed, visitor, link) == 3
     page = phone.get(link)
     code = code_on(visitor, link)
-    with CaptureQueriesContext(connection) as opened:
-        followed(visitor, link)
-    with CaptureQueriesContext(connection) as tapped:
-        tap(phone, page, code)
-    with CaptureQueriesContext(connection) as started:
-        followed(visitor, link)
-    with CaptureQueriesContext(connection) as callback:
-        phone.come_back()
-
-    # Session, user, hand-off; and the verification.
-    assert [len(statements(each)) for each in (waiting, opened, started)] == [3, 3, 4]
+    assert queries(followed, visitor, link) == 3
     # The phone's session, the hand-off, the computer's user; the tap, the computer's earlier
     # verifications, the new one, two limits.
-    assert len(statements(tapped)) == 8
+    assert queries(tap, phone, page, code) == 8
+    # The verification, too.
+    assert queries(followed, visitor, link) == 4
     # The phone's session, the verification, its claim; the account's last mobile_id, the result.
-    assert len(statements(callback)) == 5
+    assert queries(phone.come_back) == 5
 
 
 def test_the_pages_stay_small(visitor: Visitor, phone: Visitor, answers: Answers) -> None:

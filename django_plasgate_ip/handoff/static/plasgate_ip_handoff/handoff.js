@@ -1,4 +1,4 @@
-/* Follows, on the computer, what a phone makes of the QR code. Without it, a link does the same. */
+/* Follows the phone on the computer that shows the QR code. Without a script, a link does this. */
 (() => {
   "use strict";
   const box = document.querySelector("[data-plasgate-ip-screen]");
@@ -14,50 +14,50 @@
       line.hidden = line.dataset.plasgateIpStage !== stage;
     }
     box.querySelector(".plasgate-ip-code").textContent = code;
-    // What has been used, or is too old, must not be scanned any more.
+    // A code that was used, or that has expired, must not be scanned.
     box.querySelector("svg").classList.toggle("plasgate-ip-qr-done", stage !== "waiting");
     part("again").hidden = stage !== "wrong" && stage !== "expired";
   };
 
-  const ask = async (url) => {
+  const get = async (url) => {
     const answer = await fetch(url, { headers: { Accept: "application/json" } });
-    // The session that showed the code is gone, or the verification is.
+    // The session that showed the code has ended, or the verification was deleted.
     if (answer.status === 404) return { stage: "expired", code: "" };
     if (!answer.ok) throw new Error(answer.statusText);
     return answer.json();
   };
 
-  /* Returns whether there is something to wait for. */
+  /* Returns whether to look again. */
   const look = async () => {
     if (detailUrl) {
-      const { status, stage } = await ask(detailUrl);
+      const { status, stage } = await get(detailUrl);
       if (stage) {
-        // Signed out meanwhile.
+        // The visitor has signed out since.
         show(stage, "");
         return false;
       }
       if (status === "pending" || status === "exchanging") return true;
-      // It redirects to the page that was asked for.
+      // The server redirects to the verification or to the next page.
       location.replace(screenUrl);
       return false;
     }
-    const { stage, code, detail_url: started } = await ask(screenUrl);
+    const { stage, code, detail_url: started } = await get(screenUrl);
     show(stage, code);
     detailUrl = started || "";
     return stage !== "wrong" && stage !== "expired";
   };
 
   const follow = async () => {
-    let goOn = true;
-    // A phone, where the style sheet hides the box, has nothing to follow; nor has a hidden tab.
+    let isWaiting = true;
+    // On a phone the style sheet hides the box. A hidden tab waits, too.
     if (box.offsetParent && !document.hidden) {
       try {
-        goOn = await look();
+        isWaiting = await look();
       } catch {
-        // The network is away for a moment.
+        // The network has failed. The next look may succeed.
       }
     }
-    if (goOn) setTimeout(follow, SECONDS * 1000);
+    if (isWaiting) setTimeout(follow, SECONDS * 1000);
   };
 
   part("follow").hidden = true;

@@ -1,0 +1,195 @@
+"""The checks of our settings: each wrong value has its id, and no value makes a check raise."""
+
+import math
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings
+from django.core.checks import ERROR, CheckMessage
+from django.test import override_settings
+from django.urls import reverse_lazy
+
+from django_plasgate_ip.checks import check_deployment, check_settings
+from django_plasgate_ip.conf import Settings
+from tests.checks.reported import ids, messages
+
+FUNCTION = "tests.checks.reported.ids"
+HOUR = timedelta(hours=1)
+NAMES = [name for name in vars(Settings) if name.startswith("PLASGATE_IP_")]
+
+
+# Each value reaches a condition of its own.
+GOOD: list[tuple[str, Any]] = [
+    ("BASE_URL", "https://stageapi.plasgate.com/ip"),
+    ("BASE_URL", "HTTP://[::1]:8443"),
+    ("PUBLIC_URL", "https://www.example.com/"),
+    ("PUBLIC_URL", None),
+    ("SCOPES", "openid ip:phone_verify phone_verify"),
+    ("SCOPES", {"phone": True}),
+    ("DEFAULT_REGION", "FR"),
+    ("PHONE_PARAMETERS", ["id"]),
+    ("ATTEMPT_LIFETIME", timedelta(microseconds=1)),
+    ("TIMEOUT", 0.5),
+    ("ENCRYPTION_KEYS", (Fernet.generate_key(), Fernet.generate_key().decode())),
+    ("MAX_STARTS_PER_NUMBER", 1),
+    ("MAX_STARTS_PER_USER", None),
+    ("TRUSTED_PROXY_COUNT", 0),
+    ("CLAIMS_RETENTION", HOUR),
+    ("ATTEMPT_RETENTION", None),
+    ("EXCHANGE_ENDPOINT", "v1.0/check-info"),
+    ("CA_BUNDLE", Path(__file__)),
+    ("CA_BUNDLE", __file__),
+    ("PROXY", "http://user:pass@proxy.example.com:3128"),
+    ("FALLBACK_URL", "/sms/"),
+    ("FALLBACK_URL", "https://sms.example.com/"),
+    ("FALLBACK_URL", "http://sms.example.com/"),
+    ("FALLBACK_URL", reverse_lazy("login")),
+    ("FALLBACK_URL", "admin:index"),
+    ("FALLBACK_FUNCTION", FUNCTION),
+    ("CREDENTIALS", FUNCTION),
+]
+
+
+def test_a_valid_value_has_no_message() -> None:
+    for name, value in GOOD:
+        with override_settings(**{f"PLASGATE_IP_{name}": value}):
+            assert (name, value, ids()) == (name, value, [])
+
+
+WRONG: list[tuple[str, str, Any]] = [
+    ("E001", "PRIVATE_KEY", ""),
+    ("E001", "PRIVATE_KEY", "a key"),
+    ("E002", "SECRET_KEY", 7),
+    ("E002", "SECRET_KEY", "key\n"),
+    ("E003", "BASE_URL", 7),
+    ("E003", "BASE_URL", "https://exam\nple.com"),
+    ("E003", "BASE_URL", " https://example.com"),
+    ("E003", "BASE_URL", "https://example.com?x=1"),
+    ("E003", "BASE_URL", "https://example.com#x"),
+    ("E003", "BASE_URL", "https://user@example.com"),
+    ("E003", "BASE_URL", "https://example.com\\"),
+    ("E003", "BASE_URL", "https://example.com:99999"),
+    ("E003", "BASE_URL", "ftp://example.com"),
+    ("E003", "BASE_URL", "https://:8000"),
+    ("E004", "PUBLIC_URL", "example.com"),
+    ("E004", "PUBLIC_URL", "https://example.com/shop"),
+    ("E005", "SCOPES", 7),
+    ("E005", "SCOPES", ["phone_verify", "email"]),
+    ("E005", "SCOPES", [["phone"]]),
+    ("E006", "SCOPES", ()),
+    ("E006", "SCOPES", "openid ip:phone"),
+    ("E010", "DEFAULT_REGION", ["KH"]),
+    ("E010", "DEFAULT_REGION", "kh"),
+    ("E011", "PHONE_PARAMETERS", 7),
+    ("E011", "PHONE_PARAMETERS", ()),
+    ("E011", "PHONE_PARAMETERS", "login_hint"),
+    ("E011", "PHONE_PARAMETERS", ["login_hint", None]),
+    ("E012", "ATTEMPT_LIFETIME", 300),
+    ("E012", "ATTEMPT_LIFETIME", timedelta(0)),
+    ("E013", "TIMEOUT", 0),
+    ("E013", "TIMEOUT", "10"),
+    ("E013", "TIMEOUT", True),
+    ("E013", "TIMEOUT", math.nan),
+    ("E013", "TIMEOUT", math.inf),
+    ("E013", "CONNECT_TIMEOUT", 0),
+    ("E014", "ENCRYPTION_KEYS", ["too short"]),
+    ("E015", "MAX_STARTS_PER_NUMBER", 0),
+    ("E015", "MAX_STARTS_PER_NUMBER", True),
+    ("E015", "MAX_STARTS_PER_USER", 0),
+    ("E015", "MAX_STARTS_PER_ADDRESS", 0),
+    ("E015", "MAX_STARTS_PER_SITE", 0),
+    ("E016", "TRUSTED_PROXY_COUNT", -1),
+    ("E016", "TRUSTED_PROXY_COUNT", None),
+    ("E017", "CLAIMS_RETENTION", HOUR - timedelta(microseconds=1)),
+    ("E017", "ATTEMPT_RETENTION", 30),
+    ("E018", "EXCHANGE_ENDPOINT", 7),
+    ("E018", "EXCHANGE_ENDPOINT", "ip-auth\n"),
+    ("E018", "EXCHANGE_ENDPOINT", "ip-auth?a=1"),
+    ("E019", "CA_BUNDLE", 7),
+    ("E019", "CA_BUNDLE", "/"),
+    ("E020", "PROXY", 7),
+    ("E020", "PROXY", "proxy:3128"),
+    ("E020", "PROXY", "http://user@name:password@proxy.example"),
+    ("E021", "FALLBACK_URL", ""),
+    ("E021", "FALLBACK_URL", 7),
+    ("E021", "FALLBACK_URL", "sms-cod"),
+    ("E021", "FALLBACK_URL", "sms.html"),
+    ("E022", "CREDENTIALS", "keys_for"),
+    ("E023", "FALLBACK_FUNCTION", "/sms/"),
+]
+
+
+@pytest.mark.parametrize(("number", "name", "value"), WRONG)
+def test_a_wrong_value_is_an_error_that_names_the_setting(
+    settings: Any, number: str, name: str, value: Any
+) -> None:
+    setattr(settings, f"PLASGATE_IP_{name}", value)
+
+    (message,) = messages()
+    assert message.id == f"django_plasgate_ip.{number}"
+    assert message.level == ERROR
+    # As a word: the doctor looks for it.
+    assert f"PLASGATE_IP_{name}" in message.msg.split()
+    assert message.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PRIVATE_KEY", "", "is not set."),
+        ("PRIVATE_KEY", "a key", "printable ASCII text without spaces."),
+        ("SCOPES", ["email"], "['email']. PlasGate knows openid, "),
+        ("SCOPES", ["openid"], "none of the scopes phone_verify, mobile_id, phone, profile."),
+        ("TIMEOUT", 0, "PLASGATE_IP_TIMEOUT is not a positive number of seconds."),
+    ],
+)
+def test_a_message_says_what_is_wrong_and_what_is_valid(
+    settings: Any, name: str, value: Any, said: str
+) -> None:
+    setattr(settings, f"PLASGATE_IP_{name}", value)
+
+    (message,) = messages()
+    assert said in message.msg
+
+
+@pytest.mark.parametrize(
+    ("name", "number"), [("PLASGATE_IP_PRIVATE_KEY", "E001"), ("PLASGATE_IP_SECRET_KEY", "E002")]
+)
+def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(
+    settings: Any, name: str, number: str
+) -> None:
+    delattr(settings, name)
+    assert ids() == [number]
+
+    settings.PLASGATE_IP_CREDENTIALS = FUNCTION
+    assert ids() == []
+    # A malformed key stays an error.
+    setattr(settings, name, "a key")
+    assert ids() == [number]
+
+
+def test_no_message_repeats_a_key(settings: Any) -> None:
+    settings.PLASGATE_IP_PRIVATE_KEY = "pri vate"
+    settings.PLASGATE_IP_SECRET_KEY = "sec ret"
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = ["fer net"]
+
+    assert ids() == ["E001", "E002", "E014"]
+    said = " ".join(f"{message.msg} {message.hint}" for message in messages())
+    assert not [key for key in ("pri vate", "sec ret", "fer net") if key in said]
+
+
+ODD: list[Any] = [None, -1, 10**400, math.nan, True, "\0", "\ud800", "http://[", b"\xff", [[]]]
+ODD += [{"a": 1}, set(), object(), len, timedelta.max]
+
+
+def test_no_value_makes_a_check_raise() -> None:
+    for name in NAMES:
+        # Not the fixture, which keeps each value below the next one.
+        with pytest.MonkeyPatch.context() as patch:
+            for value in ODD:
+                patch.setattr(settings, name, value, raising=False)
+                found = [*check_settings(), *check_deployment()]
+                assert all(isinstance(message, CheckMessage) for message in found), (name, value)

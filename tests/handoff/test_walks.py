@@ -1,0 +1,234 @@
+"""From the computer to the phone and back, through the pages: who gets the result."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from django_plasgate_ip.handoff.models import PhoneHandoff
+from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Answers, Receivers
+from tests.handoff.devices import (
+    JSON,
+    choices,
+    code_on,
+    followed,
+    hand_over,
+    offered,
+    screen_url,
+    tap,
+    text,
+)
+from tests.visitor import DIGITS, FAILED, MASKED, NUMBER, Page, Visitor, attempt, outcome
+
+pytestmark = pytest.mark.django_db
+
+
+def is_verified(user: User) -> bool:
+    return PhoneVerification.objects.is_verified(user)
+
+
+def test_the_phones_result_is_the_computers_which_is_redirected(
+    visitor: Visitor, user: User, phone: Visitor, answers: Answers, receivers: Receivers
+) -> None:
+    answers()
+    start = visitor.get("/phone/?next=/here/")
+    screen = screen_url(start)
+    assert followed(visitor, screen) == {"stage": "waiting", "code": "", "detail_url": ""}
+
+    page = phone.get(offered(start))
+    code = code_on(visitor, screen)
+    assert code in choices(page)
+    assert tap(phone, page, code).status_code == 302
+
+    assert phone.sent["phone_number"] == DIGITS
+    detail = f"/phone/{attempt().pk}/"
+    assert followed(visitor, screen) == {"stage": "started", "code": "", "detail_url": detail}
+    assert visitor.get(detail, headers=JSON).json()["status"] == "pending"
+
+    assert phone.come_back()["Location"] == detail
+    assert outcome() == ("verified", "")
+    assert PhoneVerification.objects.is_verified(user, NUMBER)
+    assert receivers.heard == [("verified", attempt())]
+    # SECURITY: a receiver could log the phone in to the computer's account.
+    assert receivers.verified.call_args.kwargs["request"] is None
+    assert visitor.get(screen)["Location"] == "/here/"
+    # The phone does not learn where the computer continues.
+    result = text(phone.get(detail))
+    assert "Go back to your computer" in result
+    assert MASKED in result
+    assert "/here/" not in result
+    assert NUMBER not in result
+
+
+def test_an_account_on_the_phone_gains_nothing(
+    visitor: Visitor, user: User, phone: Visitor, other_user: User, link: str, answers: Answers
+) -> None:
+    answers()
+    hand_over(visitor, phone, link)
+    phone.force_login(other_user)
+    phone.come_back()
+    assert outcome() == ("verified", "")
+
+    phone.logout()
+    phone.force_login(other_user)
+    assert attempt().user == user
+    assert not is_verified(other_user)
+    another_link = offered(visitor.get("/phone/"))
+    assert "signed in to another account" in text(phone.get(another_link))
+
+
+def test_an_anonymous_computers_result_is_its_sessions(
+    passer_by: Visitor, phone: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    link = offered(passer_by.get("/phone/"))
+    assert "not signed in" in text(phone.get(link))
+    hand_over(passer_by, phone, link)
+    phone.come_back()
+    detail = f"/phone/{attempt().pk}/"
+
+    phone.force_login(User.objects.create_user("somebody"))
+    assert attempt().user is None
+    assert "Go back to your computer" in text(phone.get(detail))
+
+    passer_by.force_login(user)
+    assert attempt().user == user
+    assert "Go back to your computer" not in text(passer_by.get(detail))
+
+
+def test_a_phone_without_mobile_data_leaves_the_computer_a_new_code(
+    visitor: Visitor, phone: Visitor, answers: Answers, link: str
+) -> None:
+    answers(FAILED)
+    hand_over(visitor, phone, link)
+
+    page = phone.get(phone.come_back()["Location"])
+    assert "there you can try again" in text(page)
+    assert not Page(page).all("section")
+
+    again = offered(visitor.get(visitor.get(f"{link}screen/")["Location"]))
+    answers()
+    hand_over(visitor, phone, again)
+    phone.come_back()
+    assert outcome() == ("verified", "")
+
+
+def test_it_works_without_a_number_with_a_nonce_and_a_continue_page(
+    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any, link: str
+) -> None:
+    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
+    settings.PLASGATE_IP_CALLBACK_NONCE = settings.PLASGATE_IP_CONTINUE_PAGE = True
+    answers()
+    assert "phone_number" not in Page(phone.get(link)).fields
+
+    page = hand_over(visitor, phone, link)
+
+    assert page.status_code == 200
+    phone.authorize_url = page["Refresh"].partition("url=")[2]
+    phone.come_back()
+    assert outcome() == ("verified", "")
+
+
+# Logins and logouts at the computer
+
+
+def test_after_a_logout_the_result_is_still_the_accounts(
+    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str, answers: Answers
+) -> None:
+    answers()
+    hand_over(visitor, phone, link)
+    visitor.logout()
+    visitor.force_login(other_user)
+    phone.come_back()
+
+    assert outcome() == ("verified", "")
+    assert attempt().user == user
+    assert not is_verified(other_user)
+    for url in (f"{link}screen/", f"/phone/{attempt().pk}/"):
+        assert visitor.get(url).status_code == 404
+
+
+def test_a_login_at_the_computer_ends_the_hand_off(
+    passer_by: Visitor, user: User, phone: Visitor, answers: Answers
+) -> None:
+    link = offered(passer_by.get("/phone/"))
+    started = offered(passer_by.get("/phone/"))
+    hand_over(passer_by, phone, started)
+    page = phone.get(link)
+    code = PhoneHandoff.objects.latest("created_at").code
+    passer_by.force_login(user)
+
+    # What had not started is never shown, and what had started ends.
+    assert passer_by.get(f"{link}screen/").status_code == 404
+    assert tap(phone, page, code).status_code == 409
+    phone.come_back()
+    assert outcome() == ("error", "user_changed")
+    assert not is_verified(user)
+    assert answers.calls == []
+
+
+def test_the_callback_for_a_deleted_account_finds_no_verification(
+    visitor: Visitor, user: User, phone: Visitor, link: str, answers: Answers
+) -> None:
+    hand_over(visitor, phone, link)
+    user.delete()
+
+    assert phone.come_back().status_code == 400
+    assert not PhoneVerification.objects.exists()
+    assert answers.calls == []
+
+
+def test_the_callback_in_another_browser_is_refused(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, answers: Answers
+) -> None:
+    hand_over(visitor, phone, link)
+    photographer.get(link)
+
+    for other in (visitor, photographer):
+        other.authorize_url = phone.authorize_url
+        assert other.come_back().status_code == 400
+    assert outcome() == ("pending", "")
+    assert answers.calls == []
+    assert photographer.get(f"/phone/{attempt().pk}/").status_code == 404
+
+
+# Other verifications
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tap_supersedes_the_computers_verification_and_not_the_phones_own(
+    visitor: Visitor, phone: Visitor, other_user: User, link: str, receivers: Receivers
+) -> None:
+    visitor.start()
+    computers = attempt()
+    phone.force_login(other_user)
+    phone.start("012 345 678")
+    phones = attempt()
+
+    hand_over(visitor, phone, link)
+    handed_over = attempt()
+    computers.refresh_from_db()
+    phones.refresh_from_db()
+    assert (computers.status, computers.reason) == ("error", "superseded")
+    assert phones.status == "pending"
+    assert [call.kwargs["request"] for call in receivers.failed.call_args_list] == [None]
+
+    # A new start at the computer supersedes the one that was handed over.
+    visitor.start()
+    handed_over.refresh_from_db()
+    assert (handed_over.status, handed_over.reason) == ("error", "superseded")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_verification_that_does_not_come_back_ends(
+    visitor: Visitor, phone: Visitor, link: str, receivers: Receivers
+) -> None:
+    hand_over(visitor, phone, link)
+    PhoneVerification.objects.update(created_at=timezone.now() - timedelta(minutes=6))
+
+    assert "This took too long" in text(phone.get(f"/phone/{attempt().pk}/"))
+    assert visitor.get(f"{link}screen/")["Location"] == f"/phone/{attempt().pk}/"
+    assert receivers.heard == [("failed", attempt())]
