@@ -129,12 +129,16 @@ class Visitor(Client):
         return path.removeprefix(settings.FORCE_SCRIPT_NAME or "")
 
 
-def attempt() -> PhoneVerification:
-    """Return the newest row, as it is stored."""
+def newest() -> PhoneVerification:
+    """Return the newest verification, as it is stored."""
     return PhoneVerification.objects.latest("created_at")
 
 
+# The name that other modules still import.
+attempt = newest
+
+
 def outcome() -> tuple[str, str]:
-    """Return the newest row's status and reason."""
-    row = attempt()
-    return row.status, row.reason
+    """Return the status and the reason of the newest verification."""
+    verification = newest()
+    return verification.status, verification.reason
