@@ -1,4 +1,4 @@
-"""What a visitor may send: anything, and what is nearly right."""
+"""Strategies for requests: arbitrary bytes, and requests that are almost valid."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.visitor import CODE, DIGITS, NUMBER, SESSION_STATE, STATE, TYPED
 CALLBACK = "http://testserver/phone/callback/"
 NEXT = "/here/"
 NONCE = "a-nonce-of-22-letters."
-# What PlasGate sends back, first where no nonce is asked for.
+# What PlasGate sends back, without a nonce and with one.
 GENUINE = {
     "code": CODE,
     "state": STATE,
@@ -50,20 +50,20 @@ ENCODERS: list[Callable[[bytes], str]] = [
     quote_from_bytes,
     lambda raw: quote_from_bytes(raw, safe="").replace("%20", "+"),
     lambda raw: "".join(f"%{byte:02x}" for byte in raw),
-    # As it is, which no browser would send.
+    # Raw bytes, which no browser sends.
     lambda raw: raw.decode("latin-1"),
 ]
 
 
 @st.composite
 def encoded(draw: st.DrawFn, pairs: Pairs) -> str:
-    """Return a query string, or a form's body, as the bytes on the wire decode to latin-1."""
+    """Return a query string or a form's body: its bytes, decoded as latin-1."""
     encode = draw(st.sampled_from(ENCODERS[:2] if draw(st.booleans()) else ENCODERS))
     return "&".join(f"{encode(name)}={encode(value)}" for name, value in pairs)
 
 
 def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
-    """Return the changes to a value that the eye, or a sloppy comparison, overlooks."""
+    """Return changed values, most of them easy to overlook in a comparison."""
     return st.one_of(
         st.sampled_from(
             [
@@ -86,7 +86,7 @@ def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def mutated(draw: st.DrawFn, genuine: dict[str, str]) -> Pairs:
-    """Return a genuine callback to which up to three things were done."""
+    """Return a genuine callback with up to three changes."""
     pairs = [(in_utf8(name), in_utf8(value)) for name, value in genuine.items()]
     for _each in range(draw(st.integers(0, 3))):
         index = draw(st.integers(0, len(pairs) - 1))
@@ -109,7 +109,7 @@ def mutated(draw: st.DrawFn, genuine: dict[str, str]) -> Pairs:
 
 
 def queries(genuine: dict[str, str]) -> st.SearchStrategy[str]:
-    """Return what may stand behind the callback's question mark, as latin-1."""
+    """Return query strings for the callback, decoded as latin-1."""
     return st.one_of(
         mutated(genuine).flatmap(encoded),
         st.lists(st.tuples(NAMES, VALUES), max_size=8).flatmap(encoded),
@@ -120,7 +120,7 @@ def queries(genuine: dict[str, str]) -> st.SearchStrategy[str]:
 
 
 def read(query: str) -> list[tuple[str, str]] | None:
-    """Return what a query says, or None if it says more than Django reads."""
+    """Return the parameters of a query, or None for more than Django reads."""
     raw = query.encode("latin-1")
     with suppress(UnicodeDecodeError):
         query = raw.decode()
@@ -132,7 +132,7 @@ def read(query: str) -> list[tuple[str, str]] | None:
 
 @st.composite
 def multipart(draw: st.DrawFn, pairs: Pairs) -> tuple[str, bytes]:
-    """Return a body of parts, and its content type, some of it not as it should be."""
+    """Return a content type and a body of parts; some break the standard."""
     charset = draw(st.sampled_from(["", "; charset=utf-7", "; charset=raw_unicode_escape"]))
     head = draw(st.sampled_from(["form-data", 'form-data; filename="a"', "attachment"]))
     encoding = draw(st.sampled_from([b"", b"Content-Transfer-Encoding: base64\r\n"]))
@@ -152,7 +152,7 @@ def urlencoded(pairs: Pairs) -> st.SearchStrategy[tuple[str, bytes]]:
 
 
 def as_json(pairs: Pairs) -> tuple[str, bytes]:
-    """Return them as a script's client sends them; what is no UTF-8 becomes lone surrogates."""
+    """Return a JSON body; bytes that are not UTF-8 become lone surrogates."""
     said = {
         name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
         for name, value in pairs
@@ -180,7 +180,7 @@ ADDRESSES = st.one_of(
     NEARLY.map("http://testserver{}".format),
 ).map(in_utf8)
 FIELDS = st.one_of(
-    # Good enough to start with, wherever it leads then.
+    # A valid number, so that the start succeeds with any next.
     st.tuples(
         st.tuples(st.just(b"phone_number"), GOOD_NUMBERS),
         st.tuples(st.just(b"next"), ADDRESSES | VALUES),
@@ -213,7 +213,7 @@ BODIES = st.one_of(
         st.binary(max_size=300),
     ),
 )
-# What a server lets through: any byte from a space on.
+# Servers accept every byte from a space on.
 HEADERS = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
 ACCEPTS = st.one_of(
     st.sampled_from(["application/json", "text/html", "*/*", "application/json;q=0, */*"]),

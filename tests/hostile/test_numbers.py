@@ -1,4 +1,4 @@
-"""Whatever is typed as a number, or stored as one, by the thousand."""
+"""Properties of phone numbers: what is accepted, how it is written, and its mask."""
 
 from contextlib import suppress
 from typing import Any
@@ -21,7 +21,7 @@ REGIONS = st.sampled_from(sorted(phonenumbers.SUPPORTED_REGIONS))
 
 @st.composite
 def valid_numbers(draw: st.DrawFn) -> Any:
-    """Return a valid number: a region's example, its last digits others if that is one, too."""
+    """Return a region's example number, with other last digits where that is valid."""
     example: Any = phonenumbers.example_number(draw(REGIONS))
     national = str(example.national_number)
     tail = draw(st.text("0123456789", min_size=1, max_size=4))
@@ -32,8 +32,8 @@ def valid_numbers(draw: st.DrawFn) -> Any:
     return phones.parse(NUMBER)
 
 
-def test_no_text_is_anything_but_a_number_or_refused(examples: Examples) -> None:
-    @examples.of("numbers", text=TYPED_TEXTS, region=REGIONS)
+def test_every_text_is_a_valid_number_or_rejected(examples: Examples) -> None:
+    @examples(text=TYPED_TEXTS, region=REGIONS)
     def check(text: str, region: str) -> None:
         for read_number in (phones.parse, phones.from_wire, lambda t: phones.parse(t, region)):
             with suppress(InvalidPhoneNumber):
@@ -44,8 +44,8 @@ def test_no_text_is_anything_but_a_number_or_refused(examples: Examples) -> None
                 assert phones.digits(number).isdecimal()
 
 
-def test_a_number_comes_back_from_every_writing(examples: Examples) -> None:
-    @examples.of("numbers' writings", number=valid_numbers())
+def test_each_format_of_a_number_parses_to_that_number(examples: Examples) -> None:
+    @examples(number=valid_numbers())
     def check(number: Any) -> None:
         assert phones.from_wire(phones.digits(number)) == number
         assert phones.parse(phones.e164(number)) == number
@@ -53,16 +53,16 @@ def test_a_number_comes_back_from_every_writing(examples: Examples) -> None:
         assert phones.parse(str(number.as_international)) == number
 
 
-def test_a_mask_shows_its_country_its_first_group_and_two_digits_at_most(
+def test_a_mask_shows_at_most_the_country_the_first_group_and_two_digits(
     examples: Examples,
 ) -> None:
-    @examples.of("masks", number=valid_numbers())
+    @examples(number=valid_numbers())
     def check(number: Any) -> None:
         mask = phones.mask(number)
 
         written = str(number.as_international).replace("-", " ")
         code, first, *_rest = written.split(" ")
-        # What is not hidden stands where it stood in the number.
+        # Each shown digit keeps its position.
         assert len(mask) == len(written)
         assert all(shown in ("*", digit) for shown, digit in zip(mask, written, strict=True))
         shown_groups = mask.split(" ")
@@ -71,6 +71,6 @@ def test_a_mask_shows_its_country_its_first_group_and_two_digits_at_most(
         behind = mask[kept:] if "*" not in shown_groups[1] else mask[len(code) :]
         digits = [character for character in behind if character != " "]
         assert not any(character.isdigit() for character in digits[:-2])
-        # Where so little is left to guess, the first group is hidden as well.
+        # The first group of a short number is hidden too, because too few digits would be.
         hidden = mask.count("*")
         assert hidden >= 4 or set(mask.partition(" ")[2][:-2]) <= {"*", " "}
