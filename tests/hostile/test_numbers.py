@@ -1,4 +1,4 @@
-"""Properties of phone numbers: what is accepted, how it is written, and its mask."""
+"""Properties of phone numbers: what is accepted, and how it is written."""
 
 from contextlib import suppress
 from typing import Any
@@ -51,26 +51,3 @@ def test_each_format_of_a_number_parses_to_that_number(examples: Examples) -> No
         assert phones.parse(phones.e164(number)) == number
         assert phones.parse(number) == number
         assert phones.parse(str(number.as_international)) == number
-
-
-def test_a_mask_shows_at_most_the_country_the_first_group_and_two_digits(
-    examples: Examples,
-) -> None:
-    @examples(number=valid_numbers())
-    def check(number: Any) -> None:
-        mask = phones.mask(number)
-
-        written = str(number.as_international).replace("-", " ")
-        code, first, *_rest = written.split(" ")
-        # Each shown digit keeps its position.
-        assert len(mask) == len(written)
-        assert all(shown in ("*", digit) for shown, digit in zip(mask, written, strict=True))
-        shown_groups = mask.split(" ")
-        assert shown_groups[0] == code
-        kept = len(f"{code} {first}")
-        behind = mask[kept:] if "*" not in shown_groups[1] else mask[len(code) :]
-        digits = [character for character in behind if character != " "]
-        assert not any(character.isdigit() for character in digits[:-2])
-        # The first group of a short number is hidden too, because too few digits would be.
-        hidden = mask.count("*")
-        assert hidden >= 4 or set(mask.partition(" ")[2][:-2]) <= {"*", " "}
