@@ -24,7 +24,7 @@ from tests.privacy.conftest import Log, replies
 from tests.provider import Play, Provider, answer, closed_port, says, silent
 from tests.visitor import Visitor, newest, outcome
 
-pytestmark = pytest.mark.worlds
+pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
 
 Start = Callable[..., Provider]
 LIST = "/admin/django_plasgate_ip/phoneverification/"
@@ -142,7 +142,6 @@ def look_at_admin(search: Search, staff: Visitor, row: PhoneVerification) -> Non
         search.look("admin without view_claims", response.content.decode(), typed)
 
 
-@pytest.mark.django_db
 def test_no_end_of_a_verification_leaves_a_canary_anywhere(
     visitor: Visitor, staff: Visitor, search: Search, log: Log, end: str
 ) -> None:
@@ -167,7 +166,6 @@ def test_no_end_of_a_verification_leaves_a_canary_anywhere(
     assert not [record for record in log.records if "code=" in record.getMessage()]
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("typed", TYPED)
 def test_no_format_of_the_typed_number_leaves_a_canary_anywhere(
     visitor: Visitor, provider: Provider, search: Search, log: Log, typed: str
@@ -183,7 +181,6 @@ def test_no_format_of_the_typed_number_leaves_a_canary_anywhere(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_the_json_shows_a_script_no_canary_but_the_providers_url(
     visitor: Visitor, stranger: Visitor, provider: Provider, search: Search, log: Log, settings: Any
 ) -> None:
@@ -205,7 +202,6 @@ def test_the_json_shows_a_script_no_canary_but_the_providers_url(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_an_anonymous_visitor_and_their_login_leave_no_canary(
     passer_by: Visitor, user: User, provider: Provider, search: Search, log: Log
 ) -> None:
@@ -221,7 +217,6 @@ def test_an_anonymous_visitor_and_their_login_leave_no_canary(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize(
     "changes",
     [
@@ -243,7 +238,6 @@ def test_a_refused_callback_leaves_no_canary(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_a_callback_in_another_browser_leaves_no_canary(
     visitor: Visitor, stranger: Visitor, search: Search, log: Log
 ) -> None:
@@ -257,7 +251,6 @@ def test_a_callback_in_another_browser_leaves_no_canary(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_the_continue_page_shows_no_canary_but_the_providers_url(
     visitor: Visitor, search: Search, settings: Any
 ) -> None:
@@ -271,7 +264,7 @@ def test_the_continue_page_shows_no_canary_but_the_providers_url(
 
 
 def test_a_receivers_exception_is_logged_without_a_canary(
-    db: None, visitor: Visitor, provider: Provider, search: Search, log: Log
+    visitor: Visitor, provider: Provider, search: Search, log: Log
 ) -> None:
     def receiver(verification: PhoneVerification, **kwargs: Any) -> None:
         canaries.break_down(verification, **kwargs)
@@ -287,7 +280,6 @@ def test_a_receivers_exception_is_logged_without_a_canary(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_a_changed_sim_is_reported_without_a_canary(
     visitor: Visitor, start_provider: Start, staff: Visitor, search: Search, log: Log
 ) -> None:
@@ -302,7 +294,6 @@ def test_a_changed_sim_is_reported_without_a_canary(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_the_commands_print_no_canary(
     visitor: Visitor, provider: Provider, search: Search, log: Log, settings: Any
 ) -> None:
@@ -328,7 +319,6 @@ def test_the_commands_print_no_canary(
     search.look_at_log(log.records)
 
 
-@pytest.mark.django_db
 def test_the_checks_report_no_canary(search: Search, settings: Any) -> None:
     search.look("checks", str(run_checks(include_deployment_checks=True)))
     settings.PLASGATE_IP_SECRET_KEY += " "
