@@ -1,11 +1,11 @@
-"""What users get: the built distributions, and the README's integration with the wheel.
+"""The built distributions, and the README's integration with the wheel.
 
-The section "Five-minute integration" of README.rst is followed to the letter, in a new project:
+The section "Five-minute integration" of README.rst is followed step by step in a new project:
 
-* a literal block (``::``) is commands, and is run;
-* a ``code-block`` is added to the end of the file that the paragraph above it names: a bare name
-  (``settings.py``) belongs beside the project's settings, a path beside ``manage.py``. One above
-  which no file is named is an illustration, and need only compile.
+* A literal block (``::``) has commands, which are run.
+* A ``code-block`` is appended to the file that the paragraph above it names. A bare name
+  (``settings.py``) belongs to the folder of the project's settings, a path to the folder of
+  ``manage.py``. If no file is named, the block is an example: it need only compile.
 """
 
 import fnmatch
@@ -72,7 +72,7 @@ assert parse_qs(query)["login_hint"] == ["85577696118"], query
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> str:
-    """Run a command and return what it printed; fail with it where the command fails."""
+    """Run a command and return its output. If the command fails, fail with its output."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -108,7 +108,7 @@ def metadata(wheel):
 
 
 def tree(folder: Path) -> set[str]:
-    """Return the files of a source folder, as paths from the root; not what a run leaves there."""
+    """Return the paths of a source folder's files from the root, without files that runs create."""
     leftovers = (".pyc", ".sqlite3", ".env")
     return {
         path.relative_to(ROOT).as_posix()
@@ -121,7 +121,7 @@ def test_the_distributions_pass_twine(dist):
     run(sys.executable, "-m", "twine", "check", "--strict", *dist.iterdir())
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+def test_the_wheel_has_the_package_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
@@ -132,7 +132,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         assert fnmatch.filter(packaged, f"{PACKAGE}/*{wanted}"), wanted
 
 
-def test_the_sdist_holds_what_a_packager_needs(dist):
+def test_the_sdist_has_what_a_packager_needs(dist):
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -143,7 +143,7 @@ def test_the_sdist_holds_what_a_packager_needs(dist):
     assert wanted <= names
 
 
-def test_the_oldest_dependencies_are_the_ones_tested(metadata: Message):
+def test_the_oldest_dependencies_are_tested(metadata: Message):
     pins = (ROOT / "tox.ini").read_text().lower()
     for requirement in metadata.get_all("Requires-Dist", []):
         bare, _, _extra = requirement.partition(";")
@@ -152,10 +152,10 @@ def test_the_oldest_dependencies_are_the_ones_tested(metadata: Message):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, wheel):
-    """A new virtual environment with a new Django project: its folder, and its environment."""
+    """Return the folder and the environment variables of a new project in a new virtualenv."""
     folder = tmp_path_factory.mktemp("site")
     venv.create(folder / "venv", with_pip=True)
-    # pip takes django-plasgate-ip to mean this very file, wherever it is asked for.
+    # With this constraint, pip installs this wheel for django-plasgate-ip.
     constraint = folder / "constraint.txt"
     constraint.write_text(f"django-plasgate-ip @ {wheel.as_uri()}\n")
     env = {
@@ -171,7 +171,7 @@ def site(tmp_path_factory, wheel):
 
 
 def blocks(title: str) -> Iterator[tuple[str | None, bool, str]]:
-    """Yield each block below a heading of the README: the file named, whether code, the text."""
+    """Yield each block below a heading: the file that is named, whether it is code, its text."""
     from docutils import nodes
     from docutils.core import publish_doctree
 
@@ -187,7 +187,7 @@ def blocks(title: str) -> Iterator[tuple[str | None, bool, str]]:
             yield file, "code" in block["classes"], block.astext()
 
 
-def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
+def test_a_new_site_that_follows_the_readme_starts_a_verification(site):
     folder, env = site
     steps = list(blocks(SECTION))
     assert steps, f"README.rst has no steps below the heading {SECTION!r}"
@@ -208,13 +208,13 @@ def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
     run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, **env)
     (folder / "visit.py").write_text(VISIT)
     printed = run("python", "visit.py", *modules, cwd=folder, **env)
-    assert str(folder.parent / "venv") in printed  # not the checkout's
+    assert str(folder.parent / "venv") in printed  # and not the checkout
 
 
-def test_a_new_sites_own_tests_run_with_the_wheel_and_its_extra(site, wheel, tmp_path):
+def test_the_tests_of_a_new_site_run_with_the_wheel_and_its_extra(site, wheel, tmp_path):
     _folder, env = site
     small_site.write(tmp_path)
-    # With an extra, some of pip's versions can't take a file for a constraint.
+    # Some versions of pip reject a file as a constraint for a requirement with an extra.
     env = {name: value for name, value in env.items() if name != "PIP_CONSTRAINT"}
     env |= {"DJANGO_SETTINGS_MODULE": "settings", "TEST_KEY": "any-word"}
     named = "django-plasgate-ip[testing]"
@@ -226,7 +226,7 @@ def test_a_new_sites_own_tests_run_with_the_wheel_and_its_extra(site, wheel, tmp
             command = text.replace(named, f"{named} @ {wheel.as_uri()}")
             run("bash", "-ec", command, cwd=tmp_path, **env)
 
-    # Nothing but the entry point loads the fixture.
+    # Only the entry point loads the fixture.
     by_pytest = run("python", "-W", "error", "-m", "pytest", "test_members.py", cwd=tmp_path, **env)
     by_django = run("python", "-W", "error", "-m", "django", "test", "tests", cwd=tmp_path, **env)
 
