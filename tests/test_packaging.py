@@ -1,4 +1,4 @@
-"""The built distributions, and the README's integration with the wheel.
+"""What users get: the built distributions, and the README's integration with the wheel.
 
 The section "Five-minute integration" of README.rst is followed step by step in a new project:
 
@@ -152,10 +152,10 @@ def test_the_oldest_dependencies_are_tested(metadata: Message):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, wheel):
-    """Return the folder and the environment variables of a new project in a new virtualenv."""
+    """A new virtual environment with a new Django project: its folder, and its environment."""
     folder = tmp_path_factory.mktemp("site")
     venv.create(folder / "venv", with_pip=True)
-    # With this constraint, pip installs this wheel for django-plasgate-ip.
+    # pip takes django-plasgate-ip to mean this very file, wherever it is asked for.
     constraint = folder / "constraint.txt"
     constraint.write_text(f"django-plasgate-ip @ {wheel.as_uri()}\n")
     env = {
@@ -171,7 +171,7 @@ def site(tmp_path_factory, wheel):
 
 
 def blocks(title: str) -> Iterator[tuple[str | None, bool, str]]:
-    """Yield each block below a heading: the file that is named, whether it is code, its text."""
+    """Yield each block below a heading of the README: the file named, whether code, the text."""
     from docutils import nodes
     from docutils.core import publish_doctree
 
@@ -187,7 +187,7 @@ def blocks(title: str) -> Iterator[tuple[str | None, bool, str]]:
             yield file, "code" in block["classes"], block.astext()
 
 
-def test_a_new_site_that_follows_the_readme_starts_a_verification(site):
+def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
     folder, env = site
     steps = list(blocks(SECTION))
     assert steps, f"README.rst has no steps below the heading {SECTION!r}"
@@ -208,13 +208,13 @@ def test_a_new_site_that_follows_the_readme_starts_a_verification(site):
     run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, **env)
     (folder / "visit.py").write_text(VISIT)
     printed = run("python", "visit.py", *modules, cwd=folder, **env)
-    assert str(folder.parent / "venv") in printed  # and not the checkout
+    assert str(folder.parent / "venv") in printed  # not the checkout's
 
 
-def test_the_tests_of_a_new_site_run_with_the_wheel_and_its_extra(site, wheel, tmp_path):
+def test_a_new_sites_own_tests_run_with_the_wheel_and_its_extra(site, wheel, tmp_path):
     _folder, env = site
     small_site.write(tmp_path)
-    # Some versions of pip reject a file as a constraint for a requirement with an extra.
+    # With an extra, some of pip's versions can't take a file for a constraint.
     env = {name: value for name, value in env.items() if name != "PIP_CONSTRAINT"}
     env |= {"DJANGO_SETTINGS_MODULE": "settings", "TEST_KEY": "any-word"}
     named = "django-plasgate-ip[testing]"
@@ -226,7 +226,7 @@ def test_the_tests_of_a_new_site_run_with_the_wheel_and_its_extra(site, wheel, t
             command = text.replace(named, f"{named} @ {wheel.as_uri()}")
             run("bash", "-ec", command, cwd=tmp_path, **env)
 
-    # Only the entry point loads the fixture.
+    # Nothing but the entry point loads the fixture.
     by_pytest = run("python", "-W", "error", "-m", "pytest", "test_members.py", cwd=tmp_path, **env)
     by_django = run("python", "-W", "error", "-m", "django", "test", "tests", cwd=tmp_path, **env)
 
