@@ -34,12 +34,11 @@ def in_utf8(text: str) -> bytes:
 TEXTS = st.text(max_size=40).map(in_utf8) | st.text(
     st.characters(categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Cn"]), max_size=8
 ).map(in_utf8)
-HUGE = st.tuples(st.sampled_from([b"a", b"%", b" ", b"\x00", b"<", in_utf8("ក")]), st.just(2_000))
 VALUES = st.one_of(
     TEXTS,
     st.binary(max_size=40),
     st.sampled_from([*POISONS.values(), *map(in_utf8, SCRIPTS), b"", b" ", b"%00", b"null"]),
-    HUGE.map(lambda drawn: drawn[0] * drawn[1]),
+    st.sampled_from([b"a", b"%", b"\x00", in_utf8("ក")]).map(lambda repeated: 2_000 * repeated),
 )
 NAMES = st.one_of(
     st.sampled_from([*WITH_NONCE, *ERRORS]).map(in_utf8),
@@ -64,21 +63,18 @@ def encoded(draw: st.DrawFn, pairs: Pairs) -> str:
 
 def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
     """Return changed values, most of them easy to overlook in a comparison."""
+    changed = [
+        value.upper(),
+        value + b" ",
+        value + b"\x00",
+        value + b"/",
+        value[:-1],
+        value.replace(b"-", in_utf8("\u2010")),
+        value.replace(b"testserver", b"testserver.evil.example"),
+        b"",
+    ]
     return st.one_of(
-        st.sampled_from(
-            [
-                value.upper(),
-                value + b" ",
-                b" " + value,
-                value + b"\x00",
-                value + b"/",
-                value[:-1],
-                value.replace(b"-", in_utf8("\u2010")),
-                value.replace(b"testserver", b"testserver.evil.example"),
-                value.replace(b"http:", b"https:"),
-                b"",
-            ]
-        ),
+        st.sampled_from(changed),
         VALUES,
         st.tuples(st.sampled_from([b"", value]), VALUES).map(b"".join),
     )
@@ -91,20 +87,17 @@ def mutated(draw: st.DrawFn, genuine: dict[str, str]) -> Pairs:
     for _each in range(draw(st.integers(0, 3))):
         index = draw(st.integers(0, len(pairs) - 1))
         name, value = pairs[index]
-        match draw(st.sampled_from(["drop", "double", "add", "change", "rename", "move"])):
+        match draw(st.sampled_from(["drop", "double", "add", "change", "rename"])):
             case "drop":
                 del pairs[index]
             case "double":
-                again = name, draw(st.just(value) | VALUES)
-                pairs.insert(draw(st.integers(0, len(pairs))), again)
+                pairs.append((name, draw(st.just(value) | VALUES)))
             case "add":
-                pairs.append((draw(NAMES), draw(VALUES)))
+                pairs.insert(index, (draw(NAMES), draw(VALUES)))
             case "change":
                 pairs[index] = name, draw(changed_value(value))
             case "rename":
                 pairs[index] = draw(NAMES), value
-            case "move":
-                pairs = draw(st.permutations(pairs))
     return pairs
 
 
@@ -132,16 +125,12 @@ def read(query: str) -> list[tuple[str, str]] | None:
 
 @st.composite
 def multipart(draw: st.DrawFn, pairs: Pairs) -> tuple[str, bytes]:
-    """Return a content type and a body of parts; some break the standard."""
+    """Return a content type and a body of parts, in a charset that the request names."""
     charset = draw(st.sampled_from(["", "; charset=utf-7", "; charset=raw_unicode_escape"]))
-    head = draw(st.sampled_from(["form-data", 'form-data; filename="a"', "attachment"]))
-    encoding = draw(st.sampled_from([b"", b"Content-Transfer-Encoding: base64\r\n"]))
     parts = [
-        b'--B\r\n%sContent-Disposition: %s; name="%s"\r\n\r\n%s\r\n'
-        % (encoding if draw(st.booleans()) else b"", head.encode(), name, value)
-        for name, value in pairs
+        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % pair for pair in pairs
     ]
-    end = draw(st.sampled_from([b"--B--\r\n", b"", b"--B"]))
+    end = draw(st.sampled_from([b"--B--\r\n", b""]))
     return f"multipart/form-data; boundary=B{charset}", b"".join(parts) + end
 
 
@@ -200,16 +189,7 @@ BODIES = st.one_of(
     FIELDS.map(as_json),
     ANY_JSON,
     st.tuples(
-        st.sampled_from(
-            [
-                "application/x-www-form-urlencoded",
-                "multipart/form-data; boundary=B",
-                "multipart/form-data",
-                "application/json",
-                "text/plain; charset=utf-7",
-                "",
-            ]
-        ),
+        st.sampled_from(["multipart/form-data", "application/json", "text/plain", ""]),
         st.binary(max_size=300),
     ),
 )

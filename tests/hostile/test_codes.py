@@ -74,32 +74,6 @@ def test_an_attackers_own_code_in_the_victims_session_is_a_mismatch(
     assert len(plasgate.sent) == 1
 
 
-def test_a_victims_code_in_the_attackers_session_is_a_mismatch(
-    visitor: Visitor, attacker: Visitor, other_user: User, plasgate: PlasGate
-) -> None:
-    visitor.start()
-    attacker.start(OTHERS_NUMBER)
-
-    attacker.come_back(code=CODE, state=STATE)
-
-    row = newest_of(other_user)
-    assert (row.status, row.reason, row.mobile_id) == ("failed", "number_mismatch", "")
-    assert verified_users() == set()
-
-
-@pytest.mark.parametrize("status", ["success", "failed"])
-def test_an_answer_about_another_number_stores_nothing_of_it(
-    visitor: Visitor, user: User, plasgate: PlasGate, status: str
-) -> None:
-    answer = OTHERS_ANSWER | {"status": status, "phone_number": OTHERS_NUMBER[1:]}
-    plasgate.codes[CODE, STATE] = answer
-    visitor.verify()
-
-    row = newest_of(user)
-    assert row.status == "failed"
-    assert (str(row.phone_number), row.sub, row.mobile_id) == (NUMBER, "", "")
-
-
 def test_the_nonce_ties_a_code_for_the_same_number_to_its_session(
     visitor: Visitor, attacker: Visitor, other_user: User, plasgate: PlasGate, settings: Any
 ) -> None:
@@ -112,21 +86,6 @@ def test_the_nonce_ties_a_code_for_the_same_number_to_its_session(
     row = newest_of(other_user)
     assert (row.status, row.reason) == ("error", "invalid_callback")
     assert plasgate.sent == []
-
-
-@pytest.mark.parametrize(
-    ("state", "reason", "sent"),
-    [("", "invalid_callback", []), (OTHERS_STATE, "credentials_rejected", [OTHERS_STATE])],
-    ids=["none", "another"],
-)
-def test_a_code_needs_the_state_that_was_issued_with_it(
-    visitor: Visitor, plasgate: PlasGate, state: str, reason: str, sent: list[str]
-) -> None:
-    visitor.start()
-    visitor.come_back(state=state)
-
-    assert outcome() == ("error", reason)
-    assert [call["state"] for call in plasgate.sent] == sent
 
 
 def test_a_callback_link_in_another_browser_changes_nothing_and_shows_nothing(

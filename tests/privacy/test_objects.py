@@ -17,7 +17,7 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 from phonenumber_field.phonenumber import PhoneNumber
 
-from django_plasgate_ip import encryption, exceptions, flow, phones
+from django_plasgate_ip import exceptions, flow, phones
 from django_plasgate_ip.client import credentials
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.conf import conf
@@ -27,7 +27,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import verdict
 from tests.privacy import canaries
-from tests.privacy.canaries import DIGITS, E164, MASKED, MOBILE_ID, NATIONAL, Search
+from tests.privacy.canaries import E164, MASKED, MOBILE_ID, NATIONAL, Search
 from tests.provider import Provider
 from tests.visitor import Visitor, newest
 
@@ -46,19 +46,13 @@ def objects(visitor: Visitor, settings: Any) -> list[Any]:
     answer = client.exchange("a code", "a state", "https://www.example.com/")
     form = StartForm({"phone_number": NATIONAL})
     assert form.is_valid()
-    errors = [
-        exceptions.InvalidPhoneNumber("text"),
-        exceptions.TooManyStarts(timedelta(hours=1)),
-        *(kind("text") for kind in exceptions.ExchangeError.__subclasses__()),
-    ]
     with pytest.raises(exceptions.InvalidPhoneNumber) as caught:
         phones.parse(f"{NATIONAL} ext 5")
     return [
         begun,
         begun.verification,
         row,
-        PhoneVerification.objects.values("claims").get(pk=row.pk),
-        PhoneVerification.objects.values_list("phone_number").get(pk=row.pk),
+        PhoneVerification.objects.values("claims", "phone_number").get(pk=row.pk),
         Sealed.seal(canaries.VERIFIED),
         client,
         credentials.for_request(request),
@@ -67,16 +61,11 @@ def objects(visitor: Visitor, settings: Any) -> list[Any]:
         form,
         form.cleaned_data,
         conf,
-        encryption.Reencrypted(1, 0, row.pk),
         phones.parse(NATIONAL),
-        phones.from_wire(DIGITS),
-        row.phone_number,
         phones.e164(row.phone_number),
         phones.digits(row.phone_number),
-        answer.sub,
-        answer.mobile_id,
         client.private_key,
-        *errors,
+        exceptions.TooManyStarts(timedelta(hours=1)),
         caught.value,
     ]
 
@@ -87,8 +76,7 @@ def test_no_object_shows_a_canary(
     for value in objects(visitor, settings):
         kind = type(value).__name__
         search.look(f"repr: {kind}", repr(value))
-        search.look(f"pprint: {kind}", pprint.pformat(value))
-        search.look(f"in a list: {kind}", f"{[value]} {{'value': {value!r}}}")
+        search.look(f"pprint: {kind}", pprint.pformat([value]))
         if isinstance(value, (PhoneVerification, Exception, Sealed)):
             search.look(f"str: {kind}", f"{value} {value!s}")
     search.look_at_objects_of_ours()
@@ -103,7 +91,6 @@ def test_hidden_text_is_text_except_for_its_repr() -> None:
     assert f"{hidden}" == str(hidden) == MOBILE_ID
     assert json.dumps({"id": hidden}) == json.dumps({"id": MOBILE_ID})
     assert urlencode({"id": hidden}) == f"id={MOBILE_ID}"
-    assert {MOBILE_ID: 1}[hidden] == 1
     assert pickle.loads(pickle.dumps(hidden)) == MOBILE_ID  # noqa: S301 - pickled here
     for same in (copy.copy(number), copy.deepcopy(number), pickle.loads(pickle.dumps(number))):  # noqa: S301
         assert (same, repr(same)) == (number, f"<Number {MASKED}>")

@@ -49,11 +49,10 @@ def test_a_value_in_a_frame_of_a_chained_error_is_found() -> None:
     assert found(lambda search: search.look_at_error("frames", caught.value)) == {"number"}
 
 
-@pytest.mark.parametrize("name", ["some.other", "django.request", "urllib3.connectionpool"])
-def test_a_value_in_a_log_record_is_found(log: Log, name: str) -> None:
-    for arguments in (("for %s", NATIONAL), (f"for {NATIONAL}",)):
+def test_a_value_in_a_log_record_is_found(log: Log) -> None:
+    for name in ("some.other", "django.request", "urllib3.connectionpool"):
         log.records.clear()
-        logging.getLogger(name).debug(*arguments)
+        logging.getLogger(name).debug("for %s", NATIONAL)
 
         assert found(lambda search: search.look_at_log(log.records)) == {"number"}
 
