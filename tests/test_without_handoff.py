@@ -9,11 +9,9 @@ import pytest
 from django.apps import apps
 from django.urls import NoReverseMatch, reverse
 
-from django_plasgate_ip import personal_data
 from django_plasgate_ip.apps import handoff_app
-from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
-from tests.visitor import FAILED, TYPED, Page, Visitor
+from tests.visitor import FAILED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -45,14 +43,6 @@ def test_the_pages_show_no_qr_code(visitor: Visitor, answers: Answers) -> None:
         page = Page(response)
         assert page.all("svg") == page.all("section") == []
         assert "handoff" not in response.content.decode()
-
-
-def test_personal_data_can_be_erased(visitor: Visitor, answers: Answers) -> None:
-    answers()
-    visitor.verify()
-
-    assert personal_data.erase(personal_data.verifications_of_number(TYPED)) == 1
-    assert not PhoneVerification.objects.exists()
 
 
 def test_importing_the_handoffs_model_adds_none_to_the_core() -> None:

@@ -58,7 +58,7 @@ SCRIPTS = [
     "<!--<script>",
 ]
 
-#: What breaks a header, a log line, a database or an encoder, in the bytes of the request.
+#: What breaks a header, a database or an encoder, in the bytes of the request.
 POISONS = {
     "CR LF": b"\r\nSet-Cookie: stolen=1\r\n\r\n<script>",
     "NUL": b"\x00",

@@ -114,6 +114,7 @@ def test_only_the_genuine_callback_verifies(
         assert row.completed_at is not None
         assert len(receivers.heard) == 1
         assert row.error_description.isprintable()
+        assert all(value.isprintable() for value in response.headers.values())
         # The browser stays on this site. The page has no element that the query brought.
         assert response.status_code == 302
         detail = f"/phone/{row.pk}/"

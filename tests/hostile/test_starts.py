@@ -47,6 +47,7 @@ def test_a_start_leads_to_plasgate_or_shows_the_form(
         is_json = response["Content-Type"].startswith("application/json")
         if row is None:
             assert response.status_code == 400
+            assert all(value.isprintable() for value in response.headers.values())
             if is_json:
                 assert set(response.json()) == {"errors"}
             # Django shows a page of its own for a body that it cannot read as a form.

@@ -1,26 +1,22 @@
-"""Hostile text: markup, and bytes that break a header, a log line, a database or an encoder."""
+"""Hostile text: markup, and bytes that break a header, a database or an encoder."""
 
 import json
-import logging
-from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, quote_from_bytes, unquote
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.hostile.browser import HOST, host_of, send_raw, skeleton, start_with
+from tests.hostile.browser import send_raw, skeleton, start_with
 from tests.hostile.conftest import PlasGate
 from tests.hostile.payloads import POISONS, SCRIPTS
 from tests.visitor import CODE, STATE, SUB, TYPED, VERIFIED, Page, Visitor, newest, outcome
 
 # One text is enough: where any part is not escaped, the page has other elements.
 MARKUP = " ".join(SCRIPTS)
-FORM = "application/x-www-form-urlencoded"
 # The surrogates are in utf-7 and in raw_unicode_escape.
 SURROGATES = "+2AA-\\ud800"
-CHARSETS = ["utf-7", "raw_unicode_escape"]
 
 
 # Markup
@@ -87,82 +83,27 @@ def test_markup_in_a_rejected_form_is_the_value_of_its_field(visitor: Visitor) -
 # Bytes
 
 
-def callback_with(name: str) -> Callable[[Visitor, bytes], Any]:
-    """Return a function that adds poison to one parameter of the callback, and as a name."""
-
-    def come_back(browser: Visitor, poison: bytes) -> Any:
-        browser.start()
-        path, _, query = browser.callback_url(**{name: None}).partition("?")
-        poisoned = f"{name}={CODE if name == 'code' else 'a'}{quote_from_bytes(poison)}"
-        return browser.get(f"{path}?{query}&{poisoned}&{quote_from_bytes(poison)}=1")
-
-    return come_back
+HEADERS = {"Accept": "text/html", "Accept-Language": "en", "X-Forwarded-For": "10.0.0.1"}
 
 
-def header_with(name: str, value: str) -> Callable[[Visitor, bytes], Any]:
-    """Return a function that sends a header with poison to the start and to the callback."""
-
-    def send(browser: Visitor, poison: bytes) -> Any:
-        headers = {name: value + poison.decode("latin-1")}
-        response = start_with(browser, headers)
-        if response.status_code == 302:
-            return browser.get(browser.callback_url(), headers=headers)
-        return response
-
-    return send
-
-
-def form_with(name: str, value: str) -> Callable[[Visitor, bytes], Any]:
-    """Return a function that adds poison to a field of the form."""
-
-    def send(browser: Visitor, poison: bytes) -> Any:
-        poisoned = f"{name}={quote(value)}{quote_from_bytes(poison)}"
-        body = poisoned if name == "phone_number" else f"phone_number={quote(TYPED)}&{poisoned}"
-        response = send_raw(browser, body, FORM)
-        return browser.come_back() if response.status_code == 302 else response
-
-    return send
-
-
-PLACES: dict[str, Callable[[Visitor, bytes], Any]] = {
-    **{name: callback_with(name) for name in ("code", "nonce", "error_description", "anything")},
-    "the start page's query": lambda browser, poison: browser.get(
-        f"/phone/?next=/here/{quote_from_bytes(poison)}&{quote_from_bytes(poison)}=1"
-    ),
-    "phone_number": form_with("phone_number", TYPED),
-    "next": form_with("next", "/here/"),
-    "Accept": header_with("Accept", "text/html"),
-    "Accept-Language": header_with("Accept-Language", "en"),
-    "X-Forwarded-For": header_with("X-Forwarded-For", "10.0.0.1"),
-}
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_poison_breaks_neither_response_nor_row_nor_log(
-    visitor: Visitor,
-    plasgate: PlasGate,
-    settings: Any,
-    caplog: pytest.LogCaptureFixture,
-    place: str,
+@pytest.mark.parametrize("header", HEADERS)
+def test_poison_in_a_header_breaks_neither_response_nor_row(
+    visitor: Visitor, plasgate: PlasGate, settings: Any, header: str
 ) -> None:
     settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 100
     settings.PLASGATE_IP_TRUSTED_PROXY_COUNT = 1
-    caplog.set_level(logging.DEBUG)
 
-    for name, poison in POISONS.items():
-        response = PLACES[place](visitor, poison)
+    for poison in POISONS.values():
+        headers = {header: HEADERS[header] + poison.decode("latin-1")}
+        start = start_with(visitor, headers)
+        back = visitor.get(visitor.callback_url(), headers=headers)
 
-        assert response.status_code in (200, 302, 400, 403), name
-        assert "stolen" not in response.cookies, name
-        assert all(value.isprintable() for value in response.headers.values()), name
-        if response.status_code == 302:
-            assert host_of(response["Location"]) == HOST, name
-    # What is stored can be shown and exported. What is logged is one line.
-    for row in PhoneVerification.objects.all():
-        for field in (row.error_description, row.next_url, row.redirect_uri, row.language):
-            assert field.isprintable()
-    ours = [record for record in caplog.records if record.name.startswith("django")]
-    assert all(record.getMessage().isprintable() for record in ours)
+        for response in (start, back):
+            assert response.status_code == 302
+            assert "stolen" not in response.cookies
+            assert all(value.isprintable() for value in response.headers.values())
+        assert outcome() == ("verified", "")
+        assert newest().language.isprintable()
 
 
 def test_poison_in_the_code_and_the_state_is_sent_to_plasgate_unchanged(
@@ -197,7 +138,7 @@ def test_a_parameter_of_a_megabyte_ends_the_verification_as_any_other(
 # Encodings
 
 
-@pytest.mark.parametrize("charset", CHARSETS)
+@pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
 def test_a_query_is_utf8_in_spite_of_the_requests_own_charset(
     visitor: Visitor, plasgate: PlasGate, settings: Any, charset: str
 ) -> None:
@@ -215,21 +156,6 @@ def test_a_query_is_utf8_in_spite_of_the_requests_own_charset(
     visitor.start()
     visitor.generic("GET", visitor.callback_url(), headers=named)
     assert outcome() == ("verified", "")
-
-
-@pytest.mark.parametrize("field", ["phone_number", "next"])
-def test_surrogates_of_a_multipart_form_break_no_page(
-    visitor: Visitor, stranger: Visitor, field: str
-) -> None:
-    body = f'--B\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{SURROGATES}\r\n--B--\r\n'
-    for charset in CHARSETS:
-        content_type = f"multipart/form-data; boundary=B; charset={charset}"
-        for browser, status in ((visitor, 400), (stranger, 302)):
-            response = send_raw(browser, body, content_type)
-
-            assert response.status_code == status
-            assert "\ufffd" not in unquote(response.headers.get("Location", ""))
-    assert not PhoneVerification.objects.exists()
 
 
 def send_json(browser: Visitor, body: bytes) -> Any:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.privacy import canaries
-from tests.privacy.canaries import MASKED, NATIONAL, NUMBERS, TYPED, Search
+from tests.privacy.canaries import MASKED, NATIONAL, NUMBERS, Search
 from tests.privacy.conftest import Log, replies
 from tests.provider import Play, Provider, answer, closed_port, says, silent
 from tests.visitor import Visitor, newest, outcome
@@ -164,21 +164,6 @@ def test_no_end_of_a_verification_leaves_a_canary_anywhere(
     search.look_at_objects_of_ours()
     search.look_at_log(log.records)
     assert not [record for record in log.records if "code=" in record.getMessage()]
-
-
-@pytest.mark.parametrize("typed", TYPED)
-def test_no_format_of_the_typed_number_leaves_a_canary_anywhere(
-    visitor: Visitor, provider: Provider, search: Search, log: Log, typed: str
-) -> None:
-    visitor.start(typed)
-    back = visitor.come_back()
-
-    assert outcome() == ("verified", "")
-    look_at_response(search, "callback", back)
-    look_at_response(search, "page", visitor.get(back["Location"]))
-    look_at_sessions(search, visitor)
-    look_at_columns(search)
-    search.look_at_log(log.records)
 
 
 def test_the_json_shows_a_script_no_canary_but_the_providers_url(

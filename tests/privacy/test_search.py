@@ -5,14 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 
-from django_plasgate_ip.admin import model_admin
-from django_plasgate_ip.models import PhoneVerification
-from tests.privacy import canaries, test_flows
-from tests.privacy.canaries import CANARIES, E164, NATIONAL, Broken, Search, break_down
+from tests.privacy import canaries
+from tests.privacy.canaries import CANARIES, NATIONAL, Broken, Search, break_down
 from tests.privacy.conftest import Log
-from tests.visitor import Visitor, newest
 
 pytestmark = pytest.mark.worlds
 
@@ -55,29 +51,3 @@ def test_a_value_in_a_log_record_is_found(log: Log) -> None:
         logging.getLogger(name).debug("for %s", NATIONAL)
 
         assert found(lambda search: search.look_at_log(log.records)) == {"number"}
-
-
-def test_a_value_in_a_table_a_session_a_response_or_the_admin_is_found(
-    visitor: Visitor, user: User, staff: Visitor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    visitor.start(NATIONAL)
-    monkeypatch.setattr(
-        model_admin.PhoneVerificationAdmin, "list_display", ("number", "phone_number")
-    )
-    assert found(lambda search: test_flows.look_at_admin(search, staff, newest())) == {"number"}
-
-    User.objects.filter(pk=user.pk).update(last_name=E164)
-    assert found(test_flows.look_at_columns) == {"number"}
-
-    session = visitor.session
-    session["number"] = NATIONAL
-    session.save()
-    assert found(test_flows.look_at_sessions) == {"number"}
-
-    response = visitor.get("/phone/")
-    response.headers["X-Number"] = E164
-    assert found(lambda search: test_flows.look_at_response(search, "", response)) == {"number"}
-
-    monkeypatch.setattr(PhoneVerification, "__repr__", lambda self: str(self.phone_number))
-    row = newest()
-    assert "number" in found(Search.look_at_objects_of_ours), row.pk
