@@ -1,11 +1,14 @@
-"""A visitor's browser, and the answers of PlasGate that most tests use."""
+"""A visitor's browser, requests of a site's own views, and PlasGate's usual answers."""
 
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.conf import settings
-from django.test import Client
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.backends.db import SessionStore
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.sandbox import answers
@@ -24,7 +27,7 @@ STATE = "ea736ff8-dc4d-4ee6-84d4-ebf3948be724"
 SUB = answers.sub(DIGITS)
 MOBILE_ID = answers.mobile_id(DIGITS)
 PROFILE = answers.PROFILE
-# The same in each process of a run.
+# It must be the same in each process of a run.
 SID = {"sid": "fcf393ab-2555-46e1-8fa8-61b076b60918"}
 VERIFIED = answers.success(DIGITS, ["mobile_id", "phone_verify"]) | SID
 FAILED = answers.failure(DIGITS, answers.NOT_ON_MOBILE_DATA) | SID
@@ -63,16 +66,16 @@ class Page(HTMLParser):
 
 
 class Visitor(Client):
-    """Fills in the forms it is shown, goes to PlasGate and comes back. CSRF is enforced."""
+    """A browser that fills in the site's forms and follows PlasGate's redirect, with CSRF on."""
 
-    #: The URL at PlasGate that the last start sent this browser to.
+    #: The URL at PlasGate to which the last start redirected this browser.
     authorize_url = ""
 
     def __init__(self, **defaults: Any) -> None:
         super().__init__(enforce_csrf_checks=True, **defaults)
 
     def submit(self, page: Any, **typed: str) -> Any:
-        """Fill in the one form on `page` and send it."""
+        """Fill in the form on `page` and send it."""
         seen = Page(page)
         assert seen.form is not None
         action = self._path(seen.form.get("action", page.request["PATH_INFO"]))
@@ -82,7 +85,7 @@ class Visitor(Client):
         return response
 
     def start(self, phone_number: str = TYPED, *, next: str = "", path: str = "/phone/") -> Any:
-        """Open the start page, as a link with `next` does, and send its form."""
+        """Open the start page, with `next` in its query, and send its form."""
         page = self.get(path, {"next": next} if next else {})
         typed = {"phone_number": phone_number} if "phone_number" in Page(page).fields else {}
         return self.submit(page, **typed)
@@ -93,9 +96,9 @@ class Visitor(Client):
         return dict(parse_qsl(urlsplit(self.authorize_url).query, keep_blank_values=True))
 
     def callback_url(self, **changes: Any) -> str:
-        """Return where PlasGate sends this browser, with `changes` to the query.
+        """Return the callback's URL, with `changes` to its query.
 
-        None leaves a parameter out, a list repeats it.
+        None omits a parameter, a list repeats it.
         """
         uri = urlsplit(self.sent["redirect_uri"])
         ours = dict(parse_qsl(uri.query))
@@ -109,7 +112,7 @@ class Visitor(Client):
         return f"{self._path(uri.path)}?{query}"
 
     def come_back(self, **changes: Any) -> Any:
-        """Open the callback as PlasGate's redirect does; `changes` as for `callback_url`."""
+        """Open the callback, as PlasGate's redirect does; `changes` as for `callback_url`."""
         return self.get(self.callback_url(**changes))
 
     def verify(self, phone_number: str = TYPED, **kwargs: Any) -> Any:
@@ -118,15 +121,29 @@ class Visitor(Client):
         return self.come_back()
 
     def other_tab(self) -> "Visitor":
-        """Return the same browser's other tab: it shares the cookies."""
+        """Return another tab of this browser, with the same cookies."""
         tab = Visitor()
         tab.cookies = self.cookies
         tab.authorize_url = self.authorize_url
         return tab
 
     def _path(self, path: str) -> str:
-        """Return what the server in front of Django leaves of a path."""
+        """Return the path without the prefix that the server in front of Django removes."""
         return path.removeprefix(settings.FORCE_SCRIPT_NAME or "")
+
+
+def request_of(user: Any = None, session: Any = None, **query: str) -> HttpRequest:
+    """Return a request as a view of the site gets it."""
+    request = RequestFactory().get("/sites-own/", query)
+    request.session = SessionStore() if session is None else session
+    request.user = user or AnonymousUser()
+    return request
+
+
+def came_back(request: HttpRequest, **changes: Any) -> HttpRequest:
+    """Return the same browser's request for the callback, with `changes` to its query."""
+    query = changed({"code": CODE, "state": STATE}, changes)
+    return request_of(request.user, request.session, **query)
 
 
 def newest() -> PhoneVerification:
