@@ -1,6 +1,7 @@
-"""``python -m benchmarks``: measure the app beside its references, and print one table.
+"""``python -m benchmarks``: measure the app and its references, and print one table.
 
-Needs ``DATABASE_URL`` for PostgreSQL; without it, SQLite is measured where that makes sense.
+``DATABASE_URL`` names a PostgreSQL server. Without it, the groups that run on
+SQLite are measured.
 """
 
 import argparse
@@ -21,14 +22,14 @@ from benchmarks.options import FULL, SMOKE, Options
 from benchmarks.provider import RemoteProvider
 from tests import certificates
 
-# In this order: what the last ones do to the large table, the others would measure.
+# In this order, because the last groups change the large table.
 GROUPS = ("startup", "web", "capacity", "growth", "weight", "keeping")
-# What one of several machines would run, or what is filled and asked in its SQL.
+# These need several processes on one database, or PostgreSQL's SQL.
 POSTGRESQL = ("capacity", "growth", "weight", "keeping")
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Measure the groups that the command line names."""
     arguments = _arguments()
     options = SMOKE if arguments.smoke else FULL
     if arguments.rows:
@@ -44,25 +45,27 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--smoke", action="store_true", help="small and quick: does it run?")
-    parser.add_argument("--rows", type=int, help="of the large table; a million by default")
-    parser.add_argument("--only", action="append", choices=GROUPS, help="this group (again: more)")
-    parser.add_argument("--json", type=Path, help="write the figures into this file")
+    parser.add_argument("--smoke", action="store_true", help="a small and quick run")
+    parser.add_argument("--rows", type=int, help="rows of the large table; one million by default")
+    parser.add_argument(
+        "--only", action="append", choices=GROUPS, help="measure only this group; can be repeated"
+    )
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args()
 
 
 def _prepare(folder: Path) -> Path:
-    """Set the environment that the settings read; return the provider's certificate."""
+    """Set the environment variables that the settings read. Return the provider's certificate."""
     certificate = certificates.self_signed(folder / "server.pem", "localhost", "127.0.0.1")
     bundle = folder / "bundle.pem"
-    # The size of the bundle is what a connection costs, so ours holds what everybody's does.
+    # Parsing the bundle is the main cost of a connection, so this one includes certifi's.
     bundle.write_bytes(Path(certifi.where()).read_bytes() + certificate.read_bytes())
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
         "BENCH_RUN": str(os.getpid()),
         "BENCH_FOLDER": str(folder),
         "BENCH_CA_BUNDLE": str(bundle),
-        # One for all processes of the site.
+        # The same for all processes of the site.
         "BENCH_ENCRYPTION_KEY": Fernet.generate_key().decode(),
     }
     return certificate
@@ -77,7 +80,7 @@ def _measured(options: Options, groups: Collection[str], certificate: Path) -> I
     with RemoteProvider(certificate) as provider, database.databases():
         for group in GROUPS:
             if group in groups:
-                yield from _told(_group(group, options, provider))
+                yield from _reported(_group(group, options, provider))
 
 
 def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[Line]:
@@ -86,10 +89,10 @@ def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[L
     from benchmarks import capacity, database, growth, keeping, startup, web, weight
 
     if connection.vendor == "postgresql":
-        # Also for what needs no rows: the plans of a large table are others than those of an empty.
+        # Also for groups that need no rows: a large table has other query plans than an empty one.
         database.fill_once(options)
     elif group in POSTGRESQL:
-        sys.stderr.write(f"{group}: on PostgreSQL only (DATABASE_URL)\n")
+        sys.stderr.write(f"{group}: skipped, because it needs PostgreSQL (DATABASE_URL)\n")
         return iter(())
     lines: dict[str, Callable[[], Iterator[Line]]] = {
         "startup": lambda: startup.lines(options),
@@ -102,15 +105,15 @@ def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[L
     return lines[group]()
 
 
-def _told(lines: Iterator[Line]) -> Iterator[Line]:
-    """Say each line as soon as it is known."""
+def _reported(lines: Iterator[Line]) -> Iterator[Line]:
+    """Write each line to standard error as soon as it is measured."""
     for line in lines:
         sys.stderr.write("  ".join(cell for cell in line.cells() if cell) + "\n")
         yield line
 
 
 def machine() -> str:
-    """Return what it was measured on."""
+    """Return a description of the machine: database, Python, Django, cores and platform."""
     import django
     from django.db import connection
 

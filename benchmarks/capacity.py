@@ -1,4 +1,4 @@
-"""Threads and processes: connections to the provider, and what waits while it is slow."""
+"""Threads and processes: connections to the provider, and callbacks while it is slow."""
 
 import http.client
 import os
@@ -25,17 +25,17 @@ from django_plasgate_ip.client import transport
 
 THREADS = 16
 WORKERS = 2
-# So many wait at any time that no thread of any worker is ever without work.
+# Enough waiting clients to keep every thread of every worker busy.
 CLIENTS = 4 * THREADS
 LONG = 120.0
-# Longer than a request holds a transaction between two statements, shorter than the provider takes.
+# Longer than a request leaves a transaction idle, and shorter than the provider takes to answer.
 IDLE_SECONDS = 0.25
 GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--worker-class=gthread")
 WSGI = "django.core.wsgi:get_wsgi_application()"
 
 
 def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
-    """Yield the lines of the connections, and of two workers and a slow provider."""
+    """Yield the lines of the connections, then those of two workers with a slow provider."""
     yield _in_this_process(options, provider)
     runserver = ("-m", "django", "runserver", "--noreload")
     yield _connections(options, provider, "under runserver", runserver, 0)
@@ -74,7 +74,7 @@ def _connections(
 
 def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
     at_once = WORKERS * THREADS
-    # Rounds of all threads: in half a round at the end, half of them would have nothing to do.
+    # Whole rounds of all threads, because some threads would be idle in a partial round.
     browsers = with_verifications(new_browsers(options.callbacks // at_once * at_once))
     ideal = at_once / DELAY_SECONDS
     command = (*GUNICORN, f"--workers={WORKERS}", f"--threads={THREADS}", WSGI)
@@ -83,14 +83,14 @@ def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
             rate = _rate(port, browsers, "/phone/callback/")
         by_hand = _rate(port, with_verifications(browsers), "/plain/callback/session/")
     what = f"{WORKERS} workers of {THREADS} threads, provider takes {DELAY_SECONDS:g} s"
-    yield Line(what, rate, "a second", None, "ideal", ideal)
+    yield Line(what, rate, "per second", None, "ideal", ideal)
     what = "  a view by hand, requests.Session"
-    yield Line(what, by_hand, "a second", None, "ideal", ideal)
-    yield Line("idle in transaction meanwhile", max(idle), "", 0)
+    yield Line(what, by_hand, "per second", None, "ideal", ideal)
+    yield Line("connections idle in a transaction", max(idle), "", 0)
 
 
 def _rate(port: int, browsers: list[Browser], path: str) -> float:
-    """Return how many of these callbacks are answered a second, once the server is warm."""
+    """Return the callbacks that a warm server answers per second."""
     _visit(port, with_verifications(new_browsers(WORKERS * THREADS)), CLIENTS, path)
     began = time.monotonic()
     _visit(port, browsers, CLIENTS, path)
@@ -99,7 +99,7 @@ def _rate(port: int, browsers: list[Browser], path: str) -> float:
 
 @contextmanager
 def _server(base_url: str, *command: str) -> Iterator[int]:
-    """Run a server of the site in a process group of its own; yield its port."""
+    """Run a server of the site in its own process group, and yield its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     env = {**environment(), "BENCH_BASE_URL": base_url}
@@ -119,7 +119,7 @@ def _server(base_url: str, *command: str) -> Iterator[int]:
         _wait_for(port)
         yield port
     except AssertionError:
-        # Where the first error is; what the server says of each request is in between.
+        # From the first error on; the log also has a line for each request.
         text = log.read_text()
         sys.stderr.write(text[max(text.find("Traceback"), 0) :][:5000])
         raise
@@ -163,7 +163,7 @@ def _get(port: int, browser: Browser, path: str) -> int:
 
 @contextmanager
 def _idle_seen() -> Iterator[list[int]]:
-    """Yield what fills with how many connections were idle in a transaction, each time asked."""
+    """Yield a list to which a thread appends the number of connections idle in a transaction."""
     seen, done = [0], threading.Event()
 
     def look() -> None:

@@ -1,4 +1,4 @@
-"""Two databases of the run's own, made, filled and dropped."""
+"""The two databases of a run: created, filled and dropped."""
 
 import os
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from django_plasgate_ip.models import PhoneVerification
 from tests.visitor import VERIFIED
 
 SIZES = {"large": "default", "small": "small"}
-# Attempts of one user, on average.
+# The average number of verifications of a user.
 PER_USER = 3
 BATCH = 100_000
-# Behind those that the requests are made by.
+# Above the keys of the users that make requests.
 FIRST_USER = 100_000_000
 
-# Of row n out of {rows}: a year of them, the oldest first; seven of ten verified, and reasons
-# as often as a site has them. The rarest has as many rows in either table.
+# The SQL of row n of {rows}. The rows span a year, the oldest first. Seven of ten are verified, and
+# each reason is as frequent as on a real site. The rarest one has equally many rows in both tables.
 _EXPRESSIONS = {
     "id": "md5('id' || n)::uuid",
     "user_id": f"{FIRST_USER} + (n::bigint * 7919) % {{users}}",
@@ -45,7 +45,7 @@ _EXPRESSIONS = {
     "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
     " + (3 + n % 17 + n::bigint * 7919 % 1000000 / 1e6) * interval '1 second'",
     "session_id": "md5('b' || n)",
-    # Another one in a hand-off only.
+    # Only in a hand-off it differs from session_id.
     "callback_session_id": "md5('b' || n)",
     "key_fingerprint": "md5('k')",
     "exchanging_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
@@ -55,7 +55,7 @@ _NUMBER = "'+85577' || lpad(((n::bigint * 7919) % {users} % 1000000)::text, 6, '
 
 @contextmanager
 def databases() -> Iterator[None]:
-    """Make both, with all tables, and drop them at the end, whatever happens."""
+    """Create both databases with all tables, and drop them at the end of the block."""
     with ExitStack() as stack:
         for alias in SIZES.values():
             creation = connections[alias].creation
@@ -67,12 +67,12 @@ def databases() -> Iterator[None]:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of a process of the site, which finds the databases made here."""
+    """Return the environment of a process of the site that uses these databases."""
     return {**os.environ, "BENCH_IS_SITE": "1"}
 
 
 def fill_once(options: Options) -> None:
-    """Fill both, unless that was done."""
+    """Fill both databases, unless they are filled already."""
     for alias, rows in (("default", options.rows), ("small", options.few)):
         with use(alias):
             if not User.objects.filter(pk=FIRST_USER).exists():
@@ -80,14 +80,14 @@ def fill_once(options: Options) -> None:
 
 
 def fill(alias: str, rows: int) -> None:
-    """Put so many verifications of a third as many users into the database. PostgreSQL only."""
+    """Insert `rows` verifications of a third as many users. PostgreSQL only."""
     with use(alias), connections[alias].cursor() as cursor:
         insert(cursor, rows)
         cursor.execute("VACUUM ANALYZE")
 
 
 def insert(cursor: Any, rows: int) -> None:
-    """Insert what `fill` promises, in whatever transaction is open."""
+    """Insert the rows of `fill` in the current transaction."""
     users = max(rows // PER_USER, 1)
     name = {
         "id": f"{FIRST_USER - 1} + n",
@@ -99,7 +99,7 @@ def insert(cursor: Any, rows: int) -> None:
 
 
 def expressions(rows: int) -> dict[str, str]:
-    """Return the SQL of each column, of the row `n` of so many."""
+    """Return the SQL of each column for the row `n` of `rows`."""
     users = max(rows // PER_USER, 1)
     number = _NUMBER.format(users=users)
     return {
@@ -111,7 +111,7 @@ def expressions(rows: int) -> dict[str, str]:
 def _insert(
     cursor: Any, template: models.Model, varying: dict[str, str], params: list[Any], rows: int
 ) -> None:
-    """Insert `rows` copies of the template, with the columns that vary as SQL of ``n``."""
+    """Insert `rows` copies of the template; the columns in `varying` are SQL of ``n``."""
     values, constants = [], []
     fields = template._meta.concrete_fields
     for field in fields:

@@ -1,4 +1,4 @@
-"""The site for a server that loads it before it forks: the parent has called the provider."""
+"""The site for a server that forks after loading it. The parent has called the provider."""
 
 from contextlib import suppress
 

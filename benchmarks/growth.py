@@ -1,4 +1,4 @@
-"""What must not grow with the table: the same query with many rows and with few."""
+"""Queries whose time must not grow with the table, on many rows and on few."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ from django_plasgate_ip.models import PhoneVerification
 
 SAMPLE = 50
 CHANGELIST = "/admin/django_plasgate_ip/phoneverification/"
-# How many times its time with few rows a query may take with many.
+# The largest allowed ratio of a query's time on many rows to its time on few.
 MOST = 1.5
 Question = Callable[["Table"], Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """The table of one size, some of its verified rows, and who asks."""
+    """The table of one size, some of its verified rows, and the browsers that request pages."""
 
     alias: str
     rows: list[PhoneVerification]
@@ -35,7 +35,7 @@ class Table:
     visitors: list[Browser]
 
     def row(self) -> PhoneVerification:
-        """Return any of the rows."""
+        """Return a random row."""
         return random.choice(self.rows)  # noqa: S311
 
 
@@ -53,7 +53,7 @@ def lines(options: Options) -> Iterator[Line]:
 
 def _table(alias: str) -> Table:
     with use(alias):
-        # By the primary key, which is random.
+        # The primary key is random.
         verified = PhoneVerification.objects.verified().select_related("user").order_by("pk")
         rows = list(verified[:SAMPLE])
         (staff,) = new_browsers(1, is_staff=True, is_superuser=True)
@@ -96,7 +96,7 @@ def _member(table: Table) -> None:
 
 
 def _summary(large: Table) -> Line:
-    """Return the line of the admin's summary, which nothing has cached."""
+    """Return the line of the admin's summary without its cache."""
     rounds = 5
 
     def count() -> None:

@@ -1,4 +1,4 @@
-"""Re-encryption and purge of 100,000 rows, batch by batch in turn with a plain reference."""
+"""Re-encryption and purge of 100,000 rows. Their batches alternate with a plain reference."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _TABLE = PhoneVerification._meta.db_table
 
 
 def lines(options: Options) -> Iterator[Line]:
-    """Yield the lines of re-encryption, of emptying claims and of deleting rows, in this order."""
+    """Yield the lines of re-encrypting rows, of emptying claims and of deleting rows."""
     batches = min(ROWS, options.rows // 4) // BATCH
     yield from _reencryption(batches)
     with override_settings(PLASGATE_IP_CLAIMS_RETENTION=timedelta(hours=1)):
@@ -67,7 +67,7 @@ def _timed(
 
 
 class _PlainBatches:
-    """The same work in plain SQL: the oldest rows, and on from where the last batch ended."""
+    """The same work in plain SQL. Each batch has the oldest rows after the last batch."""
 
     def __init__(self, verb: str, change: str, condition: str) -> None:
         self._since = None

@@ -1,4 +1,4 @@
-"""What was measured, beside its reference and its goal: a line of the table."""
+"""The lines of the table: a measurement, its reference and its goal."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -10,31 +10,31 @@ HEAD = ("what", "here", "reference", "ratio", "goal", "verdict")
 
 @dataclass(frozen=True)
 class Line:
-    """One figure. With a reference, the goal is about the ratio of the two."""
+    """One measurement. With a reference, the goal is a limit for the ratio of the two."""
 
     what: str
     here: float
     unit: str
     goal: float | None
-    #: What `reference` is the figure of; empty where there is none.
+    #: The name of the reference; empty without one.
     beside: str = ""
     reference: float | None = None
 
     @property
     def ratio(self) -> float | None:
-        """How many times the reference's."""
+        """The measurement divided by the reference; None without one."""
         return self.here / self.reference if self.reference else None
 
     @property
     def verdict(self) -> str:
-        """Whether the goal is met; nothing where there is no goal."""
+        """``met`` or ``MISSED``; empty without a goal."""
         if self.goal is None:
             return ""
         judged = self.here if self.reference is None else self.ratio or 0.0
         return "met" if judged <= self.goal else "MISSED"
 
     def cells(self) -> tuple[str, ...]:
-        """Return the line as texts, in the order of `HEAD`."""
+        """Return the texts of the cells, in the order of `HEAD`."""
         return (
             self.what,
             _figure(self.here, self.unit),
@@ -50,7 +50,10 @@ class Line:
 
 
 def against(what: str, times: dict[str, list[float]], goal: float | None, beside: str) -> Line:
-    """Return the line of "here" and "reference": seconds in, medians in milliseconds out."""
+    """Return the line of the times "here" and "reference".
+
+    `times` are in seconds. The line has their medians in milliseconds.
+    """
     here, reference = (median(times[name]) * 1000 for name in ("here", "reference"))
     return Line(what, here, "ms", goal, beside, reference)
 

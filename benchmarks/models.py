@@ -1,6 +1,6 @@
-"""The hand-written site's look at the app's table: plain columns, and none of the app's code.
+"""The app's table with plain columns, for the hand-written views.
 
-The same rows in the same table: what differs is what is measured.
+Both use the same table, so that only their code differs.
 """
 
 import uuid
@@ -13,7 +13,7 @@ from django_plasgate_ip.models import PhoneVerification
 
 
 class PlainVerification(models.Model):
-    """One verification, as a site would write it for itself."""
+    """A verification, as a site would write its own model."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True)

@@ -1,21 +1,21 @@
-"""What the command line says of how much is measured."""
+"""How much a run measures."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Options:
-    """How large the run is."""
+    """The size of a run."""
 
     #: Rows of the large table.
     rows: int = 1_000_000
-    #: Rows of the small one.
+    #: Rows of the small table.
     few: int = 1_000
-    #: Rounds of what takes milliseconds.
+    #: Calls of each step that takes milliseconds.
     rounds: int = 300
-    #: Processes started, of each kind.
+    #: Processes that are started of each kind.
     processes: int = 61
-    #: Callbacks through the threads.
+    #: Callbacks that the threads send.
     callbacks: int = 2_000
 
 

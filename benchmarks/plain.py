@@ -1,4 +1,4 @@
-"""The references: what a developer writes by hand, in an hour, with the API page open."""
+"""The references: views as a developer writes them from the API page."""
 
 import json
 import secrets
@@ -15,18 +15,18 @@ from requests.adapters import HTTPAdapter
 
 from benchmarks.models import PlainVerification
 
-# Of the project's own settings the type checker knows nothing.
+# The type checker does not know the settings of this project.
 site: Any = settings
 _fernet = Fernet(site.PLASGATE_IP_ENCRYPTION_KEYS[0])
 _session = requests.Session()
-# Else six of sixteen threads would open a connection each time.
+# The default of ten is too small for 16 threads: the others would open new connections each time.
 _session.mount("https://", HTTPAdapter(pool_maxsize=16))
 REDIRECT_URI = "https://bench.example/phone/callback/"
 
 
 @login_required
 def start(request: HttpRequest) -> HttpResponse:
-    """One INSERT, one write to the session, and a redirect."""
+    """Insert a row, write to the session and redirect."""
     number = request.POST["phone_number"]
     session_id = secrets.token_hex(16)
     verification = PlainVerification._default_manager.create(
@@ -48,7 +48,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 def callback_post(request: HttpRequest) -> HttpResponse:
-    """Call the provider with `requests.post`: a new connection each time."""
+    """Call the provider with `requests.post`, which opens a new connection for each call."""
     return _callback(request, requests.post)
 
 

@@ -1,8 +1,8 @@
-"""PlasGate over TLS, in a process of its own, so that it shares no interpreter with the site.
+"""PlasGate over TLS, in another process, so that it shares no interpreter with the site.
 
-It listens on three ports: one keeps its connections, one closes each after its answer without a
-word, and one takes half a second to answer. A line on its input is answered by how many connections
-each has accepted, as JSON.
+It listens on three ports. One keeps its connections, one closes each connection after the answer
+without a ``Connection: close``, and one takes half a second to answer. For each line on its input,
+it prints the number of connections that each port has accepted, as JSON.
 """
 
 import json
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tests.provider import Wire
 
 DELAY_SECONDS = 0.5
-# The seconds before each answer, and whether the connection lives on.
+# The seconds before each answer, and whether the connection is kept.
 PORTS = {"kept": (0.0, True), "closing": (0.0, False), "slow": (DELAY_SECONDS, True)}
-# No connection is idle for longer in a run.
+# Seconds; no connection of a run is idle for longer.
 LONG = 600.0
 
 
 def _serve(wire: "Wire", *, delay: float, keeps: bool) -> None:
-    """Verify the number of each request, which is in its state: the provider makes that up."""
+    """Verify the number of each request. The benchmarks pass it as the state, which is opaque."""
     from django_plasgate_ip.sandbox.answers import success
     from tests.provider import answer
 
@@ -65,10 +65,10 @@ def _print(numbers: dict[str, int]) -> None:
 
 
 class RemoteProvider:
-    """The process, and what it prints; as a context manager it ends with the block."""
+    """The provider's process. As a context manager, it ends with the block."""
 
     def __init__(self, certificate: Path) -> None:
-        # It ends when its input does, also if this process is killed.
+        # The process ends when its input closes, also if this process is killed.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.provider", str(certificate)],
             stdin=subprocess.PIPE,
@@ -78,11 +78,11 @@ class RemoteProvider:
         self.ports = self._read()
 
     def base_url(self, kind: str) -> str:
-        """Return what ``PLASGATE_IP_BASE_URL`` is to be."""
+        """Return the value of ``PLASGATE_IP_BASE_URL`` for this port."""
         return f"https://localhost:{self.ports[kind]}/ip/"
 
     def connections(self, kind: str) -> int:
-        """Return how many connections it has accepted so far."""
+        """Return the number of connections that this port has accepted so far."""
         assert self._process.stdin is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""Timing in turn: whatever else the machine does hits all contestants alike."""
+"""Alternating measurements, so that other work of the machine affects all contestants alike."""
 
 import gc
 import time
@@ -11,10 +11,10 @@ Contestants = dict[str, Callable[[], Any]]
 def in_turn(
     rounds: int, contestants: Contestants, warm_up: int = 3, pause: float = 0
 ) -> dict[str, list[float]]:
-    """Return the seconds that each call took; who goes first alternates.
+    """Return the seconds of each call. The order of the contestants alternates.
 
-    The first `warm_up` rounds fill caches and do not count. Before each call nothing happens for
-    `pause` seconds.
+    The first `warm_up` rounds fill caches and do not count. Before each call, the process sleeps
+    for `pause` seconds.
     """
     times: dict[str, list[float]] = {name: [] for name in contestants}
     names = list(contestants)

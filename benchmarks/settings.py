@@ -1,4 +1,4 @@
-"""A site to measure: that of the tests, with two databases, and as production runs it."""
+"""The measured site: the tests' site with two databases and the settings of production."""
 
 import os
 from datetime import timedelta
@@ -17,14 +17,14 @@ ALLOWED_HOSTS = ["bench.example", "127.0.0.1"]
 
 
 def database(size: str) -> dict[str, Any]:
-    """Return one of the two databases; a process of the site finds the first by its name."""
-    # A connection for each request would hide what the app costs; runserver, with a thread for each
-    # request, keeps none.
+    """Return one of the two databases. A process of the site uses those that a run created."""
+    # A new connection for each request would hide the cost of the app. runserver starts a thread
+    # for each request, so it must not keep connections.
     age = 0 if "BENCH_IS_RUNSERVER" in os.environ else None
     chosen = {**tests_settings.DATABASES["default"], "CONN_MAX_AGE": age}
     name = f"plasgate_ip_bench_{os.environ['BENCH_RUN']}_{size}"
     if chosen["ENGINE"].endswith("sqlite3"):
-        # As the example has it; the tests' own trade safety for speed.
+        # As in the example. The tests' settings trade safety for speed.
         name = f"{os.environ['BENCH_FOLDER']}/{name}.sqlite3"
         chosen["OPTIONS"] = {
             "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
@@ -41,7 +41,7 @@ DATABASE_ROUTERS = ["benchmarks.sizes.Router"]
 
 PLASGATE_IP_ENCRYPTION_KEYS = [os.environ["BENCH_ENCRYPTION_KEY"]]
 PLASGATE_IP_PUBLIC_URL = "https://bench.example"
-# Attempts are made before the first of them is measured.
+# All verifications of a measurement start before its first callback.
 PLASGATE_IP_ATTEMPT_LIFETIME = timedelta(hours=6)
 PLASGATE_IP_CA_BUNDLE = os.environ.get("BENCH_CA_BUNDLE")
 PLASGATE_IP_BASE_URL = env.str("BENCH_BASE_URL", default="https://localhost:1/ip/")

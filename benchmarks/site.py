@@ -1,4 +1,4 @@
-"""Requests to the site in this process, without the cost of a test client around them."""
+"""Requests to the site in this process, without the cost of Django's test client."""
 
 import io
 import secrets
@@ -25,7 +25,7 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 @dataclass
 class Browser:
-    """A browser in which a user is signed in."""
+    """A browser with a signed-in user."""
 
     user: User
     session_key: str
@@ -33,17 +33,17 @@ class Browser:
 
     @property
     def cookie(self) -> str:
-        """The header that it sends."""
+        """The ``Cookie`` header."""
         return f"{settings.SESSION_COOKIE_NAME}={self.session_key}; csrftoken={CSRF}"
 
     @property
     def digits(self) -> str:
-        """The number as the provider has it."""
+        """The number in the provider's format."""
         return self.number.removeprefix("+")
 
 
 def new_browsers(many: int, **user_fields: Any) -> list[Browser]:
-    """Make so many users, each signed in in a browser with a session of its own."""
+    """Create `many` users, each signed in with a browser and a session."""
     run = secrets.token_hex(4)
     users = User.objects.bulk_create(
         User(username=f"{run}-{n}", password="!", **user_fields) for n in range(many)
@@ -53,7 +53,7 @@ def new_browsers(many: int, **user_fields: Any) -> list[Browser]:
 
 
 def browser_of(user: User) -> Browser:
-    """Return a browser in which this user is signed in."""
+    """Return a browser with this user signed in."""
     return Browser(user, _session(user), "")
 
 
@@ -103,7 +103,7 @@ def with_verifications(browsers: Iterable[Browser]) -> list[Browser]:
 
 
 def callback_path(browser: Browser, path: str = "/phone/callback/") -> str:
-    """Return what the provider sends the browser back to."""
+    """Return the callback's URL to which the provider redirects the browser."""
     query = {
         "code": secrets.token_urlsafe(80),
         "private_key": settings.PLASGATE_IP_PRIVATE_KEY,
@@ -115,18 +115,18 @@ def callback_path(browser: Browser, path: str = "/phone/callback/") -> str:
 
 
 class Site:
-    """The WSGI application of the settings, called as a server calls it."""
+    """The WSGI application, called as a server calls it."""
 
     def __init__(self) -> None:
         self._handler = WSGIHandler()
 
     def get(self, browser: Browser, url: str, expect: int = 200) -> bytes:
-        """Return the body. Fails unless the status is the expected one."""
+        """Return the body. Raises AssertionError for any other status than `expect`."""
         path, _, query = url.partition("?")
         return self._call(browser, expect, PATH_INFO=path, QUERY_STRING=query)
 
     def post(self, browser: Browser, path: str, expect: int = 302, **fields: str) -> bytes:
-        """Send a form. Fails unless the status is the expected one."""
+        """Send a form, and return the body. Raises AssertionError as `get` does."""
         body = urlencode(fields).encode()
         return self._call(
             browser,

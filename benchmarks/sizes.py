@@ -1,4 +1,4 @@
-"""Which of the two databases is asked: the large one or the small one."""
+"""The choice between the large and the small database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +9,22 @@ _chosen = [_LARGE]
 
 
 class Router:
-    """Sends everything to the database of the size that is being measured."""
+    """Sends every query to the chosen database."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
-        """Return the chosen one."""
+        """Return the alias of the chosen database."""
         return _chosen[-1]
 
     db_for_write = db_for_read
 
     def allow_relation(self, *args: Any, **hints: Any) -> bool:
-        """Allow: a user of one database is never used in the other."""
+        """Return True: no object of one database is used in the other."""
         return True
 
 
 @contextmanager
 def use(alias: str) -> Iterator[None]:
-    """Ask the database `alias` inside the block."""
+    """Use the database `alias` inside the block."""
     _chosen.append(alias)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What the app adds to the start of a process."""
+"""The time that the app adds to the start of a process."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from benchmarks.lines import Line, against
 from benchmarks.options import Options
 
-# Prints the seconds that setup took; with an argument, of a site that has not got the app.
+# Prints the seconds of ``django.setup()``. With an argument, the site does not have the app.
 _SETUP = """
 import sys, time
 import benchmarks.settings as site
@@ -30,7 +30,7 @@ def lines(options: Options) -> Iterator[Line]:
     for number in range(-1, options.processes):
         for name in times:
             seconds = _setup(*(["without"] if name == "reference" else []))
-            # The first of each has compiled the modules, and read them from the disk.
+            # The first process of each kind compiles the modules and reads them from the disk.
             if number >= 0:
                 times[name].append(seconds)
     yield against("django.setup()", times, None, "without the app")
@@ -43,5 +43,5 @@ def _setup(*arguments: str) -> float:
     return float(json.loads(done.stdout))
 
 
-# With it, every module would be compiled each time, which no site does.
+# With this variable, each process would compile every module again.
 _NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"

@@ -1,4 +1,4 @@
-"""The app's pages, a page that it protects, and the references."""
+"""The app's pages, a protected page and the references."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +9,7 @@ from django_plasgate_ip.decorators import phone_verified_required
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """Be what a site protects."""
+    """Be a protected page of a site."""
     return HttpResponse("Welcome.")
 
 

@@ -1,4 +1,4 @@
-"""What a start and a callback take, beside views that were written by hand."""
+"""The time of a start and a callback, and of hand-written views for comparison."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +15,7 @@ from django_plasgate_ip.client import transport
 
 WARM_UP = 5
 MOST_QUERIES = 8
-# Seconds in which the news arrives that the provider has closed the connection.
+# Seconds after which the site has received the end of a connection that the provider closed.
 PAUSES = {"kept": 0.0, "closing": 0.01}
 ALL_LIMITS: dict[str, int | None] = {
     "PLASGATE_IP_MAX_STARTS_PER_NUMBER": 10,
@@ -73,12 +73,12 @@ def _callback(
     transport.forget_sessions()
     with override_settings(PLASGATE_IP_BASE_URL=provider.base_url(kind)):
         times = in_turn(options.rounds, contestants, WARM_UP, PAUSES[kind])
-    what = "callback" if kind == "kept" else "callback, its kept connection gone"
+    what = "callback" if kind == "kept" else "callback, kept connection closed"
     return against(what, times, goal, _VIEWS[view])
 
 
 def queries() -> Iterator[Line]:
-    """Yield how many statements each step takes; fails where they are more than promised."""
+    """Yield the number of queries of each step. Raises AssertionError above `MOST_QUERIES`."""
     for what, count in (
         ("start: queries", _first_start),
         ("start again: queries", _second_start),

@@ -1,4 +1,4 @@
-"""What a row weighs on the disk, with its indexes."""
+"""The size of a row on the disk, with its indexes."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ _TABLE = PhoneVerification._meta.db_table
 
 
 def lines() -> Iterator[Line]:
-    """Yield the bytes of one row of the large table, as filled, and of what they consist."""
+    """Yield the bytes of one row of the large table, and those of each of its parts."""
     rows = PhoneVerification.objects.count()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -28,6 +28,6 @@ def lines() -> Iterator[Line]:
         sizes = cursor.fetchall()
     yield Line("a row with its indexes", (table + indexes) / rows, "bytes", None)
     yield Line("a row's own part without claims", table / rows - claims * share, "bytes", None)
-    yield Line("a row's claims, where it has them", claims, "bytes", None)
+    yield Line("a row's claims, if it has any", claims, "bytes", None)
     for name, size in sizes:
-        yield Line(f"index {name}, a row", size / rows, "bytes", None)
+        yield Line(f"index {name}, for a row", size / rows, "bytes", None)

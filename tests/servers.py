@@ -1,4 +1,4 @@
-"""A site in processes of its own, on the test database, and browsers that visit it over HTTP."""
+"""A site in other processes, on the test database, and browsers that visit it over HTTP."""
 
 import http.client
 import json
@@ -19,18 +19,18 @@ from django.http import HttpResponse
 from tests.provider import Provider, Wire, answer
 from tests.visitor import Visitor
 
-#: What PostgreSQL calls the connections of these processes.
+#: PostgreSQL lists the connections of these processes under this name.
 APPLICATION_NAME = "plasgate-ip-site"
-# Of one server, as gunicorn counts them.
+#: The threads of one gunicorn worker.
 THREADS = 8
-# Nothing here takes as long, unless it hangs.
+#: Seconds after which a step of a test has failed.
 LONG = 60.0
 
 
 def environment(signals: Path, *, atomic_requests: bool = False, **settings: Any) -> dict[str, str]:
-    """Return the environment of a process that runs the site with these further settings.
+    """Return the environment of a process that runs the site with these additional settings.
 
-    It appends a line for each signal to the file `signals`.
+    The process appends a line for each signal to the file `signals`.
     """
     database: dict[str, Any] = {
         "NAME": str(connection.settings_dict["NAME"]),
@@ -47,17 +47,16 @@ def environment(signals: Path, *, atomic_requests: bool = False, **settings: Any
     }
 
 
-# Ends the whole group when this process, which has the other end of its input, is no more.
+# Kills the process group when its input closes, which happens at the latest when this process ends.
 WITH_US = '"$@" & read -r _; kill -KILL 0'
 
 
 class Server:
-    """gunicorn: a master and its one worker, in a process group of their own."""
+    """gunicorn: a master and one worker, in their own process group."""
 
     def __init__(self, log: Path, environment: dict[str, str]) -> None:
         self.log = log
-        # The server inherits a socket that listens already: whoever connects while it starts waits
-        # in the queue.
+        # The server inherits a listening socket, which queues connections during the start.
         with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
             self.port = int(listener.getsockname()[1])
             self._process = subprocess.Popen(
@@ -78,27 +77,27 @@ class Server:
             )
 
     def kill(self) -> None:
-        """Be the power failure: no process of the group gets to say goodbye."""
+        """Kill all processes of the group at once, as a power failure does."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
 
 
 class RemoteVisitor(Visitor):
-    """A browser, over real HTTP; `server` is the process that it happens to be sent to."""
+    """A browser over real HTTP; `server` answers its requests."""
 
     def __init__(self, server: Server, **defaults: Any) -> None:
         super().__init__(**defaults)
         self.server = server
 
     def request(self, **request: Any) -> Any:
-        """Send what `django.test.Client` would have handed to the application."""
+        """Send over HTTP what `django.test.Client` would pass to the application."""
         environ = self._base_environ(**request)  # type: ignore[attr-defined]
         url = environ["PATH_INFO"]
         if environ["QUERY_STRING"]:
             url += f"?{environ['QUERY_STRING']}"
         headers = {
-            # The processes are one site, behind whatever it is that spreads the visitors.
+            # All servers are one site, as behind a load balancer.
             "Host": environ["SERVER_NAME"],
             "Cookie": environ["HTTP_COOKIE"],
             "Content-Type": environ.get("CONTENT_TYPE", ""),
@@ -121,7 +120,7 @@ class RemoteVisitor(Visitor):
         return response
 
     def other_tab(self, server: Server | None = None) -> "RemoteVisitor":
-        """Return the same browser's other tab, which may be sent to another process."""
+        """Return another tab of this browser; another server may answer it."""
         tab = RemoteVisitor(server or self.server)
         tab.cookies = self.cookies
         tab.authorize_url = self.authorize_url
@@ -129,7 +128,7 @@ class RemoteVisitor(Visitor):
 
 
 class PatientProvider(Provider):
-    """PlasGate, which verifies whoever comes, and can be made to keep them waiting."""
+    """A PlasGate that verifies every number, and can delay its answers."""
 
     def __init__(self) -> None:
         self._answering = threading.Event()
@@ -143,7 +142,7 @@ class PatientProvider(Provider):
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Answer nobody inside the block."""
+        """Delay all answers until the end of the block."""
         self._asked.clear()
         self._answering.clear()
         try:
@@ -152,11 +151,11 @@ class PatientProvider(Provider):
             self._answering.set()
 
     def wait_until_asked(self) -> None:
-        """Return once somebody waits for an answer to what they asked inside of `held`."""
+        """Return once a request inside of `held` waits for its answer."""
         assert self._asked.wait(LONG)
 
     def _serve(self, wire: Wire) -> None:
-        # Longer than the site keeps a connection that nobody uses.
+        # Longer than the site keeps an unused connection.
         wire.sock.settimeout(LONG)
         while wire.request():
             self._asked.set()

@@ -1,4 +1,4 @@
-"""Settings of a site that runs in processes of its own (`tests.servers`), on the test database."""
+"""Settings of a site in other processes (`tests.servers`), on the test database."""
 
 import json
 import os
@@ -21,7 +21,7 @@ LOGGING = {
 
 
 def note(signal: Any, verification: Any, **kwargs: Any) -> None:
-    """Append a line for a signal; one small write to a file opened so is never torn."""
+    """Append a line for a signal. Small appends of several processes do not mix."""
     name = "verified" if signal is signals.phone_verified else "failed"
     line = f"{name} {verification.pk} {verification.reason}".rstrip()
     with Path(os.environ["SITE_SIGNALS"]).open("a") as file:

@@ -1,4 +1,4 @@
-"""A site as small as can be, in a folder of its own, whose own tests run in a process apart."""
+"""A minimal site in its own folder, whose tests run in another process."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# No keys of PlasGate's, unless the environment has some: a developer's machine has none.
+# A developer's machine has no keys of PlasGate, so the site has none unless TEST_KEY is set.
 SETTINGS = """
 import os
 
@@ -57,13 +57,13 @@ urlpatterns = [
 
 
 def write(folder: Path) -> None:
-    """Make the site: ``settings.py`` and ``urls.py``."""
+    """Write ``settings.py`` and ``urls.py``."""
     (folder / "settings.py").write_text(SETTINGS)
     (folder / "urls.py").write_text(URLS)
 
 
 def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run this Python in `folder`, with the checkout's package."""
+    """Run Python in `folder` with the checkout's package, and return its status and output."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("DJANGO")}
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],

@@ -1,11 +1,11 @@
 """What users get: the built distributions, and the README's integration with the source's wheel.
 
-The section "Five-minute integration" of README.rst is followed to the letter, in a new project:
+The section "Five-minute integration" of README.rst is followed step by step in a new project:
 
-* a literal block (``::``) is commands, and is run;
-* a ``code-block`` is added to the end of the file that the paragraph above it names: a bare name
-  (``settings.py``) belongs beside the project's settings, a path beside ``manage.py``. One above
-  which no file is named is an illustration, and need only compile.
+* A literal block (``::``) has commands, which are run.
+* A ``code-block`` is appended to the file that the paragraph above it names. A bare name
+  (``settings.py``) belongs to the folder of the project's settings, a path to the folder of
+  ``manage.py``. If no file is named, the block is an example: it need only compile.
 """
 
 import fnmatch
@@ -72,7 +72,7 @@ assert parse_qs(query)["login_hint"] == ["85577696118"], query
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> str:
-    """Run a command and return what it printed; fail with it where the command fails."""
+    """Run a command and return its output. If the command fails, fail with its output."""
     done = subprocess.run(
         command,
         cwd=cwd,
@@ -108,7 +108,7 @@ def metadata(wheel):
 
 
 def tree(folder: Path) -> set[str]:
-    """Return the files of a source folder, as paths from the root; not what a run leaves there."""
+    """Return the paths of a source folder's files from the root, without files that runs create."""
     leftovers = (".pyc", ".sqlite3", ".env")
     return {
         path.relative_to(ROOT).as_posix()
@@ -121,7 +121,7 @@ def test_the_distributions_pass_twine(dist):
     run(sys.executable, "-m", "twine", "check", "--strict", *dist.iterdir())
 
 
-def test_the_wheel_holds_the_package_and_nothing_else(wheel):
+def test_the_wheel_has_the_package_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
 
@@ -132,7 +132,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
         assert fnmatch.filter(packaged, f"{PACKAGE}/*{wanted}"), wanted
 
 
-def test_the_sdist_holds_what_a_packager_needs(dist):
+def test_the_sdist_has_what_a_packager_needs(dist):
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -143,7 +143,7 @@ def test_the_sdist_holds_what_a_packager_needs(dist):
     assert wanted <= names
 
 
-def test_the_oldest_dependencies_are_the_ones_tested(metadata: Message):
+def test_the_oldest_dependencies_are_tested(metadata: Message):
     pins = (ROOT / "tox.ini").read_text().lower()
     for requirement in metadata.get_all("Requires-Dist", []):
         bare, _, _extra = requirement.partition(";")

@@ -1,4 +1,4 @@
-"""The example's settings for several machines: two processes behind one address."""
+"""The example's settings for several machines, with two processes behind one address."""
 
 import os
 import shutil
@@ -36,7 +36,7 @@ def free_port() -> int:
 
 @contextmanager
 def process(port: int, *command: str, **options: Any) -> Iterator[None]:
-    """Run a server until the end of the block, from when it listens on its port."""
+    """Run a server inside the block, which begins once the server listens on its port."""
     started = subprocess.Popen(command, start_new_session=True, **options)
     try:
         give_up = time.monotonic() + LONG
@@ -64,11 +64,11 @@ def provider() -> Iterator[PatientProvider]:
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Any]:
-    """Return a client of a Redis of the test's own."""
+    """Return a client of a new Redis server."""
     client = pytest.importorskip("redis")
     server = shutil.which("redis-server")
     if server is None:
-        pytest.skip("no Redis here")
+        pytest.skip("redis-server is not installed")
     port = free_port()
     quiet = {"cwd": tmp_path, "stdout": subprocess.DEVNULL}
     command = (server, "--port", str(port), "--save", "")
@@ -78,7 +78,7 @@ def redis(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def environment(redis: Any, provider: PatientProvider) -> dict[str, str]:
-    """Return what each machine's environment holds."""
+    """Return the environment variables of each machine."""
     if connection.vendor != "postgresql":
         pytest.skip("the settings are for PostgreSQL")
     database = connection.settings_dict
@@ -101,7 +101,10 @@ def environment(redis: Any, provider: PatientProvider) -> dict[str, str]:
 
 @pytest.fixture
 def site(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[Any, Callable[..., Any]]]:
-    """Return the address of two processes, and what tells which of them have answered."""
+    """Return the port of two processes, and a function that reads their access log.
+
+    Each entry has the process id, the method and the path.
+    """
     log, port = tmp_path / "access.log", free_port()
     command = (
         *(sys.executable, "-m", "gunicorn", "--no-control-socket", f"--bind=127.0.0.1:{port}"),
@@ -117,14 +120,14 @@ def site(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[Any, Cal
 
 
 def verify(browser: RemoteVisitor) -> None:
-    # The site's own base.html has other forms on each page.
+    # Each page has other forms, in the site's own base.html.
     token = Page(browser.get("/phone/")).fields["csrfmiddlewaretoken"]
     fields = {"phone_number": TYPED, "next": "/members/", "csrfmiddlewaretoken": token}
     browser.authorize_url = browser.post("/phone/", fields)["Location"]
     assert browser.come_back()["Location"] == "/members/"
 
 
-def test_visitors_come_through_whichever_process_answers_them(
+def test_either_process_can_answer_each_request_of_a_visitor(
     site: tuple[Any, Callable[..., Any]], redis: Any
 ) -> None:
     address, answered = site
@@ -133,7 +136,7 @@ def test_visitors_come_through_whichever_process_answers_them(
         browser = RemoteVisitor(address)
         browser.force_login(User.objects.create_user(f"visitor{number}"))
         before = len(answered())
-        PhoneVerification.objects.all().delete()  # one number, and its limit
+        PhoneVerification.objects.all().delete()  # for the limit per number
         verify(browser)
         assert browser.get("/members/").status_code == 200
         assert outcome() == ("verified", "")
@@ -141,11 +144,11 @@ def test_visitors_come_through_whichever_process_answers_them(
         if len(processes[-1]) > 1:
             break
 
-    assert len(processes[-1]) == 2, "no visitor met both processes"
+    assert len(processes[-1]) == 2, "both processes must answer one visitor"
     assert redis.dbsize() > 0
 
 
-def test_the_deployment_checks_have_nothing_against_the_sessions(
+def test_the_deployment_checks_accept_the_sessions(
     environment: dict[str, str],
 ) -> None:
     command = [sys.executable, "manage.py", "check", "--deploy"]
@@ -155,7 +158,7 @@ def test_the_deployment_checks_have_nothing_against_the_sessions(
     assert "no issues" in done.stdout or "identified some issues" in done.stderr
 
 
-def test_they_refuse_to_run_on_a_desk(environment: dict[str, str]) -> None:
+def test_the_settings_refuse_debug(environment: dict[str, str]) -> None:
     environment = environment | {"DEBUG": "True"}
     command = [sys.executable, "manage.py", "check"]
     done = subprocess.run(command, cwd=EXAMPLE, env=environment, capture_output=True, text=True)

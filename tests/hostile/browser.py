@@ -1,23 +1,25 @@
-"""Where a browser goes, told from the URL standard and not by the code under test."""
+"""Where a browser goes, by the URL standard and not by the code under test; and raw requests."""
 
 import re
 import unicodedata
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
+
+from tests.visitor import TYPED, Visitor
 
 HOST = "testserver"
-# On this site, or nowhere: see `host_of`.
+# On this site, or no navigation at all: see `host_of`.
 STAYS = (HOST, "")
 # https://url.spec.whatwg.org/#concept-basic-url-parser: stripped from both ends.
 C0_AND_SPACE = "".join(map(chr, range(0x21)))
 
 
 def host_of(url: str, base: str = HOST) -> str:
-    """Return the host that a browser on ``http://{base}/`` goes to for `url`.
+    """Return the host to which a browser on ``http://{base}/`` navigates for `url`.
 
-    For a scheme that leads to no page of a site, the scheme with its colon; empty for what the
-    browser takes for no address at all, and stays.
+    For a scheme other than http and https, return the scheme with its colon. For a text that the
+    browser rejects as an address, return an empty text: the browser stays.
     """
     url = re.sub("[\t\n\r]", "", url.strip(C0_AND_SPACE))
     scheme, colon, rest = url.partition(":")
@@ -46,8 +48,40 @@ class _Skeleton(HTMLParser):
 def skeleton(response: Any) -> list[tuple[str, list[str]]]:
     """Return a page's elements and the names of their attributes, in order.
 
-    Text that got out of its place makes more of them, or fewer. Only an empty field has no value.
+    Text that is not escaped adds some or hides some. ``value`` is left out, because an empty field
+    has none.
     """
     parser = _Skeleton()
     parser.feed(response.content.decode())
     return parser.tags
+
+
+def assert_stays(response: Any) -> None:
+    """Fail unless the response redirects to a page of this site and has no header but its own."""
+    assert response.status_code == 302
+    location = response["Location"]
+    assert host_of(location) in STAYS
+    assert location.isascii()
+    assert location.isprintable()
+    assert "Set-Cookie" not in response.headers
+    assert "stolen" not in response.cookies
+
+
+def send_raw(
+    browser: Visitor, body: str | bytes, content_type: str, headers: dict[str, str] | None = None
+) -> Any:
+    """Send this body to the start page, with the CSRF token that the site gave this browser."""
+    browser.get("/accounts/login/")
+    token = {"X-CSRFToken": browser.cookies["csrftoken"].value}
+    response = browser.generic(
+        "POST", "/phone/", body, content_type, headers=token | (headers or {})
+    )
+    if "/authenticate?" in response.get("Location", ""):
+        browser.authorize_url = response["Location"]
+    return response
+
+
+def start_with(browser: Visitor, headers: dict[str, str], **fields: str) -> Any:
+    """Send the start form with these headers."""
+    body = urlencode({"phone_number": TYPED} | fields)
+    return send_raw(browser, body, "application/x-www-form-urlencoded", headers)

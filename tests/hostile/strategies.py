@@ -1,4 +1,4 @@
-"""What a visitor may send: anything, and what is nearly right."""
+"""Strategies for requests: arbitrary bytes, and requests that are almost valid."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.visitor import CODE, DIGITS, NUMBER, SESSION_STATE, STATE, TYPED
 CALLBACK = "http://testserver/phone/callback/"
 NEXT = "/here/"
 NONCE = "a-nonce-of-22-letters."
-# What PlasGate sends back, first where no nonce is asked for.
+# What PlasGate sends back, without a nonce and with one.
 GENUINE = {
     "code": CODE,
     "state": STATE,
@@ -34,12 +34,11 @@ def in_utf8(text: str) -> bytes:
 TEXTS = st.text(max_size=40).map(in_utf8) | st.text(
     st.characters(categories=["Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Cn"]), max_size=8
 ).map(in_utf8)
-HUGE = st.tuples(st.sampled_from([b"a", b"%", b" ", b"\x00", b"<", in_utf8("ក")]), st.just(2_000))
 VALUES = st.one_of(
     TEXTS,
     st.binary(max_size=40),
     st.sampled_from([*POISONS.values(), *map(in_utf8, SCRIPTS), b"", b" ", b"%00", b"null"]),
-    HUGE.map(lambda drawn: drawn[0] * drawn[1]),
+    st.sampled_from([b"a", b"%", b"\x00", in_utf8("ក")]).map(lambda repeated: 2_000 * repeated),
 )
 NAMES = st.one_of(
     st.sampled_from([*WITH_NONCE, *ERRORS]).map(in_utf8),
@@ -50,35 +49,32 @@ ENCODERS: list[Callable[[bytes], str]] = [
     quote_from_bytes,
     lambda raw: quote_from_bytes(raw, safe="").replace("%20", "+"),
     lambda raw: "".join(f"%{byte:02x}" for byte in raw),
-    # As it is, which no browser would send.
+    # Raw bytes, which no browser sends.
     lambda raw: raw.decode("latin-1"),
 ]
 
 
 @st.composite
 def encoded(draw: st.DrawFn, pairs: Pairs) -> str:
-    """Return a query string, or a form's body, as the bytes on the wire decode to latin-1."""
+    """Return a query string or a form's body: its bytes, decoded as latin-1."""
     encode = draw(st.sampled_from(ENCODERS[:2] if draw(st.booleans()) else ENCODERS))
     return "&".join(f"{encode(name)}={encode(value)}" for name, value in pairs)
 
 
 def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
-    """Return the changes to a value that the eye, or a sloppy comparison, overlooks."""
+    """Return changed values, most of them easy to overlook in a comparison."""
+    changed = [
+        value.upper(),
+        value + b" ",
+        value + b"\x00",
+        value + b"/",
+        value[:-1],
+        value.replace(b"-", in_utf8("\u2010")),
+        value.replace(b"testserver", b"testserver.evil.example"),
+        b"",
+    ]
     return st.one_of(
-        st.sampled_from(
-            [
-                value.upper(),
-                value + b" ",
-                b" " + value,
-                value + b"\x00",
-                value + b"/",
-                value[:-1],
-                value.replace(b"-", in_utf8("\u2010")),
-                value.replace(b"testserver", b"testserver.evil.example"),
-                value.replace(b"http:", b"https:"),
-                b"",
-            ]
-        ),
+        st.sampled_from(changed),
         VALUES,
         st.tuples(st.sampled_from([b"", value]), VALUES).map(b"".join),
     )
@@ -86,30 +82,27 @@ def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def mutated(draw: st.DrawFn, genuine: dict[str, str]) -> Pairs:
-    """Return a genuine callback to which up to three things were done."""
+    """Return a genuine callback with up to three changes."""
     pairs = [(in_utf8(name), in_utf8(value)) for name, value in genuine.items()]
     for _each in range(draw(st.integers(0, 3))):
         index = draw(st.integers(0, len(pairs) - 1))
         name, value = pairs[index]
-        match draw(st.sampled_from(["drop", "double", "add", "change", "rename", "move"])):
+        match draw(st.sampled_from(["drop", "double", "add", "change", "rename"])):
             case "drop":
                 del pairs[index]
             case "double":
-                again = name, draw(st.just(value) | VALUES)
-                pairs.insert(draw(st.integers(0, len(pairs))), again)
+                pairs.append((name, draw(st.just(value) | VALUES)))
             case "add":
-                pairs.append((draw(NAMES), draw(VALUES)))
+                pairs.insert(index, (draw(NAMES), draw(VALUES)))
             case "change":
                 pairs[index] = name, draw(changed_value(value))
             case "rename":
                 pairs[index] = draw(NAMES), value
-            case "move":
-                pairs = draw(st.permutations(pairs))
     return pairs
 
 
 def queries(genuine: dict[str, str]) -> st.SearchStrategy[str]:
-    """Return what may stand behind the callback's question mark, as latin-1."""
+    """Return query strings for the callback, decoded as latin-1."""
     return st.one_of(
         mutated(genuine).flatmap(encoded),
         st.lists(st.tuples(NAMES, VALUES), max_size=8).flatmap(encoded),
@@ -120,7 +113,7 @@ def queries(genuine: dict[str, str]) -> st.SearchStrategy[str]:
 
 
 def read(query: str) -> list[tuple[str, str]] | None:
-    """Return what a query says, or None if it says more than Django reads."""
+    """Return the parameters of a query, or None for more than Django reads."""
     raw = query.encode("latin-1")
     with suppress(UnicodeDecodeError):
         query = raw.decode()
@@ -132,16 +125,12 @@ def read(query: str) -> list[tuple[str, str]] | None:
 
 @st.composite
 def multipart(draw: st.DrawFn, pairs: Pairs) -> tuple[str, bytes]:
-    """Return a body of parts, and its content type, some of it not as it should be."""
+    """Return a content type and a body of parts, in a charset that the request names."""
     charset = draw(st.sampled_from(["", "; charset=utf-7", "; charset=raw_unicode_escape"]))
-    head = draw(st.sampled_from(["form-data", 'form-data; filename="a"', "attachment"]))
-    encoding = draw(st.sampled_from([b"", b"Content-Transfer-Encoding: base64\r\n"]))
     parts = [
-        b'--B\r\n%sContent-Disposition: %s; name="%s"\r\n\r\n%s\r\n'
-        % (encoding if draw(st.booleans()) else b"", head.encode(), name, value)
-        for name, value in pairs
+        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % pair for pair in pairs
     ]
-    end = draw(st.sampled_from([b"--B--\r\n", b"", b"--B"]))
+    end = draw(st.sampled_from([b"--B--\r\n", b""]))
     return f"multipart/form-data; boundary=B{charset}", b"".join(parts) + end
 
 
@@ -152,7 +141,7 @@ def urlencoded(pairs: Pairs) -> st.SearchStrategy[tuple[str, bytes]]:
 
 
 def as_json(pairs: Pairs) -> tuple[str, bytes]:
-    """Return them as a script's client sends them; what is no UTF-8 becomes lone surrogates."""
+    """Return a JSON body; bytes that are not UTF-8 become lone surrogates."""
     said = {
         name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
         for name, value in pairs
@@ -180,7 +169,7 @@ ADDRESSES = st.one_of(
     NEARLY.map("http://testserver{}".format),
 ).map(in_utf8)
 FIELDS = st.one_of(
-    # Good enough to start with, wherever it leads then.
+    # A valid number, so that the start succeeds with any next.
     st.tuples(
         st.tuples(st.just(b"phone_number"), GOOD_NUMBERS),
         st.tuples(st.just(b"next"), ADDRESSES | VALUES),
@@ -200,20 +189,11 @@ BODIES = st.one_of(
     FIELDS.map(as_json),
     ANY_JSON,
     st.tuples(
-        st.sampled_from(
-            [
-                "application/x-www-form-urlencoded",
-                "multipart/form-data; boundary=B",
-                "multipart/form-data",
-                "application/json",
-                "text/plain; charset=utf-7",
-                "",
-            ]
-        ),
+        st.sampled_from(["multipart/form-data", "application/json", "text/plain", ""]),
         st.binary(max_size=300),
     ),
 )
-# What a server lets through: any byte from a space on.
+# Servers accept every byte from a space on.
 HEADERS = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
 ACCEPTS = st.one_of(
     st.sampled_from(["application/json", "text/html", "*/*", "application/json;q=0, */*"]),

@@ -1,4 +1,4 @@
-"""Whatever comes to the callback, by the thousand: what must hold for each."""
+"""A property of the callback: what holds for every query that it receives."""
 
 from typing import Any
 
@@ -10,28 +10,28 @@ from tests.conftest import Receivers
 from tests.hostile.browser import skeleton
 from tests.hostile.conftest import Examples, PlasGate
 from tests.hostile.strategies import ERRORS, GENUINE, NEXT, WITH_NONCE, queries, read
-from tests.visitor import CODE, STATE, Visitor, attempt
+from tests.visitor import CODE, STATE, Visitor, newest
 
 
 def is_trusted(said: list[tuple[str, str]], genuine: dict[str, str]) -> bool:
-    """Whether all that is ours came back as it was, and nothing came twice."""
+    """Whether the callback repeats what the site sent, and each parameter once."""
     once = dict(said)
-    ours = ("private_key", "redirect_uri")
+    repeated = ("private_key", "redirect_uri")
     return (
         len(once) == len(said)
-        and all(once.get(name, genuine[name]) == genuine[name] for name in ours)
+        and all(once.get(name, genuine[name]) == genuine[name] for name in repeated)
         and once.get("nonce") == genuine.get("nonce", once.get("nonce"))
     )
 
 
 def is_denied(said: list[tuple[str, str]]) -> bool:
-    """Whether either error parameter has anything to read near its beginning."""
+    """Whether either error parameter has a visible character near its beginning."""
     texts = (dict(said).get(name, "")[:1000] for name in ERRORS)
     return any(c.isprintable() and not c.isspace() for text in texts for c in text)
 
 
 def reset(row: PhoneVerification) -> None:
-    """Let the attempt be as it was when its visitor left for PlasGate."""
+    """Make the verification what it was when its visitor left for PlasGate."""
     PhoneVerification.objects.filter(pk=row.pk).update(
         status="pending",
         reason="",
@@ -46,7 +46,7 @@ def reset(row: PhoneVerification) -> None:
 
 
 def pages(browser: Visitor, row: PhoneVerification) -> dict[str, Any]:
-    """Return what the attempt's page looks like for each status, where nothing is hostile."""
+    """Return the skeleton of the verification's page for each status, without hostile text."""
     seen = {}
     for status, reason in (
         ("pending", ""),
@@ -63,7 +63,7 @@ def pages(browser: Visitor, row: PhoneVerification) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("genuine", [GENUINE, WITH_NONCE], ids=["no nonce", "nonce"])
-def test_no_callback_but_the_genuine_one_verifies(
+def test_only_the_genuine_callback_verifies(
     genuine: dict[str, str],
     examples: Examples,
     visitor: Visitor,
@@ -71,12 +71,12 @@ def test_no_callback_but_the_genuine_one_verifies(
     receivers: Receivers,
 ) -> None:
     visitor.start(next=NEXT)
-    row = attempt()
+    row = newest()
     row.redirect_uri, row.nonce = genuine["redirect_uri"], genuine.get("nonce", "")
     row.save()
-    looks = pages(visitor, row)
+    expected = pages(visitor, row)
 
-    @examples.of("callbacks", query=queries(genuine))
+    @examples(query=queries(genuine))
     def check(query: str) -> None:
         reset(row)
         plasgate.forget()
@@ -95,9 +95,8 @@ def test_no_callback_but_the_genuine_one_verifies(
         worth_a_call = bool(trusted and not denied and once.get("code") and once.get("state"))
         is_genuine = worth_a_call and (once["code"], once["state"]) == (CODE, STATE)
 
-        # Nothing is verified that is not genuine, and what is, is.
         assert (row.status == "verified") == is_genuine
-        # What was tampered with is not worth a call, and nothing is worth two.
+        # A changed callback gets no call, and no callback gets two.
         assert [(sent["code"], sent["state"]) for sent in plasgate.sent] == (
             [(once["code"], once["state"])] if worth_a_call else []
         )
@@ -111,14 +110,15 @@ def test_no_callback_but_the_genuine_one_verifies(
                 if worth_a_call
                 else "invalid_callback"
             )
-        # It is over, told once, and what is kept of the text can be shown and stored anywhere.
+        # The verification has ended, one signal was sent, and the stored text can be shown.
         assert row.completed_at is not None
         assert len(receivers.heard) == 1
         assert row.error_description.isprintable()
-        # The browser goes to this site, and sees a page with nothing in it that was sent.
+        assert all(value.isprintable() for value in response.headers.values())
+        # The browser stays on this site. The page has no element that the query brought.
         assert response.status_code == 302
         detail = f"/phone/{row.pk}/"
         assert response["Location"] == (NEXT if is_genuine else detail)
         page = visitor.get(detail)
         assert page.status_code == 200
-        assert skeleton(page) == looks[row.status]
+        assert skeleton(page) == expected[row.status]

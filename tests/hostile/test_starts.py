@@ -1,4 +1,4 @@
-"""Whatever comes to the start page, by the thousand: what must hold for each."""
+"""Properties of the start page: what holds for every request to it."""
 
 from typing import Any
 from urllib.parse import parse_qsl
@@ -22,7 +22,7 @@ from tests.hostile.strategies import (
 from tests.visitor import Page, Visitor
 
 
-def test_a_start_sends_nobody_anywhere_but_to_plasgate(
+def test_a_start_leads_to_plasgate_or_shows_the_form(
     examples: Examples, visitor: Visitor, plasgate: PlasGate, settings: Any
 ) -> None:
     settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = settings.PLASGATE_IP_MAX_STARTS_PER_USER = None
@@ -30,7 +30,7 @@ def test_a_start_sends_nobody_anywhere_but_to_plasgate(
     token = visitor.cookies["csrftoken"].value
     looks = [skeleton(visitor.submit(form, phone_number=bad)) for bad in ("", "bad")]
 
-    @examples.of("starts", body=BODIES, accept=ACCEPTS)
+    @examples(body=BODIES, accept=ACCEPTS)
     def check(body: tuple[str, bytes], accept: str) -> None:
         PhoneVerification.objects.all().delete()
 
@@ -47,9 +47,10 @@ def test_a_start_sends_nobody_anywhere_but_to_plasgate(
         is_json = response["Content-Type"].startswith("application/json")
         if row is None:
             assert response.status_code == 400
+            assert all(value.isprintable() for value in response.headers.values())
             if is_json:
                 assert set(response.json()) == {"errors"}
-            # For what is no form at all, Django has a page of its own, and nothing of it in there.
+            # Django shows a page of its own for a body that it cannot read as a form.
             elif b"<h1>Bad Request (400)</h1>" not in response.content:
                 assert skeleton(response) in looks
             return
@@ -63,14 +64,14 @@ def test_a_start_sends_nobody_anywhere_but_to_plasgate(
         assert sent["redirect_uri"] == row.redirect_uri == CALLBACK
         assert row.phone_number.is_valid()
         assert row.status == "pending"
-        # What is kept of next leads nowhere else, now or when it is used.
+        # The stored next stays on this site.
         assert host_of(row.next_url) in STAYS
         assert row.next_url.isprintable()
 
     assert plasgate.sent == []
 
 
-def test_a_form_opens_whatever_stands_in_its_address(
+def test_the_form_opens_for_every_query(
     examples: Examples, visitor: Visitor, stranger: Visitor
 ) -> None:
     look = skeleton(visitor.get("/phone/?next=/here/"))
@@ -78,7 +79,7 @@ def test_a_form_opens_whatever_stands_in_its_address(
     strategy = st.lists(named | st.tuples(NAMES, VALUES), max_size=4).flatmap(encoded)
     types = st.sampled_from(["", "text/plain; charset=utf-7", "a/b; charset=raw_unicode_escape"])
 
-    @examples.of("start pages", query=strategy, accept=ACCEPTS, content_type=types)
+    @examples(query=strategy, accept=ACCEPTS, content_type=types)
     def check(query: str, accept: str, content_type: str) -> None:
         headers = {"Content-Type": content_type, "Accept": accept}
         page = visitor.generic("GET", "/phone/", headers=headers, QUERY_STRING=query)
@@ -87,7 +88,7 @@ def test_a_form_opens_whatever_stands_in_its_address(
         assert page.status_code == 200
         assert skeleton(page) == look
         said = dict(read(query) or [])
-        # As the browser would send it: line breaks in a field's value are its own.
+        # With its line breaks: they are part of the value.
         assert Page(page).fields["next"] == said.get("next", "")
         assert login.status_code in (302, 401)
         if login.status_code == 302:

@@ -1,3 +1,3 @@
-"""A module of a site's that can't be imported."""
+"""A module that raises when it is imported."""
 
 raise ZeroDivisionError

@@ -1,6 +1,6 @@
-"""Settings of a site whose tables are all in a database that is not "default"; there is none.
+"""Settings of a site that keeps all tables in another database and has no default one.
 
-Each request is a transaction there, as ``ATOMIC_REQUESTS`` has it.
+Each request is a transaction (``ATOMIC_REQUESTS``).
 """
 
 from tests.settings import *  # noqa: F403
@@ -9,7 +9,7 @@ from tests.settings import DATABASES
 main = DATABASES["default"] | {"ATOMIC_REQUESTS": True}
 main["TEST"] = main.get("TEST", {}) | {"DEPENDENCIES": []}
 if main["ENGINE"] != "django.db.backends.sqlite3":
-    # The main suite's own test database is in use.
+    # The main suite is using its own test database.
     main["TEST"]["NAME"] = f"test_{main['NAME']}_elsewhere"
 DATABASES = {"default": {}, "main": main}
 
@@ -17,7 +17,7 @@ DATABASE_ROUTERS = ["tests.other_sites.elsewhere.Router"]
 
 
 class Router:
-    """Knows one database."""
+    """Uses the database ``main`` for everything."""
 
     def db_for_read(self, model: type, **hints: object) -> str:
         return "main"

@@ -1,9 +1,9 @@
-"""The whole way, with a user whose key is a UUID and whose login name is an e-mail address."""
+"""Whole walks for users whose key is a UUID and whose login name is an e-mail address."""
 
 from typing import Any
 
 import pytest
-from django.contrib.auth import authenticate, get_user_model
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import AnonymousUser
 from django.core.management import call_command
 from django.http import HttpRequest
@@ -14,70 +14,54 @@ from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
 from tests.handoff.devices import Phone, hand_over, offered
 from tests.other_sites.accounts.models import Account
-from tests.visitor import Visitor, attempt, outcome
+from tests.visitor import Visitor, newest
 
 pytestmark = pytest.mark.django_db
+PASSWORD = "a password"
 
 
 @pytest.fixture
 def user() -> Account:
-    return Account.objects.create_user("teak@example.com", "a password")
-
-
-@pytest.fixture
-def other_user() -> Account:
-    return Account.objects.create_user("mallory@example.com", "a password")
-
-
-def test_the_site_is_the_one_that_is_meant() -> None:
-    assert get_user_model()._meta.label == "accounts.Account"
+    return Account.objects.create_user("teak@example.com", PASSWORD)
 
 
 def test_no_migration_is_missing() -> None:
     call_command("makemigrations", "django_plasgate_ip", check=True, dry_run=True, verbosity=0)
 
 
-def test_the_user_is_verified_and_nobody_else(
-    visitor: Visitor, user: Account, other_user: Any, answers: Answers
+def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(
+    visitor: Visitor, user: Account, answers: Answers
 ) -> None:
     answers()
+    other_user: Any = Account.objects.create_user("mallory@example.com", PASSWORD)
 
     response = visitor.verify(next="/here/")
 
     assert response["Location"] == "/here/"
-    assert attempt().user_id == user.uid
+    assert newest().user_id == user.uid
     assert PhoneVerification.objects.is_verified(user, "077 696 118")
     assert not PhoneVerification.objects.is_verified(other_user)
-    assert visitor.get(f"/phone/{attempt().pk}/").status_code == 200
+    assert visitor.get(f"/phone/{newest().pk}/").status_code == 200
     visitor.force_login(other_user)
-    assert visitor.get(f"/phone/{attempt().pk}/").status_code == 404
+    assert visitor.get(f"/phone/{newest().pk}/").status_code == 404
+
+    user.delete()
+    assert not PhoneVerification.objects.exists()
 
 
-def test_an_account_claims_what_its_session_verified(
+def test_a_login_claims_the_verification_of_its_session(
     passer_by: Visitor, user: Account, answers: Answers
 ) -> None:
     answers()
     passer_by.verify()
 
     page = passer_by.get("/accounts/login/")
-    passer_by.submit(page, username="teak@example.com", password="a password")
+    passer_by.submit(page, username="teak@example.com", password=PASSWORD)
 
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_a_login_between_start_and_callback_ends_the_attempt(
-    passer_by: Visitor, user: Any, answers: Answers
-) -> None:
-    answers()
-    passer_by.start()
-    passer_by.force_login(user)
-    passer_by.come_back()
-
-    assert outcome() == ("error", "user_changed")
-    assert answers.calls == []
-
-
-def test_a_phone_goes_on_for_the_account_at_a_computer(
+def test_a_phone_verifies_the_account_of_the_computer(
     visitor: Visitor, user: Account, answers: Answers
 ) -> None:
     answers()
@@ -88,36 +72,21 @@ def test_a_phone_goes_on_for_the_account_at_a_computer(
     hand_over(visitor, phone, path)
     phone.come_back()
 
-    assert attempt().user_id == user.uid
+    assert newest().user_id == user.uid
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_whoever_goes_takes_the_data_along(
-    visitor: Visitor, user: Account, answers: Answers
-) -> None:
+def test_staff_find_a_verification_by_the_login_name(visitor: Visitor, answers: Answers) -> None:
     answers()
     visitor.verify()
-
-    user.delete()
-
-    assert not PhoneVerification.objects.exists()
-
-
-@pytest.mark.parametrize(("query", "found"), [("teak@example.com", True), ("mallory@", False)])
-def test_the_staff_find_an_attempt_by_the_login_name(
-    visitor: Visitor, other_user: Account, answers: Answers, query: str, found: bool
-) -> None:
-    answers()
-    visitor.verify()
-    staff: Any = Account.objects.create_user("staff@example.com", "a password", is_staff=True)
+    staff: Any = Account.objects.create_user("staff@example.com", PASSWORD, is_staff=True)
     visitor.force_login(staff)
+    changelist = reverse("admin:django_plasgate_ip_phoneverification_changelist")
 
-    response = visitor.get(
-        reverse("admin:django_plasgate_ip_phoneverification_changelist"), {"q": query}
-    )
-
-    assert response.status_code == 200
-    assert (str(attempt().pk) in response.content.decode()) is found
+    for query, found in (("teak@example.com", True), ("mallory@", False)):
+        response = visitor.get(changelist, {"q": query})
+        assert response.status_code == 200
+        assert (str(newest().pk) in response.content.decode()) is found
 
 
 def test_the_owner_of_a_number_logs_in_by_verifying_it(
@@ -136,5 +105,5 @@ def test_the_owner_of_a_number_logs_in_by_verifying_it(
     found: Any = authenticate(request, verification=flow.latest(request))
 
     assert found == user
-    assert attempt().user_id == user.uid
+    assert newest().user_id == user.uid
     assert found.has_perm("anything") is False

@@ -1,4 +1,4 @@
-"""Settings of a site that reads from a replica, which here lags behind for ever."""
+"""Settings of a site that reads from a replica. This replica never gets any rows."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ INSTALLED_APPS = [*INSTALLED_APPS, "django_plasgate_ip.handoff"]
 DATABASES["replica"] = DATABASES["default"] | {"TEST": dict(DATABASES["default"].get("TEST", {}))}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     name = DATABASES["default"]["TEST"]["NAME"]
-    # Like the other one's, a name for each process: two runs at once must not share it.
+    # A name for each process, as the default database has, because two runs must not share it.
     DATABASES["replica"]["TEST"]["NAME"] = Path(name).with_name(f"replica-{Path(name).name}")
 else:
-    # The main suite's own test database is in use.
+    # The main suite is using its own test database.
     for alias in DATABASES:
         DATABASES[alias]["TEST"] = {"NAME": f"test_{DATABASES['default']['NAME']}_{alias}"}
 
@@ -21,7 +21,7 @@ DATABASE_ROUTERS = ["tests.other_sites.replica.Router"]
 
 
 class Router:
-    """Reads our tables from the replica."""
+    """Reads the tables of the package from the replica."""
 
     def db_for_read(self, model: type, **hints: object) -> str | None:
         ours = ("django_plasgate_ip", "plasgate_ip_handoff")

@@ -1,4 +1,4 @@
-"""The whole way on a site whose replica lags behind: what was just written is never looked for."""
+"""Whole walks with a replica that lags behind: new rows are read from the primary database."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def written() -> list[tuple[str, str]]:
     return list(rows.values_list("status", "reason"))
 
 
-def test_the_replica_knows_nothing(visitor: Visitor) -> None:
+def test_the_replica_has_no_row(visitor: Visitor) -> None:
     visitor.start()
 
     assert written() == [("pending", "")]
@@ -65,7 +65,7 @@ def test_an_anonymous_session_is_verified_and_claimed(
     assert passer_by.get("/here/").content == b"in"
 
 
-def test_failing_starting_again_and_looking_use_the_database_that_is_written(
+def test_a_failure_a_new_start_and_the_page_use_the_primary_database(
     visitor: Visitor, answers: Answers, receivers: Receivers
 ) -> None:
     answers(FAILED)
@@ -78,7 +78,7 @@ def test_failing_starting_again_and_looking_use_the_database_that_is_written(
     assert len(receivers.heard) == 2
 
 
-def test_a_phone_goes_on_for_a_computer(visitor: Visitor, answers: Answers) -> None:
+def test_a_phone_verifies_for_a_computer(visitor: Visitor, answers: Answers) -> None:
     phone = Phone()
     answers(FAILED)
     path = offered(visitor.get(visitor.verify()["Location"]))

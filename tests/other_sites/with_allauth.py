@@ -1,4 +1,4 @@
-"""Settings of the example's site with django-allauth, on the suite's database and keys."""
+"""Settings of the example with django-allauth, on the suite's database and keys."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,6 @@ INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.endswith(".sandbox
 PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"
 PLASGATE_IP_PUBLIC_URL = None
 
-# The main suite's own test database is in use, where they share a server.
+# Where they share a server, the main suite is using its own test database.
 name = f"test_{DATABASES['default']['NAME']}_with_allauth"
 DATABASES["default"].setdefault("TEST", {}).setdefault("NAME", name)

@@ -1,7 +1,7 @@
-"""Values that are found nowhere by chance, and the search for them.
+"""Canaries, which are values that appear nowhere by chance, and the search for them.
 
-Everything that a person or a provider trusts the site with has one: the secrets, the number, and
-each leaf of the claims. A place that shows one has leaked it.
+Each secret has one, and so have the number and each leaf of the claims. A place that shows a canary
+has leaked it.
 """
 
 import gc
@@ -20,8 +20,6 @@ from django.db.models import Manager, QuerySet
 from django.forms import BaseForm
 from phonenumber_field.phonenumber import PhoneNumber
 
-from tests import figures
-
 TESTS = str(Path(__file__).parents[1])
 OURS = "django_plasgate_ip."
 
@@ -33,8 +31,8 @@ NATIONAL = "096 873 1942"
 DIGITS = "855968731942"
 E164 = f"+{DIGITS}"
 MASKED = "+855 96 *** **42"
-#: The number as people type it.
-TYPED = [NATIONAL, "0968731942", E164, "+855 96 873 1942", DIGITS, "០៩៦ ៨៧៣ ១៩៤២"]
+#: The number as people type it: each is another text in the frames of a request.
+TYPED = [NATIONAL, E164, "០៩៦ ៨៧៣ ១៩៤២"]
 
 SUB = "canary-sub-4d1f"
 SID = "canary-sid-77aa"
@@ -51,7 +49,7 @@ PROFILE = {
         "postal_code": "CAN-12000",
     },
 }
-#: What the provider says about the number.
+#: The provider's answer about the number.
 VERIFIED = {
     "status": "success",
     "error_description": " ",
@@ -82,7 +80,7 @@ _CLAIMS = {SUB, MOBILE_ID, SID, *_leaves(PROFILE)}
 
 
 def _spellings(text: str) -> set[str]:
-    """Return how the text is written in JSON, HTML and URLs."""
+    """Return the text as it is written in JSON, HTML, URLs and reprs."""
     return {
         text,
         html.escape(text),
@@ -104,26 +102,24 @@ CANARIES: dict[str, re.Pattern[str]] = {
     "secret key": _pattern(SECRET_KEY),
     "private key": _pattern(PRIVATE_KEY),
     "encryption key": _pattern(ENCRYPTION_KEY),
-    # In all its forms: what stands before these digits, and between them, differs.
+    # In every format: only these digits are common to all.
     "number": re.compile(r"96[-+.%20()\s\xa0]{0,4}873[-+.%20()\s\xa0]{0,4}1942"),
     **{f"claim {text}": _pattern(text) for text in sorted(_CLAIMS)},
 }
 NUMBERS = frozenset({"number"})
-#: In the visitor's address bar by the provider's design, and so in what tells of a request's URL.
+#: The provider puts it into the visitor's address bar, so every report of a request's URL has it.
 IN_THE_ADDRESS = frozenset({"private key"})
 _KHMER = str.maketrans("០១២៣៤៥៦៧៨៩", "0123456789")
 
 
 class Search:
-    """Looks for canaries; keeps what it found, and where it has looked."""
+    """Looks for canaries, and collects what it finds."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
-        self.places: dict[str, int] = {}
 
     def look(self, place: str, text: str, allowed: Iterable[str] = ()) -> None:
-        """Look through `text`, where the canaries `allowed` may be."""
-        self.places[place] = self.places.get(place, 0) + len(text)
+        """Look through `text`, in which the canaries `allowed` may appear."""
         text = text.translate(_KHMER)
         for name, pattern in CANARIES.items():
             if name not in allowed and (match := pattern.search(text)):
@@ -131,34 +127,23 @@ class Search:
                 self.found.append(f"{name} in {place}: …{around}…")
 
     def end(self) -> None:
-        """Fail for what was found."""
-        for place, characters in self.places.items():
-            kind = place.partition(":")[0]
-            figures.record_more(f"privacy: characters searched, {kind}", characters)
-        figures.record("privacy: canaries", len(CANARIES))
+        """Fail if anything was found."""
         assert not self.found, "\n".join(self.found)
 
-    # What is looked through more than once
-
-    def look_at_object(self, place: str, value: object, allowed: Iterable[str] = ()) -> None:
-        """Look at what an object shows of itself."""
-        kind = type(value).__name__
-        self.look(f"{place}: {kind}", f"{value!r} {value!s}", allowed)
-
     def look_at_objects_of_ours(self) -> None:
-        """Look at each object of the package's that lives at this moment."""
+        """Look at the repr and str of each object of the package that exists now."""
         for value in _objects_of_ours():
             self.look(f"repr and str: {type(value).__name__}", _shown(value))
 
     def look_at_error(self, place: str, error: BaseException) -> None:
-        """Look at what an error tracker keeps of an error, and of those behind it."""
+        """Look at what an error tracker stores of an error and of its causes."""
         for each in _chain(error):
             self.look(f"{place}: text", f"{each!r} {each!s}")
             for frame in _frames(each):
                 code = frame.f_code
                 where = f"{place}: {code.co_name} ({code.co_filename.rpartition('/')[2]})"
-                # A request's repr is its address. Django's database layer holds what is
-                # stored: the number, in its column.
+                # A request's repr is its URL. Django's database layer has the parameters of
+                # its queries, the number among them.
                 allowed = IN_THE_ADDRESS | (NUMBERS if _is_sql(code.co_filename) else set())
                 for name, value in list(frame.f_locals.items()):
                     self.look(f"{where}: {name}", "\n".join(_collected(value)), allowed)
@@ -166,17 +151,17 @@ class Search:
     def look_at_log(
         self, records: Iterable[logging.LogRecord], without: Iterable[str] = ()
     ) -> None:
-        """Look at all that was logged, but for the loggers `without`."""
+        """Look at the log records, except for those of the loggers `without`."""
         for record in records:
-            # Django logs each query with its parameters at DEBUG: what is stored, as it is stored.
+            # At DEBUG, Django logs each query with its parameters.
             if record.name in ("django.db.backends", *without):
                 continue
             self.look(f"log: {record.name}", logging.Formatter().format(record))
             for name, value in vars(record).items():
-                # Django's records carry the request, whose repr is its address.
+                # Django's records have the request, whose repr is its URL.
                 allowed = IN_THE_ADDRESS if name == "request" else ()
                 self.look(f"log: {record.name}: {name}", repr(value), allowed)
-            # Of a missing variable, the text has all of the context already, at length.
+            # The text of a missing variable has the whole context already.
             if record.exc_info and record.exc_info[1] and record.name != "django.template":
                 self.look_at_error(f"log: {record.name}", record.exc_info[1])
 
@@ -189,18 +174,18 @@ def _objects_of_ours() -> list[object]:
 def _kinds_of_ours() -> set[type]:
     modules = [each for name, each in sys.modules.items() if name.startswith(OURS)]
     found = [value for module in modules for value in vars(module).values()]
-    # These ask the database, for rows.
-    asking = (QuerySet, Manager)
+    # Their reprs would query the database.
+    querying = (QuerySet, Manager)
     return {
         kind
         for kind in found
         if isinstance(kind, type) and kind.__module__.startswith(OURS)
-        if not issubclass(kind, asking)
+        if not issubclass(kind, querying)
     }
 
 
 def _shown(value: object) -> str:
-    # Text and numbers hide in their reprs alone, and a form's text is its HTML.
+    # The str of a hidden text or number is its value, and the str of a form is its HTML.
     if isinstance(value, (str, PhoneNumber, BaseForm)):
         return repr(value)
     return f"{value!r} {value!s}"
@@ -218,7 +203,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _frames(error: BaseException) -> Iterator[types.FrameType]:
-    """Yield the frames of the package and of what it calls and is called by, but no test's."""
+    """Yield the frames of an error, except for those of tests."""
     traceback = error.__traceback__
     while traceback is not None:
         frame = traceback.tb_frame
@@ -232,7 +217,7 @@ def _is_sql(filename: str) -> bool:
 
 
 def _collected(value: Any, depth: int = 6) -> Iterator[str]:
-    """Yield what an error tracker keeps of a local variable: the reprs, inside containers too."""
+    """Yield what an error tracker stores of a variable: reprs, also of what containers hold."""
     if isinstance(value, Mapping) and depth:
         for key, each in list(value.items()):
             yield from _collected(key, depth - 1)
@@ -245,11 +230,11 @@ def _collected(value: Any, depth: int = 6) -> Iterator[str]:
 
 
 class Broken(Exception):
-    """What something raises that was not expected to raise."""
+    """An error that no code expects."""
 
 
 def break_down(*args: Any, **kwargs: Any) -> Any:
-    """Stand for any function that is broken; what it was called with lies in its frame."""
+    """Raise `Broken` in place of any function. The frame has its arguments."""
     raise Broken("broken")
 
 

@@ -1,4 +1,4 @@
-"""A site with canaries in its settings, a provider that answers with them, and all its logs."""
+"""A site with canaries in its settings, a provider that answers with them, and all log records."""
 
 import json
 import logging
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 
 from tests.privacy import canaries
 from tests.privacy.canaries import Search
@@ -35,7 +35,7 @@ def canary_site(settings: Any) -> None:
 
 @pytest.fixture
 def search() -> Iterator[Search]:
-    """Return a search; the test that uses it fails for whatever it has found."""
+    """Return a search. The test fails at its end if the search has found a canary."""
     searching = Search()
     yield searching
     searching.end()
@@ -43,20 +43,20 @@ def search() -> Iterator[Search]:
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    """Return what every logger says, at DEBUG."""
+    """Return the records of all loggers, at DEBUG."""
     handler = Log()
-    # Those who tell nobody above them must be asked themselves.
     named = logging.root.manager.loggerDict.values()
     loggers = [each for each in named if isinstance(each, logging.Logger)]
-    asked = [logging.root, *(each for each in loggers if not each.propagate)]
+    # The root does not receive the records of a logger that does not propagate.
+    handling = [logging.root, *(each for each in loggers if not each.propagate)]
     levels = [(each, each.level, each.disabled) for each in [logging.root, *loggers]]
     for each, _level, _disabled in levels:
         each.setLevel(logging.DEBUG)
         each.disabled = False
-    for each in asked:
+    for each in handling:
         each.addHandler(handler)
     yield handler
-    for each in asked:
+    for each in handling:
         each.removeHandler(handler)
     for each, level, disabled in levels:
         each.setLevel(level)
@@ -71,7 +71,7 @@ def start_provider(settings: Any) -> Iterator[Callable[..., Provider]]:
 
 @pytest.fixture
 def provider(start_provider: Callable[..., Provider]) -> Provider:
-    """Return PlasGate, which verifies everybody, with all the canaries."""
+    """Return a PlasGate that verifies every number, with all canaries in its answer."""
     return start_provider(replies(canaries.VERIFIED))
 
 
@@ -81,9 +81,7 @@ def replies(data: dict[str, Any], status: str = "200 OK") -> Play:
 
 @pytest.fixture
 def staff(db: None) -> Visitor:
-    """Return the browser of somebody who may see and delete attempts, but no claims."""
-    from django.contrib.auth.models import Permission
-
+    """Return the browser of staff with the permissions to view and delete, but not for claims."""
     user = User.objects.create_user("staff", is_staff=True)
     names = ("view_phoneverification", "delete_phoneverification", "view_user", "view_logentry")
     user.user_permissions.set(Permission.objects.filter(codename__in=names))

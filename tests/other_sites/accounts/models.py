@@ -1,4 +1,4 @@
-"""A user model as unlike Django's as one can be: a UUID for a key, an e-mail to log in with."""
+"""A user model with a UUID as its key, whose login name is an e-mail address."""
 
 import uuid
 from typing import Any, ClassVar

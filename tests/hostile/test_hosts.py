@@ -1,0 +1,116 @@
+"""Ways off the site, and hosts that are not the site's."""
+
+from typing import Any
+
+import pytest
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.hostile.browser import HOST, STAYS, assert_stays, host_of, skeleton, start_with
+from tests.hostile.conftest import PlasGate
+from tests.hostile.payloads import EVIL
+from tests.visitor import CODE, FAILED, STATE, TYPED, Page, Visitor, newest, outcome
+
+# A few of each kind: an address, one that only browsers understand, a header, no page at all.
+EXITS = [f"//{EVIL}/", f"/\t/{EVIL}", "/here/\r\nSet-Cookie: stolen=1", "javascript:alert(1)"]
+FORWARDED = {
+    "X-Forwarded-Host": EVIL,
+    "X-Forwarded-Proto": "ftp",
+    "X-Forwarded-Port": "99",
+    "Forwarded": f"host={EVIL}",
+    "X-Original-URL": f"//{EVIL}/",
+}
+
+
+@pytest.mark.parametrize("payload", EXITS)
+def test_a_hostile_next_leads_nobody_off_the_site(
+    visitor: Visitor, stranger: Visitor, plasgate: PlasGate, payload: str
+) -> None:
+    """It comes in a link, in the form, and through the login page."""
+    look = skeleton(visitor.get("/phone/", {"next": "/here/"}))
+    page = visitor.get("/phone/", {"next": payload})
+    assert skeleton(page) == look
+    visitor.submit(page, phone_number=TYPED, next=payload)
+    assert_stays(visitor.come_back())
+
+    login = stranger.get("/phone/", {"next": payload})
+    assert_stays(login)
+    page = stranger.get(login["Location"])
+    assert_stays(stranger.submit(page, username="teak", password="a password"))
+
+
+@pytest.mark.parametrize("payload", EXITS)
+def test_a_hostile_next_in_an_edited_row_leads_nobody_off_the_site(
+    visitor: Visitor, plasgate: PlasGate, payload: str
+) -> None:
+    visitor.start()
+    PhoneVerification.objects.update(next_url=payload)
+    assert_stays(visitor.come_back())
+    links = Page(visitor.get(f"/phone/{newest().pk}/")).links
+    assert all(host_of(link) in STAYS for link in links.values())
+
+    plasgate.codes[CODE, STATE] = FAILED
+    visitor.start()
+    PhoneVerification.objects.update(next_url=payload)
+    retry = Page(visitor.get(visitor.come_back()["Location"])).links["Try again"]
+    assert host_of(retry) == HOST
+    visitor.submit(visitor.get(retry), phone_number=TYPED)
+    assert host_of(newest().next_url) in STAYS
+
+
+@pytest.mark.parametrize("public_url", [None, "https://shop.example"])
+@pytest.mark.parametrize("host", [EVIL, f"{HOST}:80@{EVIL}"])
+def test_an_unknown_host_starts_nothing(
+    visitor: Visitor, settings: Any, host: str, public_url: str | None
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = public_url
+    headers = {"Host": host}
+
+    assert start_with(visitor, headers).status_code in (400, 403)
+    assert not PhoneVerification.objects.exists()
+    assert EVIL not in str(visitor.get("/phone/", headers=headers).headers)
+
+
+@pytest.mark.parametrize("public_url", [None, "https://shop.example"])
+def test_a_forwarded_host_is_ignored(
+    visitor: Visitor, plasgate: PlasGate, settings: Any, public_url: str | None
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = public_url
+
+    response = start_with(visitor, FORWARDED, next=f"http://{EVIL}/")
+
+    assert host_of(response["Location"]) == "cloudapi.plasgate.com"
+    callback = (public_url or f"http://{HOST}") + "/phone/callback/"
+    assert visitor.sent["redirect_uri"] == callback == newest().redirect_uri
+    assert newest().next_url == ""
+
+    assert_stays(visitor.get(visitor.callback_url(), headers=FORWARDED))
+    assert [sent["redirect_uri"] for sent in plasgate.sent] == [callback]
+    assert outcome() == ("verified", "")
+
+
+def test_the_public_url_wins_where_the_site_trusts_every_host(
+    visitor: Visitor, plasgate: PlasGate, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    settings.USE_X_FORWARDED_HOST = True
+    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example"
+
+    response = start_with(visitor, {"X-Forwarded-Host": EVIL}, next=f"http://{EVIL}/")
+
+    assert visitor.sent["redirect_uri"] == "https://shop.example/phone/callback/"
+    assert EVIL not in response["Location"]
+    # `next` was on this site under the spoofed host. PlasGate leads the browser to the real one.
+    assert_stays(visitor.come_back())
+    assert outcome() == ("verified", "")
+
+
+def test_a_callback_under_a_spoofed_host_sends_the_stored_redirect_uri(
+    visitor: Visitor, plasgate: PlasGate, settings: Any
+) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    visitor.start(next="/here/")
+
+    response = visitor.get(visitor.callback_url(), headers={"Host": EVIL})
+
+    assert response["Location"] == "/here/"
+    assert [sent["redirect_uri"] for sent in plasgate.sent] == ["http://testserver/phone/callback/"]

@@ -1,0 +1,188 @@
+"""Hostile text: markup, and bytes that break a header, a database or an encoder."""
+
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.test import Client
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.hostile.browser import send_raw, skeleton, start_with
+from tests.hostile.conftest import PlasGate
+from tests.hostile.payloads import POISONS, SCRIPTS
+from tests.visitor import CODE, STATE, SUB, TYPED, VERIFIED, Page, Visitor, newest, outcome
+
+# One text is enough: where any part is not escaped, the page has other elements.
+MARKUP = " ".join(SCRIPTS)
+# The surrogates are in utf-7 and in raw_unicode_escape.
+SURROGATES = "+2AA-\\ud800"
+
+
+# Markup
+
+
+def skeletons(browser: Visitor, admin: Client, detail: str) -> list[Any]:
+    """Return the skeletons of the newest verification's page for its visitor and for staff."""
+    said = browser.get(detail, headers={"Accept": "application/json"})
+    assert said["Content-Type"] == "application/json"
+    change = f"/admin/django_plasgate_ip/phoneverification/{newest().pk}/change/"
+    pages = [browser.get(detail), admin.get(change)]
+    assert [page.status_code for page in pages] == [200, 200]
+    return [sorted(said.json()), *map(skeleton, pages)]
+
+
+@pytest.mark.parametrize("name", ["error_description", "error"])
+def test_markup_in_the_callback_is_escaped_on_every_page(
+    visitor: Visitor, admin_client: Client, plasgate: PlasGate, name: str
+) -> None:
+    visitor.start()
+    harmless = visitor.come_back(**{name: "plain"})
+    expected = skeletons(visitor, admin_client, harmless["Location"])
+    visitor.start()
+
+    response = visitor.come_back(**{name: MARKUP})
+
+    assert outcome() == ("failed", "provider_denied")
+    assert "<svg/onload" in newest().error_description
+    assert skeletons(visitor, admin_client, response["Location"]) == expected
+
+
+@pytest.mark.parametrize("status", ["success", "failed"])
+def test_markup_in_the_answer_is_escaped_on_every_page(
+    visitor: Visitor, admin_client: Client, plasgate: PlasGate, status: str
+) -> None:
+    answer = VERIFIED | {"status": status, "error_description": "plain", "sid": "plain"}
+    plasgate.codes[CODE, STATE] = answer
+    expected = skeletons(visitor, admin_client, visitor.verify()["Location"])
+
+    plasgate.codes[CODE, STATE] = answer | {
+        "error_description": MARKUP,
+        "sid": MARKUP,
+        "sub": SUB if status == "success" else MARKUP,
+        "mobile_id": "".join(filter(str.isprintable, MARKUP)),
+    }
+    response = visitor.verify()
+
+    assert newest().status == ("verified" if status == "success" else "failed")
+    assert newest().claims["sid"] == MARKUP
+    assert skeletons(visitor, admin_client, response["Location"]) == expected
+
+
+def test_markup_in_a_rejected_form_is_the_value_of_its_field(visitor: Visitor) -> None:
+    expected = skeleton(visitor.start("bad", next="bad"))
+
+    response = visitor.start(MARKUP, next=MARKUP)
+
+    assert response.status_code == 400
+    assert skeleton(response) == expected
+    fields = Page(response).fields
+    assert (fields["phone_number"], fields["next"]) == (MARKUP, MARKUP)
+
+
+# Bytes
+
+
+HEADERS = {"Accept": "text/html", "Accept-Language": "en", "X-Forwarded-For": "10.0.0.1"}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_poison_in_a_header_breaks_neither_response_nor_row(
+    visitor: Visitor, plasgate: PlasGate, settings: Any, header: str
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 100
+    settings.PLASGATE_IP_TRUSTED_PROXY_COUNT = 1
+
+    for poison in POISONS.values():
+        headers = {header: HEADERS[header] + poison.decode("latin-1")}
+        start = start_with(visitor, headers)
+        back = visitor.get(visitor.callback_url(), headers=headers)
+
+        for response in (start, back):
+            assert response.status_code == 302
+            assert "stolen" not in response.cookies
+            assert all(value.isprintable() for value in response.headers.values())
+        assert outcome() == ("verified", "")
+        assert newest().language.isprintable()
+
+
+def test_poison_in_the_code_and_the_state_is_sent_to_plasgate_unchanged(
+    visitor: Visitor, plasgate: PlasGate
+) -> None:
+    """Both are opaque. The JSON of the exchange escapes them."""
+    poison = "\r\nX-Secret: mine\x00\x1b\u2028\U0001f600"
+    visitor.start()
+
+    visitor.come_back(code=poison, state=poison[::-1])
+
+    (sent,) = plasgate.sent
+    assert set(sent) == {"code", "state", "redirect_uri", "response_type"}
+    assert (sent["code"], sent["state"]) == (poison, poison[::-1])
+    assert outcome() == ("error", "credentials_rejected")
+
+
+@pytest.mark.parametrize("name", ["code", "error_description", "anything"])
+def test_a_parameter_of_a_megabyte_ends_the_verification_as_any_other(
+    visitor: Visitor, plasgate: PlasGate, name: str
+) -> None:
+    visitor.start()
+
+    response = visitor.come_back(**{name: "x" * 1_000_000})
+
+    assert response.status_code == 302
+    assert not newest().is_live
+    assert len(newest().error_description) <= 500
+    assert visitor.get(response["Location"]).status_code == 200
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
+def test_a_query_is_utf8_in_spite_of_the_requests_own_charset(
+    visitor: Visitor, plasgate: PlasGate, settings: Any, charset: str
+) -> None:
+    """Django decodes a query by the request's Content-Type, even to lone surrogates."""
+    settings.PLASGATE_IP_CALLBACK_NONCE = True
+    named = {"Content-Type": f"text/plain; charset={charset}"}
+    page = visitor.generic("GET", f"/phone/?next={quote(SURROGATES)}", headers=named)
+    assert Page(page).fields["next"] == SURROGATES
+    visitor.start()
+
+    visitor.generic("GET", visitor.callback_url(nonce=SURROGATES), headers=named)
+    assert outcome() == ("error", "invalid_callback")
+    assert plasgate.sent == []
+
+    visitor.start()
+    visitor.generic("GET", visitor.callback_url(), headers=named)
+    assert outcome() == ("verified", "")
+
+
+def send_json(browser: Visitor, body: bytes) -> Any:
+    return send_raw(browser, body, "application/json", {"Accept": "application/json"})
+
+
+def test_a_next_that_only_json_can_spell_is_dropped(visitor: Visitor) -> None:
+    said = send_json(visitor, json.dumps({"phone_number": TYPED, "next": "/\ud800\x00"}).encode())
+
+    assert said.status_code == 200
+    assert newest().next_url == ""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"phone_number": "\\ud800"}',
+        b'{"phone_number": "077696118\\u0000"}',
+        b'{"phone_number": "\xff"}',
+        b'{"a":' * 100_000,
+        b"9" * 10_000,
+    ],
+    ids=["surrogate", "NUL", "no UTF-8", "too deep", "too many digits"],
+)
+def test_hostile_json_starts_nothing(visitor: Visitor, body: bytes) -> None:
+    response = send_json(visitor, body)
+
+    assert response.status_code == 400
+    assert set(response.json()["errors"]) == {"phone_number"}
+    assert not PhoneVerification.objects.exists()
