@@ -1,7 +1,7 @@
 """Run only the tests that use the database: ``pytest -p tests.only_database``.
 
-Another database than SQLite can't change the outcome of the others. A test whose database belongs to
-another process has the marker ``database``.
+Another database than SQLite can't change the outcome of the others. A test whose database belongs
+to another process has the marker ``database``.
 """
 
 import pytest
