@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.database
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,0 +1,138 @@
+"""The files of the tools agree with each other, and CONTRIBUTING.rst agrees with the package."""
+
+import re
+from configparser import ConfigParser
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+# The source distribution does not need the workflow's files to be tested.
+pytestmark = pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="this is no checkout")
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def requirements(group: str) -> list[str]:
+    """Return the requirements of a dependency group, or of the project for ``dependencies``."""
+    (block,) = re.findall(
+        rf"^{group} = \[\n(.*?)^\]", read("pyproject.toml"), re.DOTALL | re.MULTILINE
+    )
+    return re.findall(r'^  "(.+?)",', block, re.MULTILINE)
+
+
+def tox() -> ConfigParser:
+    parser = ConfigParser(interpolation=None)
+    parser.read_string(read("tox.ini"))
+    return parser
+
+
+def names(pattern: str) -> list[str]:
+    """Return the names that tox makes of a{b,c}."""
+    parts = [part.strip("{}").split(",") for part in re.split(r"(\{.*?\})", pattern)]
+    return ["".join(chosen) for chosen in product(*parts)]
+
+
+def environments() -> set[str]:
+    """Return the environments with a section, and each pair of Python and Django."""
+    sections = [section.removeprefix("testenv:") for section in tox().sections() if ":" in section]
+    djangos = re.findall(r"^(django\d\d):", tox()["testenv"]["deps"], re.MULTILINE)
+    pairs = [f"py3{minor}-{django}" for minor in range(10, 15) for django in djangos]
+    return {name for section in sections for name in names(section)} | set(pairs)
+
+
+def workflow() -> dict[str, Any]:
+    jobs: dict[str, Any] = yaml.safe_load(read(".github/workflows/ci.yml"))["jobs"]
+    return jobs
+
+
+def in_workflow() -> set[str]:
+    """Return the environments that the workflow runs."""
+    text = read(".github/workflows/ci.yml")
+    matrices = [job.get("strategy", {}).get("matrix", {}) for job in workflow().values()]
+    listed = {entry["env"] for matrix in matrices for entry in matrix.get("include", ())}
+    return listed | set(re.findall(r"tox run .*-e ([\w-]+)", text))
+
+
+def in_label() -> set[str]:
+    return set(re.findall(r"[\w-]+", tox()["tox"]["labels"].partition("=")[2]))
+
+
+def test_precommit_has_the_linters_of_tox_in_the_same_versions() -> None:
+    (repository,) = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"]
+    pinned = {pin for hook in repository["hooks"] for pin in hook["additional_dependencies"]}
+
+    assert repository["repo"] == "local"
+    # pip-audit looks at what is installed, so it has no place before a commit.
+    missing = set(requirements("lint")) - pinned
+    assert [pin for pin in missing if not pin.startswith("pip-audit")] == []
+    assert pinned <= {
+        *requirements("lint"),
+        *requirements("test"),
+        *requirements("dependencies"),
+    }
+
+
+def test_each_environment_of_the_workflow_and_of_the_label_exists() -> None:
+    assert in_workflow() - environments() == set()
+    assert in_label() - environments() == set()
+
+
+def test_the_workflow_runs_what_the_label_runs_and_both_databases() -> None:
+    assert in_label() - in_workflow() == set()
+    assert {"newest-mariadb", "worlds-mariadb"} <= in_workflow()
+    assert [job for job in workflow().values() if "postgres" in job.get("services", ())]
+
+
+def test_the_label_has_each_supported_python_and_django() -> None:
+    pythons = re.findall(r'Python :: 3\.(\d\d)"', read("pyproject.toml"))
+    djangos = re.findall(r'Django :: (\d)\.(\d)"', read("pyproject.toml"))
+    parts = {part for name in in_label() for part in name.split("-")}
+
+    # `lowest` has the oldest of both, and `newest` the latest.
+    assert {f"py3{minor}" for minor in pythons[1:-1]} <= parts
+    assert {f"django{major}{minor}" for major, minor in djangos[1:-1]} <= parts
+    assert tox()["testenv:lowest"]["base_python"].split()[0] == f"python3.{pythons[0]}"
+    assert tox()["testenv"]["base_python"].split()[0] == f"python3.{pythons[-1]}"
+
+
+def test_the_workflow_pins_each_action() -> None:
+    used = re.findall(r"uses: (\S+)", read(".github/workflows/ci.yml"))
+
+    assert len(used) > 5
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@v\d+(\.\d+)*", action)] == []
+
+
+def test_the_map_shows_each_room_of_the_package() -> None:
+    package = {
+        f"{path.name}/" if path.is_dir() else path.name
+        for path in (ROOT / "django_plasgate_ip").iterdir()
+        if not path.name.startswith("__") and path.name != "py.typed"
+    }
+
+    assert set(re.findall(r"^    ([\w.]+/?)  ", read("CONTRIBUTING.rst"), re.MULTILINE)) == package
+
+
+def test_each_path_that_contributors_are_sent_to_exists() -> None:
+    paths = re.findall(r"``([\w.]+/[\w./-]+)``", read("CONTRIBUTING.rst"))
+    roots = (ROOT, ROOT / "django_plasgate_ip")
+    found = {path for path in paths for root in roots if (root / path).exists()}
+
+    assert len(found) > 8
+    assert set(paths) - found <= {"locale/CODE/LC_MESSAGES"}
+
+
+def test_each_test_that_mutants_run_exists() -> None:
+    paths = re.findall(r'"((?:tests/)?[\w/]+(?:\.py)?)"', read(".ci/mutants.toml"))
+    files = [
+        ROOT / (path if path.startswith("tests") else f"django_plasgate_ip/{path}")
+        for path in paths
+    ]
+
+    assert len(files) > 20
+    assert [path for path in files if not path.exists()] == []
