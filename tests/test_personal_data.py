@@ -4,6 +4,7 @@ import json
 import sys
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from cryptography.fernet import Fernet
@@ -199,7 +200,9 @@ def test_several_batches_are_erased(
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
     for _ in range(number):
         note(user, create(user=user))
-    assert personal_data.erase(by_user()) == number
+    with mock.patch.object(personal_data, "delete", wraps=personal_data.delete) as delete:
+        assert personal_data.erase(by_user()) == number
+    assert [len(call.args[0]) for call in delete.call_args_list] == [2, 2, 1][: number - 2]
     assert not PhoneVerification.objects.exists()
     assert not LogEntry.objects.exists()
 
