@@ -76,7 +76,7 @@ def test_a_page_shows_how_another_request_ended_a_stale_verification(
     shown = visitor.get(f"/phone/{stale.pk}/").content.decode()
 
     assert outcome() == ("error", "interrupted")
-    assert "This was cut off" in shown
+    assert "The check stopped" in shown
 
 
 @pytest.mark.parametrize(
