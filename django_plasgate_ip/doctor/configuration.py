@@ -73,7 +73,7 @@ def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
         do = (
             "It does not have the form of PlasGate's secret keys ($5$rounds=...$...$...). A shell, "
             "Compose or django-environ may have replaced text after a dollar sign, or kept quotes "
-            "or backslashes. See README, Five-minute integration."
+            "or backslashes. See the documentation, Installation."
         )
         return Finding(Level.WARNING, "Settings", what, do)
     return Finding(Level.OK, "Settings", what)
