@@ -175,7 +175,8 @@ def test_a_second_phone_is_refused_even_with_the_code(
     assert choices(refused) == choices(tapped) == []
     # Nor does another site's form work on the first phone, even if the site has no CSRF middleware.
     settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if "Csrf" not in path]
-    assert phone.post(link, {"code": code, "phone_number": TYPED}).status_code == 403
+    forged = phone.other_tab().post(link, {"code": code, "phone_number": TYPED})
+    assert forged.status_code == 403
     assert not PhoneVerification.objects.exists()
 
 
