@@ -70,7 +70,7 @@ def test_list_says_that_its_pages_end(viewer: Client, monkeypatch: pytest.Monkey
     PhoneVerification.objects.bulk_create(
         PhoneVerification(scopes="mobile_id", session_id=str(i)) for i in range(120)
     )
-    assert "The list has 100 verifications or more." in text(viewer.get(LIST))
+    assert "This list shows at most 100 verifications." in text(viewer.get(LIST))
 
 
 def test_verification_is_shown_and_claims_to_those_who_may(
