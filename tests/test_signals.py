@@ -5,14 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.http import HttpRequest
 
-from django_plasgate_ip import flow, signals
+from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
-from tests.visitor import TYPED, Visitor, newest, outcome, request_of
+from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -76,22 +75,3 @@ def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     assert isinstance(sent["request"], HttpRequest)
     for name in ("pk", "status", "reason", "completed_at", "claims", "phone_number"):
         assert getattr(sent["verification"], name) == getattr(row, name)
-
-
-def test_in_the_sites_transaction_the_signal_waits_for_the_commit(
-    user: User, receivers: Receivers
-) -> None:
-    request = request_of(user)
-    first = flow.begin(request, TYPED).verification
-
-    with transaction.atomic():
-        flow.begin(request, TYPED)
-        transaction.set_rollback(True)
-    assert newest() == first
-    assert outcome() == ("pending", "")
-    assert receivers.heard == []
-
-    with transaction.atomic():
-        flow.begin(request, TYPED)
-        assert receivers.heard == []
-    assert receivers.heard == [("failed", first)]
