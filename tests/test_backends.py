@@ -22,7 +22,7 @@ from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
 from tests.verification.test_claim_at_login import log_in
-from tests.visitor import DIGITS, MOBILE_ID, Visitor, attempt, outcome
+from tests.visitor import DIGITS, MOBILE_ID, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -312,7 +312,7 @@ def test_the_owner_of_a_number_logs_in_by_verifying_it_as_often_as_they_like(
         before = stranger.cookies["sessionid"].value
         assert is_let_in(stranger)
         assert stranger.cookies["sessionid"].value != before
-        assert (attempt().user, attempt().mobile_id_changed) == (owner, False)
+        assert (newest().user, newest().mobile_id_changed) == (owner, False)
         stranger.logout()
 
 
@@ -348,7 +348,7 @@ def test_a_login_takes_over_only_what_was_verified_just_before_it(
 
     log_in(stranger)
 
-    assert (attempt().user == user) is is_claimed
+    assert (newest().user == user) is is_claimed
     elsewhere = Visitor()
     elsewhere.verify()
     assert is_let_in(elsewhere) is is_claimed
