@@ -106,7 +106,7 @@ def test_a_phone_without_mobile_data_leaves_the_computer_a_new_code(
     hand_over(visitor, phone, link)
 
     page = phone.get(phone.come_back()["Location"])
-    assert "there you can try again" in text(page)
+    assert "Go back to your computer to try again" in text(page)
     assert not Page(page).all("section")
 
     again = offered(visitor.get(visitor.get(f"{link}screen/")["Location"]))
