@@ -164,14 +164,14 @@ def receivers() -> Iterator[Receivers]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Send the figures of this process to the process that prints them."""
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["figures"] = figures.state()
+        session.config.workeroutput["figures"] = figures.recorded
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Receive the figures of a process, unless it crashed."""
     if "figures" in getattr(node, "workeroutput", {}):
-        figures.merge(*node.workeroutput["figures"])
+        figures.merge(node.workeroutput["figures"])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

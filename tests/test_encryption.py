@@ -1,26 +1,21 @@
 """The keys, the encrypted value, and re-encryption with a new key."""
 
-import base64
 import json
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, connections
+from django.db import connection
 
 from django_plasgate_ip import encryption
 from django_plasgate_ip.encryption import Reencrypted, Sealed, cipher
 from django_plasgate_ip.exceptions import ClaimsUnreadable
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
-from tests.kept import CLAIMS, JSON_VALUES, create, create_live
+from django_plasgate_ip.models import PhoneVerification
+from tests.kept import CLAIMS, KEY, NEW_KEY, OTHER_KEY, create, in_a_thread, skip
 
-# A constant, because every process that collects these tests needs the same parameters.
-KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 # {"given_name": "Teak"}, encrypted with the key derived from "a secret key".
 TOKEN = (
     "gAAAAABpgA6AD-qxDx1VRy-G8FrH4eYEJeBCdkRfo2kmEQNCFifd6trB8NNZ25mSjKXYFXiODTip_9lIdR-ZbvxR"
@@ -28,39 +23,20 @@ TOKEN = (
 )
 
 
-def new_key() -> str:
-    return Fernet.generate_key().decode()
-
-
-@pytest.fixture
-def keys(settings: Any) -> tuple[str, str]:
-    """Return an old key, which the settings have, and a new one."""
-    pair = (new_key(), new_key())
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [pair[0]]
-    return pair
-
-
-def rotate(settings: Any, keys: tuple[str, str]) -> None:
-    """Put the new key in front of the old one."""
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1], keys[0]]
-
-
-def forget_old(settings: Any, keys: tuple[str, str]) -> None:
-    """Keep the new key only."""
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[1]]
+def use(settings: Any, *keys: str) -> None:
+    settings.PLASGATE_IP_ENCRYPTION_KEYS = list(keys)
 
 
 # Keys
 
 
-def test_the_first_key_encrypts_and_every_key_decrypts(
-    settings: Any, keys: tuple[str, str]
-) -> None:
+def test_the_first_key_encrypts_and_every_key_decrypts(settings: Any) -> None:
+    use(settings, KEY)
     before = Sealed.seal({"when": "before"})
-    rotate(settings, keys)
+    use(settings, NEW_KEY, KEY)
     after = Sealed.seal({"when": "after"})
     assert (before.decrypt(), after.decrypt()) == ({"when": "before"}, {"when": "after"})
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [keys[0]]
+    use(settings, KEY)
     with pytest.raises(ClaimsUnreadable):
         after.decrypt()
 
@@ -84,54 +60,50 @@ def test_the_derived_key_does_not_change_between_releases(settings: Any) -> None
 
 
 def test_the_derived_key_is_not_the_secret_key(settings: Any) -> None:
-    settings.SECRET_KEY = new_key().encode()
+    settings.SECRET_KEY = KEY.encode()
     derived = Sealed.seal(CLAIMS)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
     with pytest.raises(ClaimsUnreadable):
         derived.decrypt()
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
-        [],
-        7,
-        [None],  # an environment variable that is not set
-        KEY,  # a text instead of a list
-        [KEY, "not a key"],
-    ],
-    ids=str,
-)
+# Among them: an environment variable that is not set, and a text instead of a list.
+@pytest.mark.parametrize("keys", [[], 7, [None], KEY, [KEY, "not a key"]], ids=str)
 def test_invalid_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
     for act in (cipher, lambda: Sealed.seal(CLAIMS), Sealed("token").decrypt):
-        with pytest.raises(
-            ImproperlyConfigured, match=r"PLASGATE_IP_ENCRYPTION_KEYS .*generate_key"
-        ):
+        with pytest.raises(ImproperlyConfigured, match=r"ENCRYPTION_KEYS .*generate_key"):
             act()
 
 
 def test_an_error_about_one_key_does_not_show_the_others(settings: Any) -> None:
-    good = new_key()
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [good, "not a key"]
+    use(settings, KEY, "not a key")
     with pytest.raises(ImproperlyConfigured) as caught:
         cipher()
     assert caught.value.__cause__ is caught.value.__context__ is None
-    assert good not in repr(caught.value)
-    assert good not in repr([entry.locals for entry in caught.traceback[1:]])
+    assert KEY not in repr(caught.value)
+    assert KEY not in repr([entry.locals for entry in caught.traceback[1:]])
 
 
 # An encrypted value
 
 
-def test_every_json_type_is_preserved(settings: Any, keys: tuple[str, str]) -> None:
-    sealed = [Sealed.seal(value) for value in JSON_VALUES]
-    rotate(settings, keys)
+def test_every_json_type_is_preserved(settings: Any) -> None:
+    # Each type, and values that a careless test for emptiness or equality confuses.
+    values: list[Any] = [
+        {"false": False, "zero": 0, "none": None, "empty": "", "float": 0.5, "big": 2**70},
+        {"nested": {"list": [1, "1", True, None, {}, []], "address": {"a": {"b": {}}}}},
+        {"khmer": "ភ្នំពេញ", "emoji": "\U0001f600", "control": "\x00\x1f", "quote": "\"'\\"},
+        *({}, False, 0, None, "", []),
+    ]
+    use(settings, KEY)
+    sealed = [Sealed.seal(value) for value in values]
+    use(settings, NEW_KEY, KEY)
     again = [each.reencrypt() for each in sealed]
     # Compared as text, because 0 == False.
-    assert json.dumps([each.decrypt() for each in sealed]) == json.dumps(JSON_VALUES)
-    forget_old(settings, keys)
-    assert json.dumps([each.decrypt() for each in again]) == json.dumps(JSON_VALUES)
+    assert json.dumps([each.decrypt() for each in sealed]) == json.dumps(values)
+    use(settings, NEW_KEY)
+    assert json.dumps([each.decrypt() for each in again]) == json.dumps(values)
 
 
 def test_only_an_empty_dict_is_an_empty_text() -> None:
@@ -166,21 +138,13 @@ def tokens() -> dict[Any, str]:
     return {pk: sealed.token for pk, sealed in rows}
 
 
-def in_a_thread(act: Callable[..., Any], *args: Any) -> Any:
-    try:
-        return act(*args)
-    finally:
-        connections.close_all()
-
-
 @pytest.mark.django_db
 @pytest.mark.parametrize("batch_size", [2, 5])
-def test_every_row_has_the_first_key_afterwards(
-    settings: Any, keys: tuple[str, str], batch_size: int
-) -> None:
+def test_every_row_has_the_first_key_afterwards(settings: Any, batch_size: int) -> None:
+    use(settings, KEY)
     rows = [create(claims={"number": index}) for index in range(4)]
-    empty = [create(claims={}), create_live()]
-    rotate(settings, keys)
+    empty = [create(claims={}), create(status="pending")]
+    use(settings, NEW_KEY, KEY)
     rows.append(create(claims={"number": 4}))
     others: Any = PhoneVerification.objects.order_by("pk").values()
     before = [row | {"claims": ""} for row in others]
@@ -190,7 +154,7 @@ def test_every_row_has_the_first_key_afterwards(
     assert [batch.rows for batch in batches[:-1]] == [batch_size] * ((5 - 1) // batch_size)
     assert sum(batch.rows for batch in batches) == 5
     assert sum(batch.unreadable for batch in batches) == 0
-    forget_old(settings, keys)
+    use(settings, NEW_KEY)
     assert [PhoneVerification.objects.get(pk=row.pk).claims for row in rows] == [
         {"number": index} for index in range(5)
     ]
@@ -203,7 +167,7 @@ def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any) -> None
     settings.SECRET_KEY = "the first"
     row = create()
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = ["the first"], "the second"
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    use(settings, KEY)
     with pytest.raises(ClaimsUnreadable):
         row.claims  # noqa: B018
     assert reencrypt() == [Reencrypted(1, 0, row.pk)]
@@ -212,16 +176,17 @@ def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any) -> None
 
 
 @pytest.mark.django_db
-def test_unreadable_rows_are_counted_and_unchanged(settings: Any, keys: tuple[str, str]) -> None:
+def test_unreadable_rows_are_counted_and_unchanged(settings: Any) -> None:
+    use(settings, KEY)
     readable = create()
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [new_key()]
+    use(settings, OTHER_KEY)
     unreadable = [create().pk, create().pk]
-    rotate(settings, keys)
+    use(settings, NEW_KEY, KEY)
     before = tokens()
     (batch,) = reencrypt(3)
     assert (batch.rows, batch.unreadable) == (3, 2)
     assert [tokens()[pk] for pk in unreadable] == [before[pk] for pk in unreadable]
-    forget_old(settings, keys)
+    use(settings, NEW_KEY)
     assert PhoneVerification.objects.get(pk=readable.pk).claims == CLAIMS
 
 
@@ -231,14 +196,7 @@ def test_rows_that_a_batch_skips_follow_one_by_one(
     monkeypatch: pytest.MonkeyPatch, can_skip: bool, statements: list[bool]
 ) -> None:
     locked, _other = create(), create()
-    asked = []
-
-    def without_locked(rows: Any, skip_locked: bool) -> Any:
-        asked.append(skip_locked)
-        return rows.exclude(pk=locked.pk) if skip_locked else rows
-
-    monkeypatch.setattr(connection.features, "has_select_for_update_skip_locked", can_skip)
-    monkeypatch.setattr(PhoneVerificationQuerySet, "select_for_update", without_locked)
+    asked = skip(locked, monkeypatch, can_skip)
     monkeypatch.setattr(encryption, "_use_first_key", lambda row: row.pk != locked.pk)
 
     (batch,) = reencrypt()

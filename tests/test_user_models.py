@@ -11,14 +11,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.database
 @pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("email_login", id="a swapped user model with a UUID and an e-mail"),
-        pytest.param("replica", id="reads from a replica"),
-        pytest.param("elsewhere", id="no default database, and a transaction for each request"),
-        pytest.param("with_allauth", id="django-allauth"),
-        pytest.param("unfold_theme", id="django-unfold in the admin"),
-    ],
+    "name", ["email_login", "replica", "elsewhere", "with_allauth", "unfold_theme"]
 )
 def test_it_works_on_a_site_with(name: str) -> None:
     tests = f"tests/other_sites/{name}_tests.py"

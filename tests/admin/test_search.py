@@ -4,26 +4,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.contrib import admin
-from django.test import Client, RequestFactory
+from django.test import Client
 
 from django_plasgate_ip.admin.search import MAX_TERM_LENGTH, MAX_USERS, search
 from django_plasgate_ip.models import PhoneVerification
-from tests.staff import (
-    LIST,
-    MASKED,
-    MOBILE_ID,
-    NONCE,
-    SUB,
-    User,
-    cells,
-    failed,
-    found,
-    pending,
-    pks,
-    text,
-    verified,
-)
+from tests.kept import NONCE, User, failed, pending, verified
+from tests.staff import LIST, cells, found
+from tests.visitor import MASKED, MOBILE_ID, SUB
 
 pytestmark = pytest.mark.django_db
 
@@ -33,25 +20,12 @@ def matches(term: str) -> list[PhoneVerification]:
 
 
 @pytest.mark.parametrize(
-    "term",
-    [
-        "+85577696118",
-        " 077 696 118 ",
-        "+៨៥៥៧៧៦៩៦១១៨",
-        "dara@shop",
-        "dar",
-        SUB,
-        f"  {MOBILE_ID}\t",
-    ],
+    "term", ["+85577696118", " 077 696 118 ", "+៨៥៥៧៧៦៩៦១១៨", "dar", SUB, f"  {MOBILE_ID}\t"]
 )
 def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
-    wanted = verified(user=User.objects.create_user("dara@shop"))
-    verified(
-        user=User.objects.create_user("sok"),
-        phone_number="+85577696119",
-        sub="another",
-        mobile_id="another",
-    )
+    wanted = verified(user=User.objects.create_user("dara"))
+    ids = {"sub": "another", "mobile_id": "another"}
+    verified(user=User.objects.create_user("sok"), phone_number="+85577696119", **ids)
     assert matches(term) == [wanted]
 
 
@@ -68,8 +42,8 @@ def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> No
     wrong, right, live = failed(user=dara), verified(user=dara), pending(user=dara)
     verified(user=User.objects.create_user("sok"))
     assert set(matches("da")) == {wrong, right, live}
-    assert found(viewer, q="da") == pks(wrong, right, live)
-    assert found(viewer, q="da", status__exact="failed") == pks(wrong)
+    assert found(viewer, q="da") == {wrong, right, live}
+    assert found(viewer, q="da", status__exact="failed") == {wrong}
 
 
 def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first() -> None:
@@ -100,20 +74,11 @@ def test_an_empty_term_finds_everything(term: str) -> None:
     assert set(matches(term)) == everything
 
 
-def test_a_term_as_long_as_the_longest_column_is_searched(django_assert_num_queries: Any) -> None:
+def test_a_term_that_is_too_long_or_has_nul_is_not_searched(django_assert_num_queries: Any) -> None:
     longest = verified(mobile_id="m" * MAX_TERM_LENGTH)
     assert matches("m" * MAX_TERM_LENGTH) == [longest]
     with django_assert_num_queries(0):
-        assert matches("m" * (MAX_TERM_LENGTH + 1)) == []
-
-
-def test_a_term_with_nul_is_not_searched(django_assert_num_queries: Any) -> None:
-    # Django's list refuses it before. Its autocomplete view does not.
-    model_admin = admin.site.get_model_admin(PhoneVerification)
-    rows = PhoneVerification.objects.all()
-    with django_assert_num_queries(0):
-        queryset, _ = model_admin.get_search_results(RequestFactory().get("/"), rows, "dara\0")
-        assert list(queryset) == []
+        assert matches("m" * (MAX_TERM_LENGTH + 1)) == matches("dara\0") == []
 
 
 def test_an_unusual_term_finds_nothing(viewer: Client) -> None:
@@ -121,4 +86,3 @@ def test_an_unusual_term_finds_nothing(viewer: Client) -> None:
     surrogate, not_utf8 = "%ED%A0%80", "%FF%FE"
     for term in (quote("%" * 60_000), surrogate, not_utf8, quote("²"), quote("{0} {} %s")):
         assert cells(viewer.get(f"{LIST}?q={term}")) == [], term[:20]
-    assert "Null characters are not allowed." in text(viewer.get(f"{LIST}?q=dara%00"))

@@ -10,7 +10,9 @@ from unfold.admin import ModelAdmin
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from tests.staff import HIDDEN, LIST, MASKED, MOBILE_ID, User, detail, failed, staff, text, verified
+from tests.kept import HIDDEN, User, failed, verified
+from tests.staff import LIST, detail, staff, text
+from tests.visitor import MASKED, MOBILE_ID
 
 pytestmark = [
     pytest.mark.django_db,
