@@ -36,7 +36,7 @@ def exchange(**keys: Any) -> Answer:
     return PlasGateClient(**keys).exchange(CODE, STATE, CALLBACK)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def connections(settings: Any) -> Iterator[None]:
     """Start without connections, and with timeouts that a busy machine does not reach."""
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = PATIENCE
@@ -61,7 +61,7 @@ def swept() -> Iterator[None]:
 
 
 @pytest.fixture
-def short(connections: None, settings: Any) -> None:
+def short(settings: Any) -> None:
     """Set a short deadline for the whole call, and none for the connection alone."""
     settings.PLASGATE_IP_TIMEOUT = DEADLINE
 

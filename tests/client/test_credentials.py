@@ -17,7 +17,6 @@ from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.client.credentials import for_request
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
-from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import Page, Visitor, attempt, outcome
 
 KEYS = {
@@ -54,11 +53,9 @@ def visitor_of(host: str, user: User, cookies: SimpleCookie | None = None) -> Vi
     return browser
 
 
-@pytest.mark.parametrize("setting", [keys_for, "tests.client.test_credentials.keys_for"])
-def test_a_tenants_visitors_are_verified_with_its_keys(
-    user: User, answers: Answers, settings: Any, setting: Any
+def test_a_tenants_visitors_are_verified_with_its_keys_and_the_row_has_neither(
+    user: User, answers: Answers
 ) -> None:
-    settings.PLASGATE_IP_CREDENTIALS = setting
     answers()
 
     for host, keys in KEYS.items():
@@ -66,6 +63,9 @@ def test_a_tenants_visitors_are_verified_with_its_keys(
         browser.verify()
 
         assert outcome() == ("verified", "")
+        row = vars(attempt())
+        assert row["key_fingerprint"] == sha256(keys.private_key.encode()).hexdigest()[:32]
+        assert not {keys.private_key, keys.secret_key} & set(map(str, row.values()))
         assert browser.sent["private_key"] == keys.private_key
         assert browser.sent["redirect_uri"] == f"http://{host}/phone/callback/"
         call = answers.calls[-1]
@@ -101,7 +101,6 @@ def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
 @pytest.mark.parametrize(
     "returned",
     [
-        None,
         ("a-private-key", "a-secret"),
         Credentials("", "a-secret"),
         Credentials("a-private-key", "a-secret\n"),
@@ -109,7 +108,7 @@ def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
         Credentials("clé", "a-secret"),
         Credentials("a-private-key", None),  # type: ignore[arg-type]
     ],
-    ids=range(7),
+    ids=range(6),
 )
 def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(
     rf: Any, settings: Any, returned: Any
@@ -128,10 +127,9 @@ def test_credentials_show_neither_key() -> None:
 
 def test_without_the_setting_the_sites_own_keys_are_used(rf: Any, settings: Any) -> None:
     del settings.PLASGATE_IP_CREDENTIALS
-    settings.PLASGATE_IP_PRIVATE_KEY = PLASGATE_IP_PRIVATE_KEY
-    settings.PLASGATE_IP_SECRET_KEY = PLASGATE_IP_SECRET_KEY
+    settings.PLASGATE_IP_PRIVATE_KEY = "a private key"
 
-    assert for_request(rf.get("/")) == Credentials(PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY)
+    assert for_request(rf.get("/")) == Credentials("a private key", "")
 
 
 def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
@@ -151,14 +149,6 @@ def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
     )
 
     assert (process.returncode, process.stderr) == (0, "")
-
-
-def test_the_row_has_a_hash_of_the_private_key_and_neither_key(user: User) -> None:
-    visitor_of("angkor.shop.example", user).start()
-
-    (row,) = PhoneVerification.objects.values()
-    assert row["key_fingerprint"] == sha256(b"angkor-private").hexdigest()[:32]
-    assert not [value for value in row.values() if "angkor-" in str(value)]
 
 
 def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_only(
