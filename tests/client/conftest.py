@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import urllib3
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from tests import certificates
-from tests.provider import Dialling, Start, own_connections, providers
+from tests.provider import Start, own_connections, providers
 from tests.visitor import CODE, STATE
 
 # Seconds. A call that the deadline ends takes less than `SOON`; the provider waits for longer.
@@ -67,8 +68,8 @@ def short(settings: Any) -> None:
 
 
 @pytest.fixture
-def dialling(monkeypatch: pytest.MonkeyPatch) -> Dialling:
-    watched = Dialling(urllib3.util.connection.create_connection)
+def dialling(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    watched = Mock(wraps=urllib3.util.connection.create_connection)
     monkeypatch.setattr(urllib3.util.connection, "create_connection", watched)
     return watched
 
@@ -76,7 +77,7 @@ def dialling(monkeypatch: pytest.MonkeyPatch) -> Dialling:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "server.pem"
-    return certificates.self_signed(path, "localhost", "127.0.0.1")
+    return certificates.self_signed(path, "localhost")
 
 
 @pytest.fixture(scope="session")

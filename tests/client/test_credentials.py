@@ -1,7 +1,5 @@
 """A site with tenants: each tenant's keys verify its own visitors only."""
 
-import subprocess
-import sys
 from hashlib import sha256
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -16,6 +14,7 @@ from django.http import Http404, HttpRequest
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.client.credentials import for_request
 from django_plasgate_ip.models import PhoneVerification
+from tests import small_site
 from tests.conftest import Answers
 from tests.visitor import Page, Visitor, attempt, outcome
 
@@ -133,22 +132,15 @@ def test_without_the_setting_the_sites_own_keys_are_used(rf: Any, settings: Any)
 
 
 def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
-    (tmp_path / "shop_settings.py").write_text(
+    small_site.write(tmp_path)
+    (tmp_path / "shop.py").write_text(
         "from django_plasgate_ip.client import Credentials\n"
-        "from tests.settings import *\n"
-        "DEBUG = True\n"
+        "from settings import *\n"
         "PLASGATE_IP_CREDENTIALS = lambda request: Credentials('a-private', 'a-secret')\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-m", "django", "check"],
-        cwd=Path(__file__).parents[2],
-        env={"DJANGO_SETTINGS_MODULE": "shop_settings", "PYTHONPATH": f".:{tmp_path}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
-    assert (process.returncode, process.stderr) == (0, "")
+    done = small_site.run(tmp_path, "-m", "django", "check", DJANGO_SETTINGS_MODULE="shop")
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_only(

@@ -4,13 +4,14 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
 from django_plasgate_ip.client import transport
 from django_plasgate_ip.exceptions import ExchangeError, InvalidResponse
 from tests.client.conftest import PATIENCE, ends_soon, exchange
-from tests.provider import BODY, Dialling, Play, Start, Wire, answer, resets, says, serve
+from tests.provider import BODY, Play, Start, Wire, answer, resets, says, serve
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE
@@ -91,12 +92,12 @@ def test_other_keys_share_the_connection_and_not_the_secret(start: Start) -> Non
     ],
 )
 def test_nothing_secret_is_logged_at_any_level(
-    play: Play, start: Start, caplog: pytest.LogCaptureFixture, dialling: Dialling
+    play: Play, start: Start, caplog: pytest.LogCaptureFixture, dialling: Mock
 ) -> None:
     caplog.set_level(logging.DEBUG)
     start(play)
     # urllib3 also warns about a second try.
-    dialling.refuses_first = True
+    dialling.side_effect = [ConnectionRefusedError, DEFAULT]
     with suppress(ExchangeError):
         exchange()
 

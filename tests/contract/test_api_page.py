@@ -133,17 +133,15 @@ def test_the_pages_failure_is_read_without_its_number_and_ids() -> None:
         (["phone"], {"phone_number": "+381123456789"}),
         # The page: profile verifies the number first.
         (["profile", "phone_verify"], VERIFIED_NUMBER),
-        (
-            list(CLAIMS),
-            VERIFIED_NUMBER | CLAIMED_ID | {"phone_number": "+381123456789"},
-        ),
+        # "Claims can be combined".
+        (list(CLAIMS), VERIFIED_NUMBER | CLAIMED_ID | {"phone_number": "+381123456789"}),
     ],
     ids=["phone_verify", "mobile_id", "phone", "profile", "all"],
 )
 def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
     scopes: list[str], members: dict[str, Any]
 ) -> None:
-    """ "Claims can be combined". The examples have no ``status``, which each answer has."""
+    """The examples have no ``status``, which each answer of the exchange has."""
     claims = {"status": "success"}
     for scope in scopes:
         claims |= CLAIMS[scope]

@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.test import Client
 
 from django_plasgate_ip.testing import PlasGate
 from tests.visitor import NUMBER, TYPED, Visitor
 
 pytestmark = pytest.mark.django_db
-
-ANOTHER = "+85577696119"
 
 
 def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate) -> None:
@@ -51,7 +49,7 @@ def test_sites_with_other_settings_are_walked(
     browser = Visitor()
     browser.force_login(user)
 
-    result = plasgate_ip.verify(browser, ANOTHER, next="/here/")
+    result = plasgate_ip.verify(browser, TYPED, next="/here/")
 
     assert result.verification.status == "verified"
     assert result.response["Location"] == "/here/"
@@ -67,13 +65,12 @@ def test_a_client_that_is_not_signed_in_is_reported(
         plasgate_ip.verify(stranger)
 
 
-def test_an_invalid_number_is_reported(visitor: Visitor, plasgate_ip: PlasGate) -> None:
+def test_an_invalid_number_and_a_limit_are_reported(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     with pytest.raises(AssertionError, match=r"POST /phone/ answered 400\. This is not a phone"):
         plasgate_ip.verify(visitor, "12")
-
-
-def test_a_limit_is_reported(visitor: Visitor, plasgate_ip: PlasGate, settings: Any) -> None:
-    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     plasgate_ip.verify(visitor)
 
     with pytest.raises(AssertionError, match=r"429\. A limit was reached"):
@@ -95,12 +92,8 @@ def test_a_form_without_a_csrf_token_is_reported(
 
 def teapot(get_response: Any) -> Any:
     """Return a middleware that answers each callback itself."""
-
-    def middleware(request: HttpRequest) -> Any:
-        stopped = request.path.endswith("/callback/")
-        return HttpResponse(status=418) if stopped else get_response(request)
-
-    return middleware
+    stopped = HttpResponse(status=418)
+    return lambda request: stopped if "/callback/" in request.path else get_response(request)
 
 
 def test_a_callback_that_finishes_nothing_is_reported(
