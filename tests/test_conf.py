@@ -36,10 +36,6 @@ def test_the_base_url_ends_with_one_slash_and_the_public_url_has_none(
     assert getattr(conf, f"PLASGATE_IP_{name}") == meant
 
 
-async def an_async_function() -> None:
-    """A view that is not async can't call this."""
-
-
 @pytest.mark.parametrize("value", [len, "builtins.len"])
 def test_a_function_is_loaded_from_itself_or_from_its_path(value: Any, settings: Any) -> None:
     settings.PLASGATE_IP_CREDENTIALS = value
@@ -53,7 +49,7 @@ def test_a_function_is_loaded_from_itself_or_from_its_path(value: Any, settings:
         ("no.such.module", "can't be imported: no.such.module"),
         ("tests.other_sites.broken.on_import", "can't be imported"),
         (7, "neither a function"),
-        ("tests.test_conf.an_async_function", "is async"),
+        ("asyncio.sleep", "is async"),
     ],
 )
 def test_an_unusable_function_is_reported_with_the_settings_name(

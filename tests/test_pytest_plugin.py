@@ -61,21 +61,22 @@ def test_nothing_is_loaded():
 """
 
 
-def test_a_run_without_django_does_not_import_it(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(NOTHING_LOADED)
-
-    done = small_site.run(tmp_path, *PYTEST, "-p", "no:django", "-W", "error")
-
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
-
-
-def test_a_site_without_the_app_runs_its_tests(site: Path) -> None:
+@pytest.mark.parametrize(
+    ("test", "options"),
+    [
+        (NOTHING_LOADED, ["-p", "no:django"]),
+        ("def test_it(client, db):\n    assert client.get('/')\n", ["--ds=settings"]),
+    ],
+    ids=["no Django", "no app"],
+)
+def test_tests_run_without_django_and_without_the_app(
+    site: Path, test: str, options: list[str]
+) -> None:
     take_the_app_out(site)
     (site / "urls.py").write_text("urlpatterns = []")
-    (site / "test_it.py").write_text("def test_it(client, db):\n    assert client.get('/')\n")
+    (site / "test_it.py").write_text(test)
 
-    done = small_site.run(site, *PYTEST, "--ds=settings", "-W", "error")
+    done = small_site.run(site, *PYTEST, *options, "-W", "error")
 
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout

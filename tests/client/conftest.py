@@ -15,13 +15,12 @@ import urllib3
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from tests import certificates
-from tests.provider import Start, own_connections, providers
+from tests.provider import PATIENCE, Start, own_connections, providers
 from tests.visitor import CODE, STATE
 
 # Seconds. A call that the deadline ends takes less than `SOON`; the provider waits for longer.
 DEADLINE = 1.0
 SOON = 5
-PATIENCE = 10
 CALLBACK = "https://shop.example/phone/callback/"
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from django_plasgate_ip.client import transport
 from django_plasgate_ip.exceptions import ExchangeError, InvalidResponse
-from tests.client.conftest import PATIENCE, ends_soon, exchange
-from tests.provider import BODY, Play, Start, Wire, answer, resets, says, serve
+from tests.client.conftest import ends_soon, exchange
+from tests.provider import BODY, PATIENCE, Play, Start, Wire, answer, resets, says, serve
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE

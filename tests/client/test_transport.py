@@ -19,12 +19,13 @@ from django_plasgate_ip.exceptions import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from tests.client.conftest import CALLBACK, DEADLINE, PATIENCE, SOON, ends_soon, exchange
+from tests.client.conftest import CALLBACK, DEADLINE, SOON, ends_soon, exchange
 from tests.provider import (
     BODY,
     CHUNKED,
     CHUNKS,
     HEAD,
+    PATIENCE,
     Play,
     Start,
     Wire,
@@ -112,7 +113,8 @@ def test_the_deadline_holds_while_any_part_drips(play: Play, start: Start) -> No
 
     with ends_soon(), pytest.raises(ProviderTimeout):
         exchange()
-    assert len(provider.requests) == 1
+    # On a busy machine, the call may end before the provider reads.
+    assert len(provider.requests) <= 1
 
 
 def test_the_deadline_holds_while_the_request_is_sent(start: Start, settings: Any) -> None:
@@ -167,13 +169,11 @@ def test_a_connection_that_is_not_accepted_ends_with_either_timeout(
 # Retries
 
 
-def test_a_refused_connection_is_tried_twice(dialling: Mock) -> None:
+def test_a_refused_connection_is_tried_twice(dialling: Mock, start: Start) -> None:
     with ends_soon(), pytest.raises(ProviderUnreachable):
         exchange(base_url=f"http://127.0.0.1:{closed_port()}/ip/")
     assert dialling.call_count == 2
 
-
-def test_the_second_try_can_succeed(dialling: Mock, start: Start) -> None:
     provider = start(serve)
     dialling.side_effect = [ConnectionRefusedError, DEFAULT]
 

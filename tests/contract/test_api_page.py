@@ -14,7 +14,6 @@ from django.test import Client
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.client.parsing import parse_answer
-from django_plasgate_ip.exceptions import CredentialsRejected, ExchangeError, ProviderError
 from django_plasgate_ip.verification import verdict
 from tests.conftest import Answers
 from tests.contract import api_page
@@ -150,21 +149,6 @@ def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
 
     assert answer == Answer(succeeded=True, sub=claims["sub"], claims=claims, **members)
     assert verdict.judge(answer, scopes, members.get("login_hint", "")).reason is None
-
-
-@pytest.mark.parametrize(
-    ("text", "error"),
-    [(api_page.FORBIDDEN, CredentialsRejected), (api_page.SERVER_ERROR, ProviderError)],
-)
-def test_the_pages_errors_are_raised(
-    text: str, error: type[ExchangeError], answers: Answers
-) -> None:
-    (status,) = re.findall(r"\((\d{3})\)", text)
-    answers(http=int(status), body=text)
-
-    with pytest.raises(error) as caught:
-        PlasGateClient().exchange(BODY["code"], BODY["state"], BODY["redirect_uri"])
-    assert type(caught.value) is error
 
 
 # Whole walks

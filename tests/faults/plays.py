@@ -8,17 +8,7 @@ import pytest
 
 from django_plasgate_ip.sandbox.answers import NOT_JSON
 from tests.faults.memory import MIB
-from tests.provider import (
-    BODY,
-    CHUNKED,
-    HEAD,
-    PATIENCE,
-    Play,
-    Wire,
-    answer,
-    resets,
-    says,
-)
+from tests.provider import BODY, CHUNKED, HEAD, PATIENCE, Play, Wire, answer, resets, says
 
 HUGE = 512 * MIB
 HTML = NOT_JSON.content

@@ -6,7 +6,7 @@ sees a page and can start again. The code is sent once, no log has a secret, and
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,27 +47,6 @@ def start(settings: Any) -> Iterator[Start]:
         yield start_one
 
 
-@pytest.fixture
-def verify(visitor: Visitor, caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
-    """Return a function that starts, opens the callback, and returns the page of the result."""
-
-    def walk() -> str:
-        visitor.start()
-        started = time.monotonic()
-        with caplog.at_level(logging.DEBUG), at_most(20 * MIB):
-            response = visitor.come_back()
-        assert time.monotonic() - started < SOON
-        for record in caplog.records:
-            seen = f"{record.getMessage()} {vars(record)}"
-            assert not [value for value in PRIVATE if value in seen]
-        assert response["Location"] == f"/phone/{attempt().pk}/"
-        page = visitor.get(response["Location"])
-        assert page.status_code == 200
-        return str(page.content.decode())
-
-    return walk
-
-
 def ended(reason: str, receivers: Receivers) -> None:
     """Fail unless the verification ended with this error, one signal, and nothing of an answer."""
     row = attempt()
@@ -83,20 +62,29 @@ def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
     play: Play,
     reason: str,
     visitor: Visitor,
-    verify: Callable[[], str],
     receivers: Receivers,
     start: Start,
     settings: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     provider = start(play, serve)
     # A busy machine needs time for the other plays, too.
     if reason == "provider_timeout":
         settings.PLASGATE_IP_TIMEOUT = DEADLINE
 
-    page = verify()
+    visitor.start()
+    started = time.monotonic()
+    with caplog.at_level(logging.DEBUG), at_most(20 * MIB):
+        response = visitor.come_back()
+    assert time.monotonic() - started < SOON
     settings.PLASGATE_IP_TIMEOUT = 10
 
-    assert "We could not check your number just now." in page
+    for record in caplog.records:
+        seen = f"{record.getMessage()} {vars(record)}"
+        assert not [value for value in PRIVATE if value in seen]
+    assert response["Location"] == f"/phone/{attempt().pk}/"
+    page = visitor.get(response["Location"])
+    assert "We could not check your number just now." in page.content.decode()
     ended(reason, receivers)
     # The buffers of two sockets hold less.
     assert provider.sent < 32 * MIB

@@ -23,6 +23,16 @@ def success(digits: str, scopes: str = "mobile_id phone_verify") -> dict[str, An
     return answers.changed(answers.success(digits, scopes.split()), {"sid": None})
 
 
+def test_the_ids_belong_to_the_number_and_each_sid_and_code_is_new() -> None:
+    first, again, other = (answers.success(digits, ["mobile_id"]) for digits in "112")
+
+    assert (first["mobile_id"], first["sub"]) == (again["mobile_id"], again["sub"])
+    assert first["sid"] != again["sid"]
+    assert answers.new_code() != answers.new_code()
+    assert first["mobile_id"] != other["mobile_id"]
+    assert first["sub"] != other["sub"]
+
+
 def test_every_ending_is_a_row_of_one_table() -> None:
     assert [outcome.ending for outcome in Outcome] == [str(number) for number in range(18, 30)]
     for outcome in Outcome:

@@ -60,8 +60,8 @@ def test_the_last_outcome_that_was_set_is_used_from_then_on(
 
     returned.append(plasgate_ip.verifies())
 
-    assert plasgate_ip.verify(visitor).verification.status == "verified"
-    assert plasgate_ip.verify(visitor).verification.status == "verified"
+    for _each in range(2):
+        assert plasgate_ip.verify(visitor).verification.status == "verified"
     assert returned == [plasgate_ip] * 3
 
 

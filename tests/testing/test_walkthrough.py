@@ -23,12 +23,6 @@ def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate) -> None
     assert (verification.user, verification.phone_number) == (user, NUMBER)
 
 
-def test_an_anonymous_visitor_is_walked(passer_by: Visitor, plasgate_ip: PlasGate) -> None:
-    verification = plasgate_ip.verify(passer_by).verification
-
-    assert (verification.status, verification.user) == ("verified", None)
-
-
 @pytest.mark.parametrize(
     "values",
     [
@@ -58,11 +52,14 @@ def test_sites_with_other_settings_are_walked(
 # Errors
 
 
-def test_a_client_that_is_not_signed_in_is_reported(
-    stranger: Visitor, plasgate_ip: PlasGate
+def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(
+    stranger: Visitor, plasgate_ip: PlasGate, settings: Any
 ) -> None:
     with pytest.raises(AssertionError, match=r"answered 302 to /accounts/login/.* Sign the client"):
         plasgate_ip.verify(stranger)
+
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    assert plasgate_ip.verify(stranger).verification.user is None
 
 
 def test_an_invalid_number_and_a_limit_are_reported(
