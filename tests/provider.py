@@ -10,7 +10,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import chain, repeat
 from typing import Any
 
@@ -57,7 +57,7 @@ class Wire:
         """Send `data` byte by byte, and then repeat `then` until one side closes."""
         give_up = time.monotonic() + PATIENCE
         for piece in chain((bytes([byte]) for byte in data), repeat(then)):
-            if time.monotonic() > give_up or not self._provider.is_open:
+            if time.monotonic() > give_up or self._provider.closing.is_set():
                 return
             self.send(piece)
             self.pause(0.02)
@@ -106,10 +106,6 @@ class Provider:
         self._threads[0].start()
 
     @property
-    def is_open(self) -> bool:
-        return not self.closing.is_set()
-
-    @property
     def port(self) -> int:
         return int(self._listener.getsockname()[1])
 
@@ -118,7 +114,7 @@ class Provider:
         return f"127.0.0.1:{self.port}"
 
     def _listen(self) -> None:
-        while self.is_open:
+        while not self.closing.is_set():
             with suppress(TimeoutError):
                 sock, _address = self._listener.accept()
                 play = self._plays[min(self.connections, len(self._plays) - 1)]
@@ -196,21 +192,6 @@ def closed_port() -> int:
         return int(server.getsockname()[1])
 
 
-class Dialling:
-    """Counts the connects, and can refuse the first."""
-
-    def __init__(self, connect: Callable[..., Any]) -> None:
-        self.attempts = 0
-        self.refuses_first = False
-        self._connect = connect
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        self.attempts += 1
-        if self.refuses_first and self.attempts == 1:
-            raise ConnectionRefusedError("refused, once")
-        return self._connect(*args, **kwargs)
-
-
 @contextmanager
 def own_connections() -> Iterator[None]:
     """Start without kept connections, and close those of the block."""
@@ -228,15 +209,12 @@ Start = Callable[..., Provider]
 @contextmanager
 def providers(settings: Any) -> Iterator[Start]:
     """Yield a function that starts a provider; all of them end with the block."""
-    started: list[Provider] = []
+    with ExitStack() as running:
 
-    def start(*plays: Play, tls: ssl.SSLContext | None = None) -> Provider:
-        provider = Provider(*plays, tls=tls)
-        started.append(provider)
-        scheme, host = ("https", "localhost") if tls else ("http", "127.0.0.1")
-        settings.PLASGATE_IP_BASE_URL = f"{scheme}://{host}:{provider.port}/ip/"
-        return provider
+        def start(*plays: Play, tls: ssl.SSLContext | None = None) -> Provider:
+            provider = running.enter_context(closing(Provider(*plays, tls=tls)))
+            origin = "https://localhost" if tls else "http://127.0.0.1"
+            settings.PLASGATE_IP_BASE_URL = f"{origin}:{provider.port}/ip/"
+            return provider
 
-    yield start
-    for provider in started:
-        provider.close()
+        yield start

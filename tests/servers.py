@@ -1,6 +1,5 @@
 """A site in other processes, on the test database, and browsers that visit it over HTTP."""
 
-import http.client
 import json
 import os
 import signal
@@ -9,7 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +78,8 @@ class Server:
 class RemoteVisitor(Visitor):
     """A browser over real HTTP; `server` answers its requests."""
 
-    def __init__(self, server: Server, **defaults: Any) -> None:
-        super().__init__(**defaults)
+    def __init__(self, server: Server) -> None:
+        super().__init__()
         self.server = server
 
     def request(self, **request: Any) -> Any:
@@ -94,20 +94,14 @@ class RemoteVisitor(Visitor):
             "Cookie": environ["HTTP_COOKIE"],
             "Content-Type": environ.get("CONTENT_TYPE", ""),
         }
-        sent = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=LONG)
-        try:
-            sent.request(
-                environ["REQUEST_METHOD"], url, environ["wsgi.input"].read() or None, headers
-            )
+        body = environ["wsgi.input"].read() or None
+        with closing(HTTPConnection("127.0.0.1", self.server.port, timeout=LONG)) as sent:
+            sent.request(environ["REQUEST_METHOD"], url, body, headers)
             received = sent.getresponse()
-            body = received.read()
-        finally:
-            sent.close()
+            content = received.read()
         for cookie in received.headers.get_all("Set-Cookie", []):
             self.cookies.load(cookie)
-        names = ("Location", "Refresh", "Retry-After")
-        kept = {name: value for name in names if (value := received.headers[name]) is not None}
-        response: Any = HttpResponse(body, status=received.status, headers=kept)
+        response: Any = HttpResponse(content, None, received.status, headers=dict(received.headers))
         response.request = environ
         return response
 

@@ -18,27 +18,22 @@ def test_a_setting_is_read_each_time_and_has_a_default(settings: Any) -> None:
     assert (changed, conf.PLASGATE_IP_TIMEOUT) == (2.5, 10)
 
 
-@pytest.mark.parametrize("slashes", ["", "//"])
-def test_the_base_url_ends_with_one_slash(slashes: str, settings: Any) -> None:
-    settings.PLASGATE_IP_BASE_URL = f"https://stageapi.plasgate.com/ip{slashes}"
-
-    assert conf.PLASGATE_IP_BASE_URL == "https://stageapi.plasgate.com/ip/"
-
-
 @pytest.mark.parametrize(
-    ("written", "meant"),
-    [("https://shop.example/", "https://shop.example"), ("", None), (None, None)],
+    ("name", "written", "meant"),
+    [
+        ("BASE_URL", "https://stageapi.plasgate.com/ip", "https://stageapi.plasgate.com/ip/"),
+        ("BASE_URL", "https://stageapi.plasgate.com/ip//", "https://stageapi.plasgate.com/ip/"),
+        ("PUBLIC_URL", "https://shop.example/", "https://shop.example"),
+        ("PUBLIC_URL", "", None),
+        ("PUBLIC_URL", None, None),
+    ],
 )
-def test_the_public_url_has_no_last_slash(
-    written: str | None, meant: str | None, settings: Any
+def test_the_base_url_ends_with_one_slash_and_the_public_url_has_none(
+    name: str, written: str | None, meant: str | None, settings: Any
 ) -> None:
-    settings.PLASGATE_IP_PUBLIC_URL = written
+    setattr(settings, f"PLASGATE_IP_{name}", written)
 
-    assert getattr(conf, "PLASGATE_IP_PUBLIC_URL") == meant  # noqa: B009 - mypy narrows the type
-
-
-async def an_async_function() -> None:
-    """A view that is not async can't call this."""
+    assert getattr(conf, f"PLASGATE_IP_{name}") == meant
 
 
 @pytest.mark.parametrize("value", [len, "builtins.len"])
@@ -54,7 +49,7 @@ def test_a_function_is_loaded_from_itself_or_from_its_path(value: Any, settings:
         ("no.such.module", "can't be imported: no.such.module"),
         ("tests.other_sites.broken.on_import", "can't be imported"),
         (7, "neither a function"),
-        ("tests.test_conf.an_async_function", "is async"),
+        ("asyncio.sleep", "is async"),
     ],
 )
 def test_an_unusable_function_is_reported_with_the_settings_name(

@@ -18,12 +18,6 @@ PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", PLUGIN)
 SECTION = "Testing your own site"
 
 
-def example(name: str) -> str:
-    """Return the documentation's whole example of this file."""
-    (text,) = [text for file, is_code, text in blocks(SECTION) if is_code and file == name]
-    return text
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     small_site.write(tmp_path)
@@ -35,23 +29,24 @@ def take_the_app_out(site: Path) -> None:
     (site / "settings.py").write_text(settings.replace('    "django_plasgate_ip",\n', ""))
 
 
-def test_the_documented_example_for_pytest_runs(site: Path) -> None:
-    (site / "test_members.py").write_text(example("test_members.py"))
+@pytest.mark.parametrize(
+    ("file", "command", "keys", "ran"),
+    [
+        ("test_members.py", (*PYTEST, "-W", "error"), {}, "6 passed"),
+        # Django's runner checks the site first.
+        ("tests.py", ("-m", "django", "test"), {"TEST_KEY": "any-word"}, "Ran 2 tests"),
+    ],
+)
+def test_the_documented_examples_run(
+    site: Path, file: str, command: tuple[str, ...], keys: dict[str, str], ran: str
+) -> None:
+    (text,) = [text for name, is_code, text in blocks(SECTION) if is_code and name == file]
+    (site / file).write_text(text)
 
-    done = small_site.run(site, *PYTEST, "--ds=settings", "-W", "error")
+    done = small_site.run(site, *command, DJANGO_SETTINGS_MODULE="settings", **keys)
 
     assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout
-
-
-def test_the_documented_example_for_unittest_runs(site: Path) -> None:
-    (site / "tests.py").write_text(example("tests.py"))
-
-    keys = {"TEST_KEY": "any-word"}  # Django's runner checks the site first
-    done = small_site.run(site, "-m", "django", "test", DJANGO_SETTINGS_MODULE="settings", **keys)
-
-    assert done.returncode == 0, done.stdout
-    assert "Ran 2 tests" in done.stdout
+    assert ran in done.stdout
 
 
 NOTHING_LOADED = f"""
@@ -66,21 +61,22 @@ def test_nothing_is_loaded():
 """
 
 
-def test_a_run_without_django_does_not_import_it(tmp_path: Path) -> None:
-    (tmp_path / "test_it.py").write_text(NOTHING_LOADED)
-
-    done = small_site.run(tmp_path, *PYTEST, "-p", "no:django", "-W", "error")
-
-    assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
-
-
-def test_a_site_without_the_app_runs_its_tests(site: Path) -> None:
+@pytest.mark.parametrize(
+    ("test", "options"),
+    [
+        (NOTHING_LOADED, ["-p", "no:django"]),
+        ("def test_it(client, db):\n    assert client.get('/')\n", ["--ds=settings"]),
+    ],
+    ids=["no Django", "no app"],
+)
+def test_tests_run_without_django_and_without_the_app(
+    site: Path, test: str, options: list[str]
+) -> None:
     take_the_app_out(site)
     (site / "urls.py").write_text("urlpatterns = []")
-    (site / "test_it.py").write_text("def test_it(client, db):\n    assert client.get('/')\n")
+    (site / "test_it.py").write_text(test)
 
-    done = small_site.run(site, *PYTEST, "--ds=settings", "-W", "error")
+    done = small_site.run(site, *PYTEST, *options, "-W", "error")
 
     assert done.returncode == 0, done.stdout
     assert "1 passed" in done.stdout

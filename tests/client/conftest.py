@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import urllib3
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from tests import certificates
-from tests.provider import Dialling, Start, own_connections, providers
+from tests.provider import PATIENCE, Start, own_connections, providers
 from tests.visitor import CODE, STATE
 
 # Seconds. A call that the deadline ends takes less than `SOON`; the provider waits for longer.
 DEADLINE = 1.0
 SOON = 5
-PATIENCE = 10
 CALLBACK = "https://shop.example/phone/callback/"
 
 
@@ -36,7 +36,7 @@ def exchange(**keys: Any) -> Answer:
     return PlasGateClient(**keys).exchange(CODE, STATE, CALLBACK)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def connections(settings: Any) -> Iterator[None]:
     """Start without connections, and with timeouts that a busy machine does not reach."""
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = PATIENCE
@@ -61,14 +61,14 @@ def swept() -> Iterator[None]:
 
 
 @pytest.fixture
-def short(connections: None, settings: Any) -> None:
+def short(settings: Any) -> None:
     """Set a short deadline for the whole call, and none for the connection alone."""
     settings.PLASGATE_IP_TIMEOUT = DEADLINE
 
 
 @pytest.fixture
-def dialling(monkeypatch: pytest.MonkeyPatch) -> Dialling:
-    watched = Dialling(urllib3.util.connection.create_connection)
+def dialling(monkeypatch: pytest.MonkeyPatch) -> Mock:
+    watched = Mock(wraps=urllib3.util.connection.create_connection)
     monkeypatch.setattr(urllib3.util.connection, "create_connection", watched)
     return watched
 
@@ -76,7 +76,7 @@ def dialling(monkeypatch: pytest.MonkeyPatch) -> Dialling:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "server.pem"
-    return certificates.self_signed(path, "localhost", "127.0.0.1")
+    return certificates.self_signed(path, "localhost")
 
 
 @pytest.fixture(scope="session")

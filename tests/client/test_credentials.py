@@ -1,7 +1,5 @@
 """A site with tenants: each tenant's keys verify its own visitors only."""
 
-import subprocess
-import sys
 from hashlib import sha256
 from http.cookies import SimpleCookie
 from pathlib import Path
@@ -16,8 +14,8 @@ from django.http import Http404, HttpRequest
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.client.credentials import for_request
 from django_plasgate_ip.models import PhoneVerification
+from tests import small_site
 from tests.conftest import Answers
-from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import Page, Visitor, newest, outcome
 
 KEYS = {
@@ -54,11 +52,9 @@ def visitor_of(host: str, user: User, cookies: SimpleCookie | None = None) -> Vi
     return browser
 
 
-@pytest.mark.parametrize("setting", [keys_for, "tests.client.test_credentials.keys_for"])
-def test_a_tenants_visitors_are_verified_with_its_keys(
-    user: User, answers: Answers, settings: Any, setting: Any
+def test_a_tenants_visitors_are_verified_with_its_keys_and_the_row_has_neither(
+    user: User, answers: Answers
 ) -> None:
-    settings.PLASGATE_IP_CREDENTIALS = setting
     answers()
 
     for host, keys in KEYS.items():
@@ -66,6 +62,9 @@ def test_a_tenants_visitors_are_verified_with_its_keys(
         browser.verify()
 
         assert outcome() == ("verified", "")
+        row = vars(newest())
+        assert row["key_fingerprint"] == sha256(keys.private_key.encode()).hexdigest()[:32]
+        assert not {keys.private_key, keys.secret_key} & set(map(str, row.values()))
         assert browser.sent["private_key"] == keys.private_key
         assert browser.sent["redirect_uri"] == f"http://{host}/phone/callback/"
         call = answers.calls[-1]
@@ -101,7 +100,6 @@ def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
 @pytest.mark.parametrize(
     "returned",
     [
-        None,
         ("a-private-key", "a-secret"),
         Credentials("", "a-secret"),
         Credentials("a-private-key", "a-secret\n"),
@@ -109,7 +107,7 @@ def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
         Credentials("clé", "a-secret"),
         Credentials("a-private-key", None),  # type: ignore[arg-type]
     ],
-    ids=range(7),
+    ids=range(6),
 )
 def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(
     rf: Any, settings: Any, returned: Any
@@ -122,43 +120,24 @@ def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(
     assert "a-secret" not in str(caught.value)
 
 
-def test_credentials_show_neither_key() -> None:
-    assert repr(KEYS["angkor.shop.example"]) == "Credentials()"
-
-
 def test_without_the_setting_the_sites_own_keys_are_used(rf: Any, settings: Any) -> None:
     del settings.PLASGATE_IP_CREDENTIALS
-    settings.PLASGATE_IP_PRIVATE_KEY = PLASGATE_IP_PRIVATE_KEY
-    settings.PLASGATE_IP_SECRET_KEY = PLASGATE_IP_SECRET_KEY
+    settings.PLASGATE_IP_PRIVATE_KEY = "a private key"
 
-    assert for_request(rf.get("/")) == Credentials(PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY)
+    keys = for_request(rf.get("/"))
+    assert (keys, repr(keys)) == (Credentials("a private key", ""), "Credentials()")
 
 
 def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
-    (tmp_path / "shop_settings.py").write_text(
+    small_site.write(tmp_path)
+    (tmp_path / "shop.py").write_text(
         "from django_plasgate_ip.client import Credentials\n"
-        "from tests.settings import *\n"
-        "DEBUG = True\n"
+        "from settings import *\n"
         "PLASGATE_IP_CREDENTIALS = lambda request: Credentials('a-private', 'a-secret')\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-m", "django", "check"],
-        cwd=Path(__file__).parents[2],
-        env={"DJANGO_SETTINGS_MODULE": "shop_settings", "PYTHONPATH": f".:{tmp_path}"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
 
-    assert (process.returncode, process.stderr) == (0, "")
-
-
-def test_the_row_has_a_hash_of_the_private_key_and_neither_key(user: User) -> None:
-    visitor_of("angkor.shop.example", user).start()
-
-    (row,) = PhoneVerification.objects.values()
-    assert row["key_fingerprint"] == sha256(b"angkor-private").hexdigest()[:32]
-    assert not [value for value in row.values() if "angkor-" in str(value)]
+    done = small_site.run(tmp_path, "-m", "django", "check", DJANGO_SETTINGS_MODULE="shop")
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_only(

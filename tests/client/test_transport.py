@@ -4,12 +4,11 @@ import os
 import signal
 import socket
 import threading
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
@@ -20,13 +19,13 @@ from django_plasgate_ip.exceptions import (
     ProviderTimeout,
     ProviderUnreachable,
 )
-from tests.client.conftest import CALLBACK, DEADLINE, PATIENCE, SOON, ends_soon, exchange
+from tests.client.conftest import CALLBACK, DEADLINE, SOON, ends_soon, exchange
 from tests.provider import (
     BODY,
     CHUNKED,
     CHUNKS,
     HEAD,
-    Dialling,
+    PATIENCE,
     Play,
     Start,
     Wire,
@@ -39,8 +38,6 @@ from tests.provider import (
     silent,
 )
 from tests.visitor import CODE, VERIFIED
-
-pytestmark = pytest.mark.usefixtures("connections")
 
 
 @pytest.mark.parametrize(
@@ -112,15 +109,12 @@ def test_a_broken_answer_is_distinguished_from_a_failed_connection(
 )
 @pytest.mark.usefixtures("short")
 def test_the_deadline_holds_while_any_part_drips(play: Play, start: Start) -> None:
-    def and_wait(wire: Wire) -> None:
-        play(wire)
-        wire.wait()
-
-    provider = start(and_wait)
+    provider = start(play)
 
     with ends_soon(), pytest.raises(ProviderTimeout):
         exchange()
-    assert len(provider.requests) == 1
+    # On a busy machine, the call may end before the provider reads.
+    assert len(provider.requests) <= 1
 
 
 def test_the_deadline_holds_while_the_request_is_sent(start: Start, settings: Any) -> None:
@@ -149,18 +143,6 @@ def test_a_deadline_ends_with_its_block() -> None:
         assert SOON < transport.remaining() <= PATIENCE
 
 
-@contextmanager
-def crowd(port: int) -> Iterator[None]:
-    """Fill a listener's queue, so that it takes no further connection."""
-    waiting = [socket.socket() for _each in range(8)]
-    for sock in waiting:
-        sock.setblocking(False)
-        sock.connect_ex(("127.0.0.1", port))
-    yield
-    for sock in waiting:
-        sock.close()
-
-
 @pytest.mark.parametrize(
     ("setting", "error"),
     [
@@ -172,30 +154,28 @@ def test_a_connection_that_is_not_accepted_ends_with_either_timeout(
     setting: str, error: type[ExchangeError], settings: Any
 ) -> None:
     setattr(settings, setting, DEADLINE / 2)
-    with socket.socket() as listener:
+    with socket.socket() as listener, ExitStack() as queue:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        port = listener.getsockname()[1]
-        settings.PLASGATE_IP_BASE_URL = f"http://127.0.0.1:{port}/"
-        with crowd(port), ends_soon(), pytest.raises(ExchangeError) as caught:
-            exchange()
+        # The queue is full, so that the listener takes no further connection.
+        for sock in [queue.enter_context(socket.socket()) for _each in range(8)]:
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        with ends_soon(), pytest.raises(ExchangeError) as caught:
+            exchange(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/")
     assert type(caught.value) is error
 
 
 # Retries
 
 
-def test_a_refused_connection_is_tried_twice(dialling: Dialling, settings: Any) -> None:
-    settings.PLASGATE_IP_BASE_URL = f"http://127.0.0.1:{closed_port()}/ip/"
-
+def test_a_refused_connection_is_tried_twice(dialling: Mock, start: Start) -> None:
     with ends_soon(), pytest.raises(ProviderUnreachable):
-        exchange()
-    assert dialling.attempts == 2
+        exchange(base_url=f"http://127.0.0.1:{closed_port()}/ip/")
+    assert dialling.call_count == 2
 
-
-def test_the_second_try_can_succeed(dialling: Dialling, start: Start) -> None:
     provider = start(serve)
-    dialling.refuses_first = True
+    dialling.side_effect = [ConnectionRefusedError, DEFAULT]
 
     assert exchange().succeeded
     assert len(provider.requests) == 1
@@ -256,30 +236,18 @@ def test_a_kept_connection_that_the_provider_closed_is_replaced(start: Start) ->
 
 @pytest.mark.parametrize(
     ("idle", "connections_made"),
-    [(transport.MAX_IDLE_SECONDS - 1, 1), (transport.MAX_IDLE_SECONDS + 1, 2)],
+    [(transport.MAX_IDLE_SECONDS, 1), (transport.MAX_IDLE_SECONDS + 1, 3)],
 )
-def test_a_connection_is_kept_for_a_limited_idle_time(
+def test_a_connection_is_kept_for_a_limited_idle_time_since_the_last_call(
     idle: float, connections_made: int, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider = start(serve)
-    assert exchange().succeeded
-
-    later = SimpleNamespace(monotonic=lambda: time.monotonic() + idle)
-    monkeypatch.setattr(transport, "time", later)
-    assert exchange().succeeded
-    assert provider.connections == connections_made
-
-
-def test_the_idle_time_and_the_deadline_begin_with_the_last_call(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    provider = start(serve)
-    for calls in range(4):
-        now = time.monotonic() + calls * (transport.MAX_IDLE_SECONDS - 1)
-        monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=lambda now=now: now))
+    for calls in range(3):
+        now = SimpleNamespace(monotonic=lambda calls=calls: calls * idle)
+        monkeypatch.setattr(transport, "time", now)
         assert exchange().succeeded
 
-    assert provider.connections == 1
+    assert provider.connections == connections_made
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests import figures
+from tests.figures import record_greatest
 
 MIB = 1024 * 1024
 PROCESS = Path("/proc/self")
+FIGURE = "Faults: most memory for one callback"
 
 
 @contextmanager
@@ -23,9 +24,9 @@ def at_most(limit: int) -> Iterator[None]:
         resident = peak_resident() - before
     finally:
         tracemalloc.stop()
-    record("objects", peak)
+    record_greatest(f"{FIGURE}, objects", peak / MIB, "MiB")
     if exact:
-        record("process", resident)
+        record_greatest(f"{FIGURE}, process", resident / MIB, "MiB")
     assert peak < limit, f"{peak / MIB:.1f} MiB of objects"
     assert resident < limit, f"{resident / MIB:.1f} MiB more resident"
 
@@ -49,8 +50,3 @@ def peak_resident() -> int:
         return 0
     (line,) = [each for each in status.read_text().splitlines() if each.startswith("VmHWM:")]
     return int(line.split()[1]) * 1024
-
-
-def record(what: str, grown: int) -> None:
-    """Keep the greatest growth for the end of the run."""
-    figures.record_greatest(f"Faults: most memory for one callback, {what}", grown / MIB, "MiB")

@@ -6,17 +6,14 @@ sees a page and can start again. The code is sent once, no log has a secret, and
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests import figures
 from tests.conftest import Receivers
-from tests.faults import plays
 from tests.faults.memory import MIB, at_most
-from tests.faults.plays import HTML
+from tests.faults.plays import FAULTS, HTML
 from tests.provider import (
     BODY,
     Play,
@@ -42,52 +39,12 @@ PRIVATE = (
 )
 
 
-@pytest.fixture(autouse=True)
-def connections(settings: Any) -> Iterator[None]:
-    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
-    with own_connections():
-        yield
-
-
 @pytest.fixture
 def start(settings: Any) -> Iterator[Start]:
     """Return a function that starts a provider and sets the base URL to it."""
-    with providers(settings) as start_one:
+    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
+    with own_connections(), providers(settings) as start_one:
         yield start_one
-
-
-@pytest.fixture(scope="module")
-def played() -> Iterator[Counter[str]]:
-    """Return a counter that becomes a figure of the run."""
-    counted: Counter[str] = Counter()
-    yield counted
-    for name, value in counted.items():
-        figures.record(name, value)
-
-
-@pytest.fixture
-def verify(
-    visitor: Visitor, caplog: pytest.LogCaptureFixture, played: Counter[str]
-) -> Callable[[], str]:
-    """Return a function that starts, opens the callback, and returns the page of the result."""
-
-    def walk() -> str:
-        visitor.start()
-        started = time.monotonic()
-        with caplog.at_level(logging.DEBUG), at_most(20 * MIB):
-            response = visitor.come_back()
-        assert time.monotonic() - started < SOON
-        played["Faults played by the provider"] += 1
-        for record in caplog.records:
-            seen = f"{record.getMessage()} {vars(record)}"
-            assert not [value for value in PRIVATE if value in seen]
-        assert response.status_code == 302
-        assert response["Location"] == f"/phone/{newest().pk}/"
-        page = visitor.get(response["Location"])
-        assert page.status_code == 200
-        return str(page.content.decode())
-
-    return walk
 
 
 def ended(reason: str, receivers: Receivers) -> None:
@@ -100,28 +57,34 @@ def ended(reason: str, receivers: Receivers) -> None:
     assert receivers.failed.call_args.kwargs["verification"].reason == reason
 
 
-@pytest.mark.parametrize(
-    ("play", "reason"),
-    [*plays.BROKEN_CONNECTIONS, *plays.SLOW, *plays.BIG, *plays.NOT_THE_API],
-)
+@pytest.mark.parametrize(("play", "reason"), FAULTS)
 def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
     play: Play,
     reason: str,
     visitor: Visitor,
-    verify: Callable[[], str],
     receivers: Receivers,
     start: Start,
     settings: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     provider = start(play, serve)
     # A busy machine needs time for the other plays, too.
     if reason == "provider_timeout":
         settings.PLASGATE_IP_TIMEOUT = DEADLINE
 
-    page = verify()
+    visitor.start()
+    started = time.monotonic()
+    with caplog.at_level(logging.DEBUG), at_most(20 * MIB):
+        response = visitor.come_back()
+    assert time.monotonic() - started < SOON
     settings.PLASGATE_IP_TIMEOUT = 10
 
-    assert "We could not check your number just now." in page
+    for record in caplog.records:
+        seen = f"{record.getMessage()} {vars(record)}"
+        assert not [value for value in PRIVATE if value in seen]
+    assert response["Location"] == f"/phone/{newest().pk}/"
+    page = visitor.get(response["Location"])
+    assert "We could not check your number just now." in page.content.decode()
     ended(reason, receivers)
     # The buffers of two sockets hold less.
     assert provider.sent < 32 * MIB
@@ -137,7 +100,7 @@ def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
 
 
 def test_bytes_after_an_answer_are_not_the_next_visitors_answer(
-    visitor: Visitor, passer_by: Visitor, verify: Callable[[], str], start: Start
+    visitor: Visitor, passer_by: Visitor, start: Start
 ) -> None:
     def smuggle(wire: Wire) -> None:
         wire.request()
@@ -149,10 +112,8 @@ def test_bytes_after_an_answer_are_not_the_next_visitors_answer(
             wire.send(answer(HTML))
 
     provider = start(smuggle, refuse)
-    verify()
-    assert outcome() == ("error", "invalid_response")
+    for browser in (visitor, passer_by):
+        browser.verify()
+        assert outcome() == ("error", "invalid_response")
 
-    passer_by.verify()
-
-    assert outcome() == ("error", "invalid_response")
     assert len(provider.requests) == 2

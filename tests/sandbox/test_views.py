@@ -1,6 +1,5 @@
 """The sandbox over its real URLs, for a visitor's browser and for a site's server."""
 
-import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -12,13 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from django_plasgate_ip.sandbox.models import AuthorizationCode
-from tests.visitor import Visitor, outcome
 
 CALLBACK = "https://shop.example/phone/callback/"
 PRIVATE_KEY = "sandbox-private-key"
 SECRET_KEY = "$5$rounds=535000$sandbox$secret-key"
 VERIFIED = "85577696118"
-UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 
 pytestmark = pytest.mark.django_db
 
@@ -34,15 +31,15 @@ def browser() -> Client:
     return Client(enforce_csrf_checks=True)
 
 
-def start(browser: Client, **changes: str | None) -> Any:
-    """Open ``authenticate`` as the API page has it; None leaves a parameter out."""
+def start(browser: Client, **changes: str) -> Any:
+    """Open ``authenticate`` as the API page has it."""
     query = {
         "private_key": PRIVATE_KEY,
         "phone_number": VERIFIED,
         "redirect_uri": CALLBACK,
         "scope": "mobile_id phone_verify",
-    } | changes
-    return browser.get("/sandbox/authenticate", {k: v for k, v in query.items() if v is not None})
+    }
+    return browser.get("/sandbox/authenticate", query | changes)
 
 
 def query_of(response: Any) -> dict[str, str]:
@@ -55,31 +52,24 @@ def exchange(
     browser: Client,
     callback: dict[str, str],
     *,
-    private_key: str | None = PRIVATE_KEY,
-    secret: str | None = SECRET_KEY,
+    query: str = f"?private_key={PRIVATE_KEY}",
+    secret: str = SECRET_KEY,
     endpoint: str = "ip-auth",
-    body_key: Any = None,
     **changes: Any,
 ) -> Any:
-    """Post the callback's values as the API page has it; None leaves something out."""
+    """Post the callback's values as the API page has it; None leaves a value out."""
     body = {
         "response_type": "code",
         "state": callback["state"],
         "redirect_uri": CALLBACK,
         "code": callback["code"],
-        "private_key": body_key,
     } | changes
     return browser.post(
-        f"/sandbox/{endpoint}" + (f"?private_key={private_key}" if private_key else ""),
+        f"/sandbox/{endpoint}{query}",
         {name: value for name, value in body.items() if value is not None},
         content_type="application/json",
-        headers={"X-Secret": secret} if secret else {},
+        headers={"X-Secret": secret},
     )
-
-
-def error_of(response: Any) -> str:
-    """Return what a JSON error says."""
-    return str(json.loads(response.content)["error_description"])
 
 
 # The start
@@ -112,32 +102,22 @@ def test_an_unusable_number_sends_the_browser_back_with_an_error(browser: Client
     ],
 )
 def test_a_refused_start_redirects_nowhere(
-    browser: Client, changes: dict[str, str | None], status: int, error: str
+    browser: Client, changes: dict[str, str], status: int, error: str
 ) -> None:
     response = start(browser, **changes)
 
     assert response.status_code == status
     assert not response.has_header("Location")
-    assert error_of(response).startswith(error)
+    assert response.json()["error_description"].startswith(error)
 
 
 def test_21_is_denied_on_the_callback(browser: Client) -> None:
-    response = start(browser, phone_number="85577696121", redirect_uri=CALLBACK + "?lang=km")
+    response = start(browser, phone_number="85577696121")
 
     assert query_of(response) == {
-        "lang": "km",
         "error": "access_denied",
         "error_description": "The user denied the request",
     }
-
-
-def test_29_is_refused_by_the_app(visitor: Visitor, settings: Any) -> None:
-    settings.PLASGATE_IP_BASE_URL = "https://testserver/sandbox/"
-    settings.PLASGATE_IP_PRIVATE_KEY = PRIVATE_KEY
-    visitor.start("+85577696129")
-    visitor.get(visitor.get(visitor.authorize_url)["Location"])
-
-    assert outcome() == ("error", "invalid_callback")
 
 
 def test_26_leaves_the_visitor_on_the_operators_page(browser: Client) -> None:
@@ -157,13 +137,9 @@ def test_a_code_is_exchanged_for_the_answer_once(browser: Client, endpoint: str)
     answer = exchange(browser, callback, endpoint=endpoint).json()
     again = exchange(browser, callback)
 
-    assert set(answer) == {
-        *("login_hint", "phone_number_verified"),
-        *("error_description", "sid", "status", "sub"),
-    }
     assert (answer["status"], answer["login_hint"]) == ("success", "85577696199")
     assert again.status_code == 403
-    assert "used" in error_of(again)
+    assert "used" in again.json()["error_description"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -181,59 +157,37 @@ def test_24_answers_late_without_an_open_transaction(
     assert response.json()["status"] == "success"
 
 
-@pytest.mark.parametrize(
-    ("in_query", "in_body", "status"),
-    [
-        (None, PRIVATE_KEY, 200),
-        ("another", PRIVATE_KEY, 403),
-    ],
-)
+@pytest.mark.parametrize(("query", "status"), [("", 200), ("?private_key=another", 403)])
 def test_the_private_key_may_be_in_the_body_as_ios_has_it(
-    browser: Client, in_query: str | None, in_body: Any, status: int
+    browser: Client, query: str, status: int
 ) -> None:
     callback = query_of(start(browser))
-    response = exchange(browser, callback, private_key=in_query, body_key=in_body)
+    response = exchange(browser, callback, query=query, private_key=PRIVATE_KEY)
 
     assert response.status_code == status
 
 
 @pytest.mark.parametrize(
-    ("changes", "error"),
+    ("changes", "error", "status_after"),
     [
-        ({"private_key": "another"}, "private_key"),
-        ({"secret": "another"}, "X-Secret"),
-        ({"response_type": "token"}, "response_type"),
-        ({"code": None}, "code"),
-        ({"code": ".".join(["842b5f93-2c70-4df3-930e-d7cd42516c31"] * 3)}, "code"),
+        ({"query": ""}, "private_key", 200),
+        ({"secret": "another"}, "X-Secret", 200),
+        ({"response_type": "token"}, "response_type", 200),
+        ({"code": None}, "code", 200),
+        ({"code": ".".join(["842b5f93-2c70-4df3-930e-d7cd42516c31"] * 3)}, "code", 200),
+        ({"state": "842b5f93-2c70-4df3-930e-d7cd42516c31"}, "state", 403),
+        ({"redirect_uri": CALLBACK + "?"}, "redirect_uri", 403),
     ],
 )
-def test_a_refused_exchange_does_not_spend_the_code(
-    browser: Client, changes: dict[str, Any], error: str
+def test_only_a_wrong_state_or_redirect_uri_spends_the_code_of_a_refused_exchange(
+    browser: Client, changes: dict[str, Any], error: str, status_after: int
 ) -> None:
     callback = query_of(start(browser))
     response = exchange(browser, callback, **changes)
 
     assert response.status_code == 403
-    assert error in error_of(response)
-    assert exchange(browser, callback).json()["status"] == "success"
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"),
-    [
-        ({"state": "842b5f93-2c70-4df3-930e-d7cd42516c31"}, "state"),
-        ({"redirect_uri": CALLBACK + "?"}, "redirect_uri"),
-    ],
-)
-def test_a_code_with_a_wrong_state_or_redirect_uri_is_refused_and_spent(
-    browser: Client, changes: dict[str, Any], error: str
-) -> None:
-    callback = query_of(start(browser))
-    response = exchange(browser, callback, **changes)
-
-    assert response.status_code == 403
-    assert error in error_of(response)
-    assert exchange(browser, callback).status_code == 403
+    assert error in response.json()["error_description"]
+    assert exchange(browser, callback).status_code == status_after
 
 
 @pytest.mark.parametrize(("age", "status"), [(4, 200), (5, 403)])
@@ -273,25 +227,17 @@ def test_of_two_simultaneous_exchanges_the_one_that_deletes_the_row_gets_the_ans
 # Where the sandbox runs
 
 
-@pytest.mark.parametrize(
-    ("method", "url"),
-    [("get", "authenticate"), ("post", "ip-auth")],
-)
-def test_without_debug_there_is_no_sandbox(
-    browser: Client, settings: Any, method: str, url: str
-) -> None:
+def test_without_debug_there_is_no_sandbox(browser: Client, settings: Any) -> None:
     settings.DEBUG = False
 
-    assert getattr(browser, method)(f"/sandbox/{url}").status_code == 404
+    assert browser.get("/sandbox/authenticate").status_code == 404
+    assert browser.post("/sandbox/ip-auth").status_code == 404
 
 
-def test_login_required_middleware_lets_it_through(settings: Any) -> None:
+def test_login_required_middleware_lets_it_through(browser: Client, settings: Any) -> None:
     settings.MIDDLEWARE = [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        *settings.MIDDLEWARE,
         "django.contrib.auth.middleware.LoginRequiredMiddleware",
     ]
-    browser = Client(enforce_csrf_checks=True)
 
     assert exchange(browser, query_of(start(browser))).json()["status"] == "success"

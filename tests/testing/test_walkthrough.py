@@ -5,15 +5,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.test import Client
 
 from django_plasgate_ip.testing import PlasGate
 from tests.visitor import NUMBER, TYPED, Visitor
 
 pytestmark = pytest.mark.django_db
-
-ANOTHER = "+85577696119"
 
 
 def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate) -> None:
@@ -23,12 +21,6 @@ def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate) -> None
     verification = plasgate_ip.verify(client, TYPED).verification
 
     assert (verification.user, verification.phone_number) == (user, NUMBER)
-
-
-def test_an_anonymous_visitor_is_walked(passer_by: Visitor, plasgate_ip: PlasGate) -> None:
-    verification = plasgate_ip.verify(passer_by).verification
-
-    assert (verification.status, verification.user) == ("verified", None)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +43,7 @@ def test_sites_with_other_settings_are_walked(
     browser = Visitor()
     browser.force_login(user)
 
-    result = plasgate_ip.verify(browser, ANOTHER, next="/here/")
+    result = plasgate_ip.verify(browser, TYPED, next="/here/")
 
     assert result.verification.status == "verified"
     assert result.response["Location"] == "/here/"
@@ -60,20 +52,22 @@ def test_sites_with_other_settings_are_walked(
 # Errors
 
 
-def test_a_client_that_is_not_signed_in_is_reported(
-    stranger: Visitor, plasgate_ip: PlasGate
+def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(
+    stranger: Visitor, plasgate_ip: PlasGate, settings: Any
 ) -> None:
     with pytest.raises(AssertionError, match=r"answered 302 to /accounts/login/.* Sign the client"):
         plasgate_ip.verify(stranger)
 
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    assert plasgate_ip.verify(stranger).verification.user is None
 
-def test_an_invalid_number_is_reported(visitor: Visitor, plasgate_ip: PlasGate) -> None:
+
+def test_an_invalid_number_and_a_limit_are_reported(
+    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     with pytest.raises(AssertionError, match=r"POST /phone/ answered 400\. This is not a phone"):
         plasgate_ip.verify(visitor, "12")
-
-
-def test_a_limit_is_reported(visitor: Visitor, plasgate_ip: PlasGate, settings: Any) -> None:
-    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     plasgate_ip.verify(visitor)
 
     with pytest.raises(AssertionError, match=r"429\. A limit was reached"):
@@ -95,12 +89,8 @@ def test_a_form_without_a_csrf_token_is_reported(
 
 def teapot(get_response: Any) -> Any:
     """Return a middleware that answers each callback itself."""
-
-    def middleware(request: HttpRequest) -> Any:
-        stopped = request.path.endswith("/callback/")
-        return HttpResponse(status=418) if stopped else get_response(request)
-
-    return middleware
+    stopped = HttpResponse(status=418)
+    return lambda request: stopped if "/callback/" in request.path else get_response(request)
 
 
 def test_a_callback_that_finishes_nothing_is_reported(
