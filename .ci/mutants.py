@@ -38,6 +38,7 @@ def django_db_modify_db_settings() -> None:
     connection.settings_dict["TEST"]["NAME"] = f"{os.getcwd()}/{os.getpid()}.sqlite3"
 """
 PYTEST = [
+    "--no-migrations",
     *("-p", "no:cacheprovider"),
     *("-p", "no:cov"),
     *("-p", "no:xdist"),

@@ -140,7 +140,9 @@ class PhoneVerification(models.Model):
         verbose_name=_("user"),
     )
     phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
-    scopes = models.CharField(_("scopes"), max_length=255, help_text=_("As on the wire."))
+    scopes = models.CharField(
+        _("scopes"), max_length=255, help_text=_("Separated by spaces, as PlasGate receives them.")
+    )
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.PENDING.value
     )

@@ -19,29 +19,21 @@ from django.http import HttpResponse
 from tests.provider import Provider, Wire, answer
 from tests.visitor import Visitor
 
-#: PostgreSQL lists the connections of these processes under this name.
-APPLICATION_NAME = "plasgate-ip-site"
 #: The threads of one gunicorn worker.
 THREADS = 8
 #: Seconds after which a step of a test has failed.
 LONG = 60.0
 
 
-def environment(signals: Path, *, atomic_requests: bool = False, **settings: Any) -> dict[str, str]:
+def environment(signals: Path, **settings: Any) -> dict[str, str]:
     """Return the environment of a process that runs the site with these additional settings.
 
     The process appends a line for each signal to the file `signals`.
     """
-    database: dict[str, Any] = {
-        "NAME": str(connection.settings_dict["NAME"]),
-        "ATOMIC_REQUESTS": atomic_requests,
-    }
-    if connection.vendor == "postgresql":
-        database["OPTIONS"] = {"application_name": APPLICATION_NAME}
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.site_settings",
-        "SITE_DATABASE": json.dumps(database),
+        "SITE_DATABASE": json.dumps({"NAME": str(connection.settings_dict["NAME"])}),
         "SITE_SETTINGS": json.dumps(settings),
         "SITE_SIGNALS": str(signals),
     }

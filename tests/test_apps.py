@@ -13,14 +13,9 @@ from django_plasgate_ip.verification import browser_session, claim_at_login
 from tests.visitor import request_of
 
 
-def test_the_app_has_its_documented_name() -> None:
-    config = apps.get_app_config("django_plasgate_ip")
-
-    assert config.name == "django_plasgate_ip"
-    assert config.verbose_name == "Phone verification"
-
-
-def test_the_checks_are_registered_and_one_is_for_deployment_only() -> None:
+def test_the_core_has_a_name_and_its_checks_and_does_not_install_the_hand_off() -> None:
+    assert apps.get_app_config("django_plasgate_ip").verbose_name == "Phone verification"
+    assert handoff_app() is None
     always = {settings_checks.check_settings, project.check_project}
     ours = always | {project.check_deployment}
 
@@ -39,7 +34,3 @@ def test_a_login_is_received_once(user: User, monkeypatch: pytest.MonkeyPatch) -
     user_logged_in.send(sender=User, request=request, user=user)
 
     assert claimed == [user]
-
-
-def test_the_hand_off_is_not_installed_by_itself() -> None:
-    assert handoff_app() is None

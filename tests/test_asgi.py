@@ -19,7 +19,7 @@ from django.test import AsyncClient
 from tests.conftest import Answers, Receivers
 from tests.servers import LONG
 from tests.test_example import copied_to, environment, manage, send
-from tests.visitor import TYPED, Visitor, attempt, outcome
+from tests.visitor import TYPED, Visitor, newest, outcome
 
 
 class AsgiVisitor(Visitor):
@@ -59,8 +59,8 @@ def test_a_number_is_verified_and_its_signal_is_sent_once(
 
     assert response["Location"] == "/here/"
     assert outcome() == ("verified", "")
-    assert attempt().user == user
-    assert receivers.heard == [("verified", attempt())]
+    assert newest().user == user
+    assert receivers.heard == [("verified", newest())]
     assert asgi_visitor.come_back()["Location"] == "/here/"
     assert len(answers.calls) == 1
 
@@ -81,7 +81,7 @@ def test_the_limit_counts_the_visitors_address(asgi_visitor: AsgiVisitor, settin
             "accept": "application/json",
         },
     )
-    assert behind.json()["detail_url"] == f"/phone/{attempt().pk}/"
+    assert behind.json()["detail_url"] == f"/phone/{newest().pk}/"
 
 
 # A real server

@@ -22,7 +22,7 @@ from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
 from tests.verification.test_claim_at_login import log_in
-from tests.visitor import DIGITS, MOBILE_ID, Visitor, attempt, outcome
+from tests.visitor import DIGITS, MOBILE_ID, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -115,7 +115,9 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "no owner": lambda owner: owner.delete(),
     "an inactive owner": lambda owner: User.objects.update(is_active=False),
     "two owners": lambda owner: make_verification(User.objects.create_user("sok"), age=DAY),
-    "a newer number": lambda owner: make_verification(owner, phone_number=OTHER_NUMBER),
+    "a newer number": lambda owner: make_verification(
+        owner, phone_number=OTHER_NUMBER, mobile_id=MOBILE_ID
+    ),
     "a newer SIM": lambda owner: make_verification(owner, mobile_id=OTHER_SIM),
     "a last SIM that is unknown": lambda owner: make_verification(owner, mobile_id=""),
     "a change that is not acknowledged": lambda owner: make_verification(
@@ -145,9 +147,10 @@ def test_another_account_without_this_number_does_not_count(owner: User, other_u
     assert log_in_by(make_verification()) == owner
 
 
-def test_an_older_number_and_a_newer_verification_without_one_do_not_count(owner: User) -> None:
+def test_only_the_last_verified_number_of_the_account_counts(owner: User) -> None:
     make_verification(owner, phone_number=OTHER_NUMBER, age=2 * DAY)
     make_verification(owner, scopes=["mobile_id"], mobile_id=OTHER_SIM)
+    make_verification(owner, "failed", OTHER_NUMBER)
 
     assert log_in_by(make_verification()) == owner
 
@@ -309,7 +312,7 @@ def test_the_owner_of_a_number_logs_in_by_verifying_it_as_often_as_they_like(
         before = stranger.cookies["sessionid"].value
         assert is_let_in(stranger)
         assert stranger.cookies["sessionid"].value != before
-        assert (attempt().user, attempt().mobile_id_changed) == (owner, False)
+        assert (newest().user, newest().mobile_id_changed) == (owner, False)
         stranger.logout()
 
 
@@ -345,7 +348,7 @@ def test_a_login_takes_over_only_what_was_verified_just_before_it(
 
     log_in(stranger)
 
-    assert (attempt().user == user) is is_claimed
+    assert (newest().user == user) is is_claimed
     elsewhere = Visitor()
     elsewhere.verify()
     assert is_let_in(elsewhere) is is_claimed

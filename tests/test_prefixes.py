@@ -18,7 +18,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import limits
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import FAILED, TYPED, Page, Visitor, attempt, outcome
+from tests.visitor import FAILED, TYPED, Page, Visitor, newest, outcome
 
 LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 FORM = "{% load plasgate_ip %}{% plasgate_ip_badge request.user %}{% plasgate_ip_start_form %}"
@@ -99,7 +99,7 @@ def test_every_link_stays_below_the_path(
 
     visitor.submit(visitor.get("/own/"), phone_number=TYPED)
     result = visitor.come_back()["Location"]
-    assert result == f"/shop/phone/{attempt().pk}/"
+    assert result == f"/shop/phone/{newest().pk}/"
     assert Page(visitor.get(behind(result))).links["Continue"] == "/shop/"
 
 
@@ -139,7 +139,7 @@ def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for
     visitor.submit(visitor.get(f"{prefix}/own/"), phone_number=TYPED)
     assert visitor.sent["redirect_uri"] == f"http://testserver{callback}"
     failed = visitor.get(visitor.come_back()["Location"])
-    assert failed.request["PATH_INFO"] == f"{prefix}/phone/{attempt().pk}/"
+    assert failed.request["PATH_INFO"] == f"{prefix}/phone/{newest().pk}/"
     assert Page(failed).all("html")[0]["lang"] == (prefix[1:] or "en")
     here, there = f"{prefix}/phone/", f"{prefix}/sms/"
     links = set(Page(failed).links.values())

@@ -6,17 +6,9 @@ from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 FAILED = {"not_on_mobile_data", "not_verified", "number_mismatch", "provider_denied"}
 ERROR = {
-    "credentials_rejected",
-    "rate_limited",
-    "provider_error",
-    "provider_unreachable",
-    "provider_timeout",
-    "invalid_response",
-    "invalid_callback",
-    "expired",
-    "superseded",
-    "interrupted",
-    "user_changed",
+    *("credentials_rejected", "rate_limited", "provider_error", "provider_unreachable"),
+    *("provider_timeout", "invalid_response", "invalid_callback"),
+    *("expired", "superseded", "interrupted", "user_changed"),
 }
 # Words for things that a visitor can't change and should not read about.
 INTERNAL = re.compile(
@@ -28,12 +20,7 @@ NEXT_STEP = re.compile(r"\b(try again|start again|continue with)\b")
 WHERE_TO_LOOK = re.compile(r"\b(check|contact|read|run|nothing to fix)\b", re.IGNORECASE)
 # What each message must name, because staff have to look there.
 NAMED = {
-    Reason.CREDENTIALS_REJECTED: (
-        "PLASGATE_IP_PRIVATE_KEY",
-        "PLASGATE_IP_SECRET_KEY",
-        "dollar signs",
-        "balance",
-    ),
+    Reason.CREDENTIALS_REJECTED: ("PRIVATE_KEY", "SECRET_KEY", "dollar signs", "balance"),
     Reason.PROVIDER_ERROR: ("PLASGATE_IP_EXCHANGE_ENDPOINT", "support@plasgate.com"),
     Reason.PROVIDER_UNREACHABLE: ("PLASGATE_IP_BASE_URL",),
     Reason.PROVIDER_TIMEOUT: ("PLASGATE_IP_TIMEOUT",),
@@ -42,35 +29,22 @@ NAMED = {
 }
 
 
-def test_the_codes_that_others_compare_stay_the_same() -> None:
+def test_the_codes_stay_the_same_and_failed_means_that_the_operator_did_not_confirm() -> None:
+    assert {reason.value for reason in Reason if reason.status == Status.FAILED} == FAILED
+    assert {reason.value for reason in Reason if reason.status == Status.ERROR} == ERROR
     assert set(Reason.values) == FAILED | ERROR
     assert set(Status.values) == {"pending", "exchanging", "verified", "failed", "error"}
     assert set(LIVE) == {"pending", "exchanging"}
 
 
-def test_failed_means_that_the_operator_did_not_confirm() -> None:
-    assert {reason.value for reason in Reason if reason.status == Status.FAILED} == FAILED
-    assert {reason.value for reason in Reason if reason.status == Status.ERROR} == ERROR
-
-
-def test_a_visitor_reads_what_to_do_next_and_nothing_internal() -> None:
+def test_each_reader_learns_what_to_do_next_and_a_visitor_nothing_internal() -> None:
     for reason in Reason:
-        message = str(reason.visitor_message)
-        assert re.fullmatch(r"[A-Z].{15,}\.", message), message
-        assert NEXT_STEP.search(message), message
-        assert not INTERNAL.search(message), message
-
-
-def test_staff_read_where_to_look() -> None:
-    for reason in Reason:
-        message = str(reason.staff_message)
-        assert re.fullmatch(r"[A-Z].{15,}\.", message), message
-        assert WHERE_TO_LOOK.search(message), message
-        assert [name for name in NAMED.get(reason, ()) if name not in message] == []
-
-
-def test_not_on_mobile_data_tells_the_visitor_what_to_switch() -> None:
-    message = str(Reason.NOT_ON_MOBILE_DATA.visitor_message)
-
-    assert "Wi-Fi" in message
-    assert "mobile data" in message
+        visitors, staffs = str(reason.visitor_message), str(reason.staff_message)
+        for message in (visitors, staffs):
+            assert re.fullmatch(r"[A-Z].{15,}\.", message), message
+        assert NEXT_STEP.search(visitors), visitors
+        assert not INTERNAL.search(visitors), visitors
+        assert WHERE_TO_LOOK.search(staffs), staffs
+        assert [name for name in NAMED.get(reason, ()) if name not in staffs] == []
+    for name in ("Wi-Fi", "mobile data"):
+        assert name in Reason.NOT_ON_MOBILE_DATA.visitor_message

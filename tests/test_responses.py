@@ -18,7 +18,7 @@ from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from tests.conftest import Answers
-from tests.visitor import FAILED, MASKED, NUMBER, SUB, Page, Visitor, attempt
+from tests.visitor import FAILED, MASKED, NUMBER, SUB, Page, Visitor, newest
 
 PAGES = [
     f"django_plasgate_ip/{name}"
@@ -69,7 +69,7 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
     response = visitor.start()
     if name == "continue_to_plasgate":
         return response
-    row = attempt()
+    row = newest()
     if name == "verified":
         end(row, status="verified", sub=SUB)
     elif name == "failed":
@@ -224,7 +224,7 @@ def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
 ) -> None:
     settings.PLASGATE_IP_FALLBACK_URL = "/sms/?a=1&b=2"
     visitor.start(next="/here/")
-    row = attempt()
+    row = newest()
 
     for reason in Reason:
         end(row, status=reason.status, reason=reason)
@@ -255,7 +255,7 @@ def test_the_operators_text_is_on_no_page_and_escaped_in_a_sites_own(
     changes = {"error_description": SCRIPT, "error": SCRIPT, "code": None}
     response = visitor.come_back(**(changes if source == "the callback" else {}))
 
-    assert SCRIPT in attempt().error_description
+    assert SCRIPT in newest().error_description
     assert SCRIPT not in text(response) + text(visitor.get(response["Location"]))
 
     own = "they say {{ verification.error_description }}"
@@ -268,7 +268,7 @@ def test_the_verified_page_leads_to_next(visitor: Visitor, answers: Answers) -> 
     answers()
     visitor.verify(next="/here/?a=1&b=2")
 
-    response = visitor.get(f"/phone/{attempt().pk}/")
+    response = visitor.get(f"/phone/{newest().pk}/")
 
     assert Page(response).links == {"Continue": "/here/?a=1&b=2"}
     assert MASKED in text(response)

@@ -5,18 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.http import HttpRequest
 
-from django_plasgate_ip import flow, signals
+from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
-from tests.visitor import TYPED, Visitor, newest, outcome, request_of
+from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-End = Callable[[Visitor, Answers], Any]
 
 
 def verified(visitor: Visitor, answers: Answers) -> None:
@@ -29,25 +26,6 @@ def started_again(visitor: Visitor, answers: Answers) -> None:
     visitor.start()
 
 
-def started_again_in_the_exchange(visitor: Visitor, answers: Answers) -> None:
-    answers(meanwhile=lambda: visitor.other_tab().start())
-    visitor.verify()
-
-
-def logged_in(visitor: Visitor, answers: Answers) -> None:
-    visitor.logout()
-    visitor.start()
-    visitor.force_login(User.objects.get())
-
-
-ENDS: dict[End, str] = {
-    verified: "",
-    started_again: "superseded",
-    started_again_in_the_exchange: "interrupted",
-    logged_in: "user_changed",
-}
-
-
 def reason_from_elsewhere(pk: Any) -> str:
     """Read the row in another connection."""
     try:
@@ -56,78 +34,44 @@ def reason_from_elsewhere(pk: Any) -> str:
         connections.close_all()
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_each_end_sends_one_signal_after_the_commit(
-    visitor: Visitor, answers: Answers, receivers: Receivers, settings: Any, end: End
-) -> None:
-    settings.PLASGATE_IP_LOGIN_REQUIRED = False
-    seen: list[Any] = []
-
-    def look(verification: PhoneVerification, **kwargs: Any) -> None:
-        with ThreadPoolExecutor(1) as pool:
-            elsewhere = pool.submit(reason_from_elsewhere, verification.pk).result()
-        seen.append((connection.in_atomic_block, elsewhere))
-
-    receivers.verified.side_effect = receivers.failed.side_effect = look
-
-    end(visitor, answers)
-    row = PhoneVerification.objects.ended().get()
-    # Nothing later sends a second one.
-    visitor.come_back()
-    visitor.get(f"/phone/{row.pk}/")
-
-    assert [each for _name, each in receivers.heard].count(row) == 1
-    assert seen[0] == (False, ENDS[end])
-    receiver = receivers.failed if ENDS[end] else receivers.verified
-    sent = receiver.call_args_list[0].kwargs
-    assert isinstance(sent["request"], HttpRequest)
-    for name in ("pk", "status", "reason", "completed_at", "claims", "phone_number"):
-        assert getattr(sent["verification"], name) == getattr(row, name)
-
-
-@pytest.mark.parametrize("end", [verified, started_again])
-def test_a_receiver_that_raises_is_logged_and_affects_nothing_else(
+@pytest.mark.parametrize(("end", "reason"), [(verified, ""), (started_again, "superseded")])
+def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     visitor: Visitor,
     answers: Answers,
     receivers: Receivers,
     caplog: pytest.LogCaptureFixture,
-    end: End,
+    end: Callable[[Visitor, Answers], None],
+    reason: str,
 ) -> None:
+    seen: list[Any] = []
+
+    def break_the_database(verification: PhoneVerification, **kwargs: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            elsewhere = pool.submit(reason_from_elsewhere, verification.pk).result()
+        seen.append((connection.in_atomic_block, elsewhere))
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT nothing FROM nowhere")
+
+    receivers.verified.side_effect = receivers.failed.side_effect = break_the_database
     heard: list[PhoneVerification] = []
 
     def listen(verification: PhoneVerification, **kwargs: Any) -> None:
         heard.append(verification)
 
-    def break_the_database(**kwargs: Any) -> None:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SELECT nothing FROM nowhere")
-
-    receivers.verified.side_effect = receivers.failed.side_effect = break_the_database
     signals.phone_verified.connect(listen)
     signals.phone_verification_failed.connect(listen)
 
     end(visitor, answers)
-
     row = PhoneVerification.objects.ended().get()
-    assert row.reason == ENDS[end]
+    assert seen == [(False, reason)]
     assert heard == [row]
     assert "nowhere" in caplog.text
+    # Nothing later sends a second one.
+    visitor.come_back()
+    visitor.get(f"/phone/{row.pk}/")
 
-
-def test_in_the_sites_transaction_the_signal_waits_for_the_commit(
-    user: User, receivers: Receivers
-) -> None:
-    request = request_of(user)
-    first = flow.begin(request, TYPED).verification
-
-    with transaction.atomic():
-        flow.begin(request, TYPED)
-        transaction.set_rollback(True)
-    assert newest() == first
-    assert outcome() == ("pending", "")
-    assert receivers.heard == []
-
-    with transaction.atomic():
-        flow.begin(request, TYPED)
-        assert receivers.heard == []
-    assert receivers.heard == [("failed", first)]
+    assert [each for _name, each in receivers.heard].count(row) == 1
+    sent = (receivers.failed if reason else receivers.verified).call_args_list[0].kwargs
+    assert isinstance(sent["request"], HttpRequest)
+    for name in ("pk", "status", "reason", "completed_at", "claims", "phone_number"):
+        assert getattr(sent["verification"], name) == getattr(row, name)

@@ -151,10 +151,6 @@ def newest() -> PhoneVerification:
     return PhoneVerification.objects.latest("created_at")
 
 
-# The name that other modules still import.
-attempt = newest
-
-
 def outcome() -> tuple[str, str]:
     """Return the status and the reason of the newest verification."""
     verification = newest()

@@ -35,7 +35,9 @@ class Migration(migrations.Migration):
                 (
                     "scopes",
                     models.CharField(
-                        help_text="As on the wire.", max_length=255, verbose_name="scopes"
+                        help_text="Separated by spaces, as PlasGate receives them.",
+                        max_length=255,
+                        verbose_name="scopes",
                     ),
                 ),
                 (

@@ -18,7 +18,7 @@ from django_plasgate_ip.client.credentials import for_request
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
-from tests.visitor import Page, Visitor, attempt, outcome
+from tests.visitor import Page, Visitor, newest, outcome
 
 KEYS = {
     "angkor.shop.example": Credentials("angkor-private", "$5$rounds=535000$angkor$secret"),
@@ -169,7 +169,7 @@ def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_onl
     phone.start()
     PhoneVerification.objects.update(user=user, session_id="a computer's")
     there = visitor_of("bokor.shop.example", user, phone.cookies)
-    own_page = f"/phone/{attempt().pk}/"
+    own_page = f"/phone/{newest().pk}/"
 
     assert Page(phone.get(own_page)).links["Continue"] == phone.authorize_url
     elsewhere = there.get(own_page)

@@ -19,7 +19,7 @@ from django_plasgate_ip.exceptions import CredentialsRejected, ExchangeError, Pr
 from django_plasgate_ip.verification import verdict
 from tests.conftest import Answers
 from tests.contract import api_page
-from tests.visitor import Visitor, attempt, changed, outcome
+from tests.visitor import Visitor, changed, newest, outcome
 
 
 def table(text: str) -> dict[str, str]:
@@ -210,7 +210,7 @@ def test_the_pages_callback_and_success_verify_the_number(
         "code": CALLBACK["code"],
     }
     assert outcome() == ("verified", "")
-    row = attempt()
+    row = newest()
     assert (row.phone_number, row.claims) == ("+85577696118", SUCCESS)
     assert (row.sub, row.mobile_id) == (SUCCESS["sub"], SUCCESS["mobile_id"])
 
@@ -224,7 +224,7 @@ def test_the_pages_failure_ends_the_verification_without_ids(
     come_back(visitor)
 
     assert outcome() == ("failed", "not_on_mobile_data")
-    row = attempt()
+    row = newest()
     assert (row.sub, row.mobile_id) == ("", "")
     assert row.error_description == FAILURE["error_description"]
 

@@ -29,7 +29,7 @@ from tests.provider import (
     serve,
 )
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
-from tests.visitor import CODE, DIGITS, MOBILE_ID, STATE, SUB, TYPED, Visitor, attempt, outcome
+from tests.visitor import CODE, DIGITS, MOBILE_ID, STATE, SUB, TYPED, Visitor, newest, outcome
 
 pytestmark = pytest.mark.worlds
 
@@ -82,7 +82,7 @@ def verify(
             seen = f"{record.getMessage()} {vars(record)}"
             assert not [value for value in PRIVATE if value in seen]
         assert response.status_code == 302
-        assert response["Location"] == f"/phone/{attempt().pk}/"
+        assert response["Location"] == f"/phone/{newest().pk}/"
         page = visitor.get(response["Location"])
         assert page.status_code == 200
         return str(page.content.decode())
@@ -92,7 +92,7 @@ def verify(
 
 def ended(reason: str, receivers: Receivers) -> None:
     """Fail unless the verification ended with this error, one signal, and nothing of an answer."""
-    row = attempt()
+    row = newest()
     assert (row.status, row.reason) == ("error", reason)
     assert row.completed_at is not None
     assert (row.sub, row.mobile_id, row.error_description) == ("", "", "")

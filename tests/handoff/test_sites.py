@@ -10,7 +10,7 @@ from django.urls import include, path, set_script_prefix
 from django_plasgate_ip.handoff import qr
 from tests.conftest import Answers
 from tests.handoff.devices import hand_over, offered, svg, text
-from tests.visitor import Page, Visitor, attempt, outcome
+from tests.visitor import Page, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -50,8 +50,8 @@ def test_links_keep_a_script_prefix_and_the_language_of_the_computers_url(
         assert svg(page) == qr.svg(f"http://testserver{offered(page)}", title)
         link = offered(page).removeprefix("/shop")
         hand_over(visitor, phone, link)
-        assert phone.come_back()["Location"] == f"/shop/km/phone/{attempt().pk}/"
+        assert phone.come_back()["Location"] == f"/shop/km/phone/{newest().pk}/"
         english = visitor.get(f"{link.replace('/km/', '/en/')}screen/")
-        assert english["Location"] == f"/shop/en/phone/{attempt().pk}/"
+        assert english["Location"] == f"/shop/en/phone/{newest().pk}/"
     finally:
         set_script_prefix("/")

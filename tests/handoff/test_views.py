@@ -30,7 +30,7 @@ from tests.handoff.devices import (
     tap,
     text,
 )
-from tests.visitor import FAILED, NUMBER, TYPED, Page, Visitor, attempt, outcome
+from tests.visitor import FAILED, NUMBER, TYPED, Page, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -192,7 +192,7 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
     assert Page(own).links["Continue"] == first
     assert own["Refresh"]
     # Only the phone that started it finds it.
-    assert "authenticate" not in text(visitor.get(f"/phone/{attempt().pk}/"))
+    assert "authenticate" not in text(visitor.get(f"/phone/{newest().pk}/"))
     assert Page(photographer.get(link)).links == INSTEAD
 
 
@@ -289,7 +289,7 @@ def test_nobody_else_sees_the_computers_page(
         for accept in ("application/json", "text/html"):
             assert curious.get(f"{link}screen/", headers={"Accept": accept}).status_code == 404
     for curious in (stranger, other):
-        assert curious.get(f"/phone/{attempt().pk}/").status_code == 404
+        assert curious.get(f"/phone/{newest().pk}/").status_code == 404
 
 
 def test_a_next_url_that_leaves_the_site_is_dropped(
@@ -301,8 +301,8 @@ def test_a_next_url_that_leaves_the_site_is_dropped(
     hand_over(visitor, phone, link)
     phone.come_back()
     moved = visitor.get(f"{link}screen/?next=//evil.example/")
-    assert moved["Location"] == f"/phone/{attempt().pk}/"
-    assert attempt().next_url == ""
+    assert moved["Location"] == f"/phone/{newest().pk}/"
+    assert newest().next_url == ""
 
 
 def test_a_computer_without_a_script_follows_by_refreshing(

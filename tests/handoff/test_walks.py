@@ -21,7 +21,7 @@ from tests.handoff.devices import (
     tap,
     text,
 )
-from tests.visitor import DIGITS, FAILED, MASKED, NUMBER, Page, Visitor, attempt, outcome
+from tests.visitor import DIGITS, FAILED, MASKED, NUMBER, Page, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -44,14 +44,14 @@ def test_the_phones_result_is_the_computers_which_is_redirected(
     assert tap(phone, page, code).status_code == 302
 
     assert phone.sent["phone_number"] == DIGITS
-    detail = f"/phone/{attempt().pk}/"
+    detail = f"/phone/{newest().pk}/"
     assert followed(visitor, screen) == {"stage": "started", "code": "", "detail_url": detail}
     assert visitor.get(detail, headers=JSON).json()["status"] == "pending"
 
     assert phone.come_back()["Location"] == detail
     assert outcome() == ("verified", "")
     assert PhoneVerification.objects.is_verified(user, NUMBER)
-    assert receivers.heard == [("verified", attempt())]
+    assert receivers.heard == [("verified", newest())]
     # SECURITY: a receiver could log the phone in to the computer's account.
     assert receivers.verified.call_args.kwargs["request"] is None
     assert visitor.get(screen)["Location"] == "/here/"
@@ -74,7 +74,7 @@ def test_an_account_on_the_phone_gains_nothing(
 
     phone.logout()
     phone.force_login(other_user)
-    assert attempt().user == user
+    assert newest().user == user
     assert not is_verified(other_user)
     another_link = offered(visitor.get("/phone/"))
     assert "signed in to another account" in text(phone.get(another_link))
@@ -88,14 +88,14 @@ def test_an_anonymous_computers_result_is_its_sessions(
     assert "not signed in" in text(phone.get(link))
     hand_over(passer_by, phone, link)
     phone.come_back()
-    detail = f"/phone/{attempt().pk}/"
+    detail = f"/phone/{newest().pk}/"
 
     phone.force_login(User.objects.create_user("somebody"))
-    assert attempt().user is None
+    assert newest().user is None
     assert "Go back to your computer" in text(phone.get(detail))
 
     passer_by.force_login(user)
-    assert attempt().user == user
+    assert newest().user == user
     assert "Go back to your computer" not in text(passer_by.get(detail))
 
 
@@ -106,7 +106,7 @@ def test_a_phone_without_mobile_data_leaves_the_computer_a_new_code(
     hand_over(visitor, phone, link)
 
     page = phone.get(phone.come_back()["Location"])
-    assert "there you can try again" in text(page)
+    assert "Go back to your computer to try again" in text(page)
     assert not Page(page).all("section")
 
     again = offered(visitor.get(visitor.get(f"{link}screen/")["Location"]))
@@ -145,9 +145,9 @@ def test_after_a_logout_the_result_is_still_the_accounts(
     phone.come_back()
 
     assert outcome() == ("verified", "")
-    assert attempt().user == user
+    assert newest().user == user
     assert not is_verified(other_user)
-    for url in (f"{link}screen/", f"/phone/{attempt().pk}/"):
+    for url in (f"{link}screen/", f"/phone/{newest().pk}/"):
         assert visitor.get(url).status_code == 404
 
 
@@ -192,7 +192,7 @@ def test_the_callback_in_another_browser_is_refused(
         assert other.come_back().status_code == 400
     assert outcome() == ("pending", "")
     assert answers.calls == []
-    assert photographer.get(f"/phone/{attempt().pk}/").status_code == 404
+    assert photographer.get(f"/phone/{newest().pk}/").status_code == 404
 
 
 # Other verifications
@@ -203,13 +203,13 @@ def test_a_tap_supersedes_the_computers_verification_and_not_the_phones_own(
     visitor: Visitor, phone: Visitor, other_user: User, link: str, receivers: Receivers
 ) -> None:
     visitor.start()
-    computers = attempt()
+    computers = newest()
     phone.force_login(other_user)
     phone.start("012 345 678")
-    phones = attempt()
+    phones = newest()
 
     hand_over(visitor, phone, link)
-    handed_over = attempt()
+    handed_over = newest()
     computers.refresh_from_db()
     phones.refresh_from_db()
     assert (computers.status, computers.reason) == ("error", "superseded")
@@ -229,6 +229,6 @@ def test_a_verification_that_does_not_come_back_ends(
     hand_over(visitor, phone, link)
     PhoneVerification.objects.update(created_at=timezone.now() - timedelta(minutes=6))
 
-    assert "This took too long" in text(phone.get(f"/phone/{attempt().pk}/"))
-    assert visitor.get(f"{link}screen/")["Location"] == f"/phone/{attempt().pk}/"
-    assert receivers.heard == [("failed", attempt())]
+    assert "This took too long" in text(phone.get(f"/phone/{newest().pk}/"))
+    assert visitor.get(f"{link}screen/")["Location"] == f"/phone/{newest().pk}/"
+    assert receivers.heard == [("failed", newest())]

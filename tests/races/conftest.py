@@ -11,16 +11,10 @@ from tests.servers import LONG, PatientProvider, RemoteVisitor, Server, environm
 
 
 @pytest.fixture(scope="session")
-def one_provider() -> Iterator[PatientProvider]:
+def provider() -> Iterator[PatientProvider]:
     provider = PatientProvider()
     yield provider
     provider.close()
-
-
-@pytest.fixture
-def provider(one_provider: PatientProvider) -> PatientProvider:
-    one_provider.requests.clear()
-    return one_provider
 
 
 @pytest.fixture(scope="session")
@@ -38,21 +32,21 @@ def heard(signals_file: Path) -> Callable[[], list[str]]:
 @pytest.fixture(scope="session")
 def start_server(
     django_db_setup: None,
-    one_provider: PatientProvider,
+    provider: PatientProvider,
     signals_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., Server]]:
     """Return a function that starts a process of the site with these settings."""
     started: list[Server] = []
 
-    def start(*, atomic_requests: bool = False, **settings: Any) -> Server:
+    def start(**settings: Any) -> Server:
         settings = {
-            "PLASGATE_IP_BASE_URL": one_provider.base_url,
+            "PLASGATE_IP_BASE_URL": provider.base_url,
             # Longer than any test holds the provider.
             "PLASGATE_IP_TIMEOUT": LONG,
             **settings,
         }
-        env = environment(signals_file, atomic_requests=atomic_requests, **settings)
+        env = environment(signals_file, **settings)
         started.append(Server(signals_file.with_name(f"log{len(started)}"), env))
         return started[-1]
 
@@ -70,8 +64,11 @@ def site(start_server: Callable[..., Server]) -> tuple[Server, Server]:
 
 
 @pytest.fixture
-def browser(transactional_db: None, user: User, site: tuple[Server, Server]) -> RemoteVisitor:
+def browser(
+    transactional_db: None, user: User, site: tuple[Server, Server], provider: PatientProvider
+) -> RemoteVisitor:
     """Return the browser of `user`, who is signed in."""
+    provider.requests.clear()
     visitor = RemoteVisitor(site[0])
     visitor.force_login(user)
     return visitor

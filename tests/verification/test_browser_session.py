@@ -29,22 +29,19 @@ def test_a_request_without_a_session_or_an_id_has_an_empty_id() -> None:
     assert browser_session.get_session_id(request_of({SESSION_KEY: "browser"})) == "browser"
 
 
-def test_a_session_without_a_key_gets_a_random_id() -> None:
-    ids = {browser_session.new_session_id(request_of(SessionStore())) for _ in range(3)}
+def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides() -> None:
+    def new_ids(key: str | None) -> set[str]:
+        """Return what three starts of one session get."""
+        requests = [request_of(SessionStore(key)) for _ in range(3)]
+        return {browser_session.new_session_id(request) for request in requests}
 
-    assert len(ids) == 3
     # 16 random bytes, in base64.
-    assert {len(each) for each in ids} == {22}
-
-
-def test_two_starts_of_one_session_get_the_same_id_and_it_does_not_show_the_key() -> None:
-    ids = [browser_session.new_session_id(request_of(SessionStore(KEY))) for _ in range(2)]
-
-    assert ids[0] == ids[1]
+    assert [len(each) for each in new_ids(None)] == [22] * 3
     # The column is of 32 characters.
-    assert len(ids[0]) == 32
-    assert KEY not in ids[0]
-    assert browser_session.new_session_id(request_of(SessionStore(KEY + "2"))) != ids[0]
+    (derived,) = new_ids(KEY)
+    assert len(derived) == 32
+    assert KEY not in derived
+    assert new_ids(KEY + "2") != {derived}
 
 
 def test_the_id_is_stored_once_and_reused() -> None:

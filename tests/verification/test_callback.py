@@ -142,28 +142,25 @@ def test_a_late_callback_is_expired_before_anything_else_is_checked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner", "user"),
-    [(7, User(pk=8)), (7, AnonymousUser()), (None, User(pk=7))],
-    ids=["another account", "signed out", "signed in"],
+    ("values", "user", "same"),
+    [
+        ({}, User(pk=8), False),
+        ({}, AnonymousUser(), False),
+        ({"user_id": None}, User(pk=7), False),
+        ({"user_id": None}, AnonymousUser(), True),
+        # The phone of a hand-off may be signed in to any account.
+        ({"callback_session_id": "phone"}, User(pk=8), True),
+    ],
+    ids=str,
 )
-def test_a_change_of_the_account_ends_the_verification(owner: int | None, user: Any) -> None:
-    verification = pending(user_id=owner)
-
-    end = validate(verification, user=user, error="access_denied", private_key="another")
-
-    assert end == Verdict(Reason.USER_CHANGED)
-
-
-def test_an_anonymous_visitor_may_come_back() -> None:
-    assert validate(pending(user_id=None), user=AnonymousUser()) is None
-
-
-def test_the_phone_of_a_hand_off_may_be_signed_in_to_any_account() -> None:
-    handed_over = pending(callback_session_id="phone")
-
-    assert validate(handed_over, user=User(pk=8)) is None
-    # All other rules hold for it, too.
-    assert validate(handed_over, user=User(pk=8), private_key="another") == INVALID
+def test_a_change_of_the_account_ends_the_verification(
+    values: dict[str, Any], user: Any, same: bool
+) -> None:
+    trusted = validate(pending(**values), user=user)
+    assert trusted == (None if same else Verdict(Reason.USER_CHANGED))
+    # All other rules hold for the same account, and come after a change.
+    untrusted = validate(pending(**values), user=user, error="access_denied", private_key="another")
+    assert untrusted == (INVALID if same else Verdict(Reason.USER_CHANGED))
 
 
 def test_the_query_is_read_as_utf_8_whatever_charset_the_request_names() -> None:

@@ -41,12 +41,13 @@ def owners(*rows: PhoneVerification) -> list[Any]:
     return [PhoneVerification.objects.get(pk=row.pk).user for row in rows]
 
 
-def test_a_login_takes_over_what_its_session_verified(
+def test_a_login_takes_over_what_its_session_verified_and_ends_what_it_started(
     passer_by: Visitor, user: User, answers: Answers
 ) -> None:
     answers()
     passer_by.verify()
-    assert not PhoneVerification.objects.is_verified(user)
+    verified = newest()
+    passer_by.start()
 
     log_in(passer_by)
 
@@ -54,7 +55,14 @@ def test_a_login_takes_over_what_its_session_verified(
     # The account sees it in every browser.
     elsewhere = Visitor()
     elsewhere.force_login(user)
-    assert elsewhere.get(f"/phone/{newest().pk}/").status_code == 200
+    assert elsewhere.get(f"/phone/{verified.pk}/").status_code == 200
+    ended = passer_by.get(passer_by.come_back()["Location"])
+    assert "You signed in while" in ended.content.decode()
+    assert len(answers.calls) == 1
+
+    passer_by.verify()
+    assert outcome() == ("verified", "")
+    assert newest().user == user
 
 
 def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(
@@ -88,24 +96,6 @@ def test_a_live_verification_ends_at_the_login_and_is_never_taken_over(
         assert owners(live) == [None]
         assert receivers.heard == [("failed", live)]
     assert receivers.failed.call_args.kwargs["request"] is request
-
-
-def test_the_callback_after_a_login_has_no_effect_and_the_account_can_start(
-    passer_by: Visitor, user: User, answers: Answers
-) -> None:
-    answers()
-    passer_by.start()
-    log_in(passer_by)
-
-    response = passer_by.come_back()
-
-    assert answers.calls == []
-    assert "You signed in while" in passer_by.get(response["Location"]).content.decode()
-
-    passer_by.verify()
-
-    assert outcome() == ("verified", "")
-    assert newest().user == user
 
 
 @pytest.mark.parametrize(

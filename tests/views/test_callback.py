@@ -12,7 +12,7 @@ from tests.visitor import (
     STATE,
     Page,
     Visitor,
-    attempt,
+    newest,
     outcome,
 )
 
@@ -75,7 +75,7 @@ def test_next_is_checked_again_when_it_is_used(visitor: Visitor, answers: Answer
 
     response = visitor.come_back()
 
-    assert response["Location"] == f"/phone/{attempt().pk}/"
+    assert response["Location"] == f"/phone/{newest().pk}/"
     assert Page(visitor.get(response["Location"])).links["Continue"] == "/"
 
 

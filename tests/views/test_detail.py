@@ -19,7 +19,7 @@ from tests.visitor import (
     TYPED,
     Page,
     Visitor,
-    attempt,
+    newest,
     outcome,
 )
 
@@ -30,7 +30,7 @@ def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
     visitor: Visitor, stranger: Visitor, user: User, other_user: User
 ) -> None:
     visitor.start()
-    mine = attempt()
+    mine = newest()
     theirs = make_verification(other_user, session_id=mine.session_id)
     sessions = make_verification(session_id=mine.session_id)
     elsewhere = Visitor()
@@ -106,7 +106,7 @@ def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_conti
     passer_by: Visitor,
 ) -> None:
     passer_by.start()
-    row = attempt()
+    row = newest()
     rows = PhoneVerification.objects.filter(pk=row.pk)
     rows.update(session_id="a computer's")
     url = f"/phone/{row.pk}/"
@@ -122,7 +122,7 @@ def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_conti
 def test_no_page_may_be_cached_and_each_depends_on_accept(visitor: Visitor) -> None:
     start = visitor.get("/phone/")
     redirect = visitor.submit(start, phone_number=TYPED)
-    detail = visitor.get(f"/phone/{attempt().pk}/")
+    detail = visitor.get(f"/phone/{newest().pk}/")
 
     for response in (start, redirect, detail):
         assert "no-store" in response["Cache-Control"]
@@ -134,7 +134,7 @@ def test_the_json_of_a_verification_has_these_fields_and_none_of_the_operators(
 ) -> None:
     answers(given_name="Teak", error_description="Welcome")
     visitor.verify()
-    row = attempt()
+    row = newest()
 
     response = visitor.get(f"/phone/{row.pk}/", headers=JSON)
 

@@ -15,7 +15,7 @@ from tests.visitor import (
     TYPED,
     Page,
     Visitor,
-    attempt,
+    newest,
 )
 
 JSON = {"Accept": "application/json, text/plain, */*"}
@@ -107,7 +107,7 @@ def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor: Vi
     assert not PhoneVerification.objects.exists()
 
     assert visitor.submit(response, phone_number=TYPED).status_code == 302
-    assert attempt().next_url == "/here/"
+    assert newest().next_url == "/here/"
 
 
 def test_a_retry_gets_no_next_that_leaves_the_site(visitor: Visitor, settings: Any) -> None:
@@ -127,7 +127,7 @@ def test_a_number_that_no_scope_needs_is_not_stored(visitor: Visitor, settings: 
 
     visitor.submit(page, phone_number=TYPED)
 
-    assert str(attempt().phone_number) == ""
+    assert str(newest().phone_number) == ""
     assert DIGITS not in visitor.authorize_url
 
 
@@ -172,9 +172,9 @@ def test_a_json_start_returns_where_to_go_and_where_to_look(
 
     visitor.authorize_url = response.json()["authorize_url"]
     assert response.json() == {
-        "id": str(attempt().pk),
+        "id": str(newest().pk),
         "authorize_url": visitor.authorize_url,
-        "detail_url": f"/phone/{attempt().pk}/",
+        "detail_url": f"/phone/{newest().pk}/",
     }
     assert visitor.sent["phone_number"] == DIGITS
     assert "Accept" in response["Vary"]

@@ -22,8 +22,8 @@ class Command(BaseCommand):
     help = (
         "Check the settings, the site and the connection to PlasGate. Each finding is ok, a "
         "warning or an error, and says what to do. Secrets are masked. The command calls the "
-        "exchange endpoint once, with both keys and an invalid code. This spends no balance. The "
-        "exit status is 1 if there is an error."
+        "exchange endpoint once, with both keys and a made-up code. This spends no balance. Exit "
+        "status: 1 if there is an error."
     )
     # The command reports failed system checks as findings, so they must not stop it.
     requires_system_checks = []
