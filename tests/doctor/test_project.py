@@ -86,13 +86,6 @@ def test_the_trial_session_is_deleted_and_would_expire(monkeypatch: pytest.Monke
     assert ages == [project.SESSION_SECONDS]
 
 
-@pytest.mark.parametrize("name", ["cache", "signed_cookies"])
-def test_other_engines_can_be_ok(name: str, settings: Any) -> None:
-    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{name}"
-
-    assert findings()[1].level is Level.OK
-
-
 @pytest.mark.parametrize(
     ("engine", "problem"),
     [
