@@ -1,7 +1,5 @@
 """What the system checks report with the current settings."""
 
-from typing import Any
-
 from django.core.checks import CheckMessage, run_checks
 
 PREFIX = "django_plasgate_ip."
@@ -16,8 +14,3 @@ def messages(*, deploy: bool = False) -> list[CheckMessage]:
 def ids(*, deploy: bool = False) -> list[str]:
     """Return the ids of these messages, without their prefix."""
     return [str(message.id).removeprefix(PREFIX) for message in messages(deploy=deploy)]
-
-
-def change(settings: Any, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        setattr(settings, name, value)

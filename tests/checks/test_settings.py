@@ -26,7 +26,6 @@ GOOD: list[tuple[str, Any]] = [
     ("BASE_URL", "https://stageapi.plasgate.com/ip"),
     ("BASE_URL", "HTTP://[::1]:8443"),
     ("PUBLIC_URL", "https://www.example.com/"),
-    ("PUBLIC_URL", None),
     ("SCOPES", "openid ip:phone_verify phone_verify"),
     ("SCOPES", {"phone": True}),
     ("DEFAULT_REGION", "FR"),
@@ -35,13 +34,11 @@ GOOD: list[tuple[str, Any]] = [
     ("TIMEOUT", 0.5),
     ("ENCRYPTION_KEYS", (Fernet.generate_key(), Fernet.generate_key().decode())),
     ("MAX_STARTS_PER_NUMBER", 1),
-    ("MAX_STARTS_PER_USER", None),
     ("TRUSTED_PROXY_COUNT", 0),
     ("CLAIMS_RETENTION", HOUR),
     ("ATTEMPT_RETENTION", None),
     ("EXCHANGE_ENDPOINT", "v1.0/check-info"),
     ("CA_BUNDLE", Path(__file__)),
-    ("CA_BUNDLE", __file__),
     ("PROXY", "http://user:pass@proxy.example.com:3128"),
     ("FALLBACK_URL", "/sms/"),
     ("FALLBACK_URL", "https://sms.example.com/"),
@@ -49,7 +46,6 @@ GOOD: list[tuple[str, Any]] = [
     ("FALLBACK_URL", reverse_lazy("login")),
     ("FALLBACK_URL", "admin:index"),
     ("FALLBACK_FUNCTION", FUNCTION),
-    ("CREDENTIALS", FUNCTION),
 ]
 
 
@@ -63,7 +59,6 @@ WRONG: list[tuple[str, str, Any]] = [
     ("E001", "PRIVATE_KEY", ""),
     ("E001", "PRIVATE_KEY", "a key"),
     ("E002", "SECRET_KEY", 7),
-    ("E002", "SECRET_KEY", "key\n"),
     ("E003", "BASE_URL", 7),
     ("E003", "BASE_URL", "https://exam\nple.com"),
     ("E003", "BASE_URL", " https://example.com"),
@@ -78,8 +73,6 @@ WRONG: list[tuple[str, str, Any]] = [
     ("E004", "PUBLIC_URL", "https://example.com/shop"),
     ("E005", "SCOPES", 7),
     ("E005", "SCOPES", ["phone_verify", "email"]),
-    ("E005", "SCOPES", [["phone"]]),
-    ("E006", "SCOPES", ()),
     ("E006", "SCOPES", "openid ip:phone"),
     ("E010", "DEFAULT_REGION", ["KH"]),
     ("E010", "DEFAULT_REGION", "kh"),
@@ -107,7 +100,6 @@ WRONG: list[tuple[str, str, Any]] = [
     ("E017", "ATTEMPT_RETENTION", 30),
     ("E018", "EXCHANGE_ENDPOINT", 7),
     ("E018", "EXCHANGE_ENDPOINT", "ip-auth\n"),
-    ("E018", "EXCHANGE_ENDPOINT", "ip-auth?a=1"),
     ("E019", "CA_BUNDLE", 7),
     ("E019", "CA_BUNDLE", "/"),
     ("E020", "PROXY", 7),
@@ -143,7 +135,6 @@ def test_a_wrong_value_is_an_error_that_names_the_setting(
         ("PRIVATE_KEY", "a key", "printable ASCII text without spaces."),
         ("SCOPES", ["email"], "['email']. PlasGate knows openid, "),
         ("SCOPES", ["openid"], "none of the scopes phone_verify, mobile_id, phone, profile."),
-        ("TIMEOUT", 0, "PLASGATE_IP_TIMEOUT is not a positive number of seconds."),
     ],
 )
 def test_a_message_says_what_is_wrong_and_what_is_valid(
@@ -155,20 +146,15 @@ def test_a_message_says_what_is_wrong_and_what_is_valid(
     assert said in message.msg
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [("PLASGATE_IP_PRIVATE_KEY", "E001"), ("PLASGATE_IP_SECRET_KEY", "E002")]
-)
-def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(
-    settings: Any, name: str, number: str
-) -> None:
-    delattr(settings, name)
-    assert ids() == [number]
+def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(settings: Any) -> None:
+    del settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY
+    assert ids() == ["E001", "E002"]
 
     settings.PLASGATE_IP_CREDENTIALS = FUNCTION
     assert ids() == []
     # A malformed key stays an error.
-    setattr(settings, name, "a key")
-    assert ids() == [number]
+    settings.PLASGATE_IP_PRIVATE_KEY = settings.PLASGATE_IP_SECRET_KEY = "a key"
+    assert ids() == ["E001", "E002"]
 
 
 def test_no_message_repeats_a_key(settings: Any) -> None:

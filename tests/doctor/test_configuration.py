@@ -1,17 +1,12 @@
 """The findings about settings and checks: every setting is listed, and no secret is shown."""
 
-import io
-import json
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
-from django.core.management import CommandError, call_command
 
 from django_plasgate_ip.conf import Settings
-from django_plasgate_ip.doctor import configuration
+from django_plasgate_ip.doctor import configuration, project
 from django_plasgate_ip.doctor.findings import Finding, Level
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 
@@ -22,23 +17,10 @@ def findings() -> list[Finding]:
     return list(configuration.examine())
 
 
-def about_checks() -> dict[str, Finding]:
-    """Return the findings of the section Checks by their first word."""
-    return {f.what.split()[0]: f for f in findings() if f.about == "Checks"}
-
-
 def line(name: str) -> Finding:
     """Return the one finding about this setting."""
     (found,) = [f for f in findings() if f.about == "Settings" and f.what.startswith(f"{name}:")]
     return found
-
-
-@pytest.fixture(autouse=True)
-def live(settings: Any) -> None:
-    """Make a site that no check reports: the sandbox of the tests needs DEBUG."""
-    settings.DEBUG = True
-    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example"
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
 
 
 def test_a_good_site_has_a_line_for_each_setting_and_nothing_to_do() -> None:
@@ -88,7 +70,6 @@ def test_keys_are_not_shown(settings: Any) -> None:
         # A list of keys that was written without its brackets.
         ("ENCRYPTION_KEYS", "one-key", "set, 7 characters"),
         ("ENCRYPTION_KEYS", ("a", "b"), "set, 2 keys"),
-        # A site with tenants may have no keys.
         ("SECRET_KEY", "", "''"),
     ],
 )
@@ -151,7 +132,6 @@ def test_the_sandboxs_secret_and_a_tenants_site_without_one_are_ok(settings: Any
     settings.PLASGATE_IP_CREDENTIALS = "tests.checks.reported.ids"
     for secret in ("$5$rounds=535000$sandbox$secret-key", ""):
         settings.PLASGATE_IP_SECRET_KEY = secret
-
         assert line("PLASGATE_IP_SECRET_KEY").level is Level.OK
 
 
@@ -162,7 +142,7 @@ def test_a_message_of_a_check_is_a_finding_and_marks_its_setting(settings: Any) 
     settings.PLASGATE_IP_TIMEOUT = 0
     settings.PLASGATE_IP_PUBLIC_URL = None
     settings.DEBUG = False
-    found = about_checks()
+    found = {f.what.split()[0]: f for f in findings() if f.about == "Checks"}
 
     error, warning = found["PLASGATE_IP_TIMEOUT"], found["PLASGATE_IP_PUBLIC_URL"]
     assert (error.level, warning.level) == (Level.ERROR, Level.WARNING)
@@ -215,10 +195,6 @@ def test_wrong_values_of_all_settings_do_not_stop_the_doctor(value: Any, setting
     for name in NAMES:
         setattr(settings, name, value)
 
-    out = io.StringIO()
-    with suppress(CommandError):
-        call_command("plasgate_ip_doctor", "--offline", "--json", stdout=out)
-    found = json.loads(out.getvalue())["findings"]
-    assert {finding["about"] for finding in found} == {"Settings", "Checks", "Site"}
-    lines = [f["what"].partition(":")[0] for f in found if f["about"] == "Settings"]
-    assert lines == NAMES
+    found = [*findings(), *project.examine()]
+    assert [f.what.partition(":")[0] for f in found if f.about == "Settings"] == NAMES
+    assert {f.about for f in found} == {"Settings", "Checks", "Site"}

@@ -1,15 +1,13 @@
 """The findings about the site: its table, its sessions, and the redirect URI to register."""
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
-from django.db import OperationalError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.urls import set_script_prefix
-from django.utils import translation
 
 from django_plasgate_ip.doctor import project
 from django_plasgate_ip.doctor.findings import Finding, Level
@@ -31,11 +29,6 @@ class SessionStore(db.SessionStore):
 
 def findings() -> list[Finding]:
     return list(project.examine())
-
-
-@pytest.fixture(autouse=True)
-def public(settings: Any) -> None:
-    settings.PLASGATE_IP_PUBLIC_URL = "https://testserver"
 
 
 def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor: Visitor) -> None:
@@ -63,34 +56,16 @@ def test_a_migration_that_is_not_applied_is_an_error() -> None:
     assert "migrate" in found.do
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_table_that_does_not_exist_is_an_error() -> None:
-    table = PhoneVerification._meta.db_table
-    with connection.schema_editor() as editor:
-        editor.alter_db_table(PhoneVerification, table, "elsewhere")
-    try:
-        found = findings()[0]
-    finally:
-        with connection.schema_editor() as editor:
-            editor.alter_db_table(PhoneVerification, "elsewhere", table)
-
-    assert found.level is Level.ERROR
-    assert "'default' can't be read: " in found.what
-    assert "migrate" in found.do
-
-
-def test_an_error_of_the_database_is_shown_without_its_address(
+def test_a_table_that_can_not_be_read_is_an_error_without_the_databases_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*args: Any) -> None:
-        raise OperationalError('connection to "db.example" as "somebody" failed')
-
-    monkeypatch.setattr(MigrationExecutor, "migration_plan", fail)
+    monkeypatch.setattr(PhoneVerification._meta, "db_table", "elsewhere")
     found = findings()[0]
 
     assert found.level is Level.ERROR
-    assert found.what == "The table in database 'default' can't be read: OperationalError."
-    assert "somebody" not in repr(found)
+    assert re.search(r"'default' can't be read: \w+Error\.$", found.what)
+    assert "migrate" in found.do
+    assert "elsewhere" not in repr(found)
 
 
 # Sessions
@@ -109,13 +84,6 @@ def test_the_trial_session_is_deleted_and_would_expire(monkeypatch: pytest.Monke
 
     assert Session.objects.count() == 0
     assert ages == [project.SESSION_SECONDS]
-
-
-@pytest.mark.parametrize("name", ["cache", "signed_cookies"])
-def test_other_engines_can_be_ok(name: str, settings: Any) -> None:
-    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{name}"
-
-    assert findings()[1].level is Level.OK
 
 
 @pytest.mark.parametrize(
@@ -139,23 +107,6 @@ def test_sessions_that_can_not_be_stored_are_an_error(
 
 
 # The redirect URI
-
-
-def test_the_redirect_uri_has_the_script_prefix_and_the_default_language(
-    visitor: Visitor, settings: Any
-) -> None:
-    settings.ROOT_URLCONF = "tests.doctor.i18n_urls"
-    settings.FORCE_SCRIPT_NAME = "/shop"
-    set_script_prefix("/shop/")
-    try:
-        with translation.override("km"):
-            said = findings()[-1].what.split()[-1]
-        visitor.start(path="/km/phone/")
-    finally:
-        set_script_prefix("/")
-
-    assert said == "https://testserver/shop/en/phone/callback/"
-    assert visitor.sent["redirect_uri"] == said
 
 
 def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:

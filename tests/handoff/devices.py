@@ -7,7 +7,6 @@ from django.contrib.auth.models import AnonymousUser
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
 from django.test import RequestFactory
-from django.test.utils import CaptureQueriesContext
 
 from django_plasgate_ip.handoff import tokens
 from django_plasgate_ip.handoff.tokens import Token
@@ -92,9 +91,3 @@ def svg(page: Any) -> str:
     """Return the one QR code on a page."""
     (found,) = re.findall(r"<svg.*?</svg>", text(page), re.DOTALL)
     return found
-
-
-def statements(captured: CaptureQueriesContext) -> list[str]:
-    """Return the SQL that was captured, without transactions and savepoints."""
-    work = ("SELECT", "INSERT", "UPDATE", "DELETE")
-    return [query["sql"] for query in captured if query["sql"].startswith(work)]

@@ -1,4 +1,4 @@
-"""The hand-off's app: its extra, its place in INSTALLED_APPS, and what it does for the core."""
+"""The hand-off's app: its extra, its migrations, and what it does for the core."""
 
 import sys
 from typing import Any
@@ -13,9 +13,8 @@ from django_plasgate_ip import personal_data
 from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers
-from tests.handoff.devices import hand_over, offered
-from tests.visitor import TYPED, Visitor, outcome
+from tests.handoff.devices import hand_over
+from tests.visitor import TYPED, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -27,19 +26,6 @@ def test_a_site_without_segno_is_improperly_configured(monkeypatch: pytest.Monke
 
     with pytest.raises(ImproperlyConfigured, match=r"django-plasgate-ip\[handoff\]"):
         app.ready()
-
-
-def test_the_order_of_installed_apps_does_not_matter(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.INSTALLED_APPS = settings.INSTALLED_APPS[::-1]
-    assert settings.INSTALLED_APPS.index("django_plasgate_ip.handoff") == 0
-    answers()
-
-    hand_over(visitor, phone, offered(visitor.get("/phone/")))
-    phone.come_back()
-
-    assert outcome() == ("verified", "")
 
 
 def test_no_migration_is_missing(settings: Any) -> None:

@@ -1,4 +1,4 @@
-"""The QR code on a page: who gets it, what it holds, and what it costs."""
+"""The QR code on a page: who gets it, and what it holds."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,15 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
-from django.db import connection
 from django.template import engines
-from django.test.utils import CaptureQueriesContext
 
 from django_plasgate_ip.handoff import qr
 from django_plasgate_ip.handoff.invitation import invite
-from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.conftest import Answers
 from tests.docs.pages import blocks
-from tests.handoff.devices import offered, request_of, screen_url, statements, svg, text
+from tests.handoff.devices import offered, request_of, screen_url, svg, text
 from tests.visitor import FAILED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -106,17 +103,6 @@ def test_a_phone_loads_neither_the_code_nor_its_script(
         assert len(Page(page).all("svg")) == codes
         for file in ("handoff.js", "handoff.css"):
             assert text(page).count(file) == codes
-
-
-def test_a_code_costs_one_query_for_a_new_session_and_then_none(visitor: Visitor) -> None:
-    counts = []
-    for headers in ({}, {}, {"User-Agent": PHONE}):
-        with CaptureQueriesContext(connection) as captured:
-            visitor.get("/phone/", headers=headers)
-        counts.append(len(statements(captured)))
-
-    assert counts == [3, 2, 2]
-    assert not PhoneHandoff.objects.exists()
 
 
 def test_the_documented_page_of_a_site_shows_a_code(visitor: Visitor) -> None:

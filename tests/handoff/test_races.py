@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections
-from django.http import HttpRequest
 
 from django_plasgate_ip.handoff.claim_and_confirm import claim, confirm, progress
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
@@ -38,13 +37,8 @@ def at_once(act: Callable[[Any], Any], each: Iterable[Any]) -> list[Any]:
         return list(pool.map(run, each))
 
 
-@pytest.fixture
-def computer(user: User) -> HttpRequest:
-    return request_of(user)
-
-
-def test_one_of_several_phones_claims_the_link(computer: HttpRequest) -> None:
-    token = new_token(computer)
+def test_one_of_several_phones_claims_the_link(user: User) -> None:
+    token = new_token(request_of(user))
     claims = at_once(lambda phone: claim(phone, token), [request_of() for _ in range(AT_ONCE)])
 
     assert claims.count(Refusal.OTHER_PHONE) == AT_ONCE - 1
@@ -52,9 +46,10 @@ def test_one_of_several_phones_claims_the_link(computer: HttpRequest) -> None:
     assert first.handoff == PhoneHandoff.objects.get()
 
 
-@pytest.mark.parametrize("has_one_code", [True, False], ids=["one code", "each code"])
-def test_one_of_several_taps_counts(computer: HttpRequest, has_one_code: bool) -> None:
-    token, phone = new_token(computer), request_of()
+@pytest.mark.parametrize("has_one_code", [True, False])
+def test_one_of_several_taps_counts(user: User, has_one_code: bool) -> None:
+    computer, phone = request_of(user), request_of()
+    token = new_token(computer)
     code = claim(phone, token).handoff.code
     progress(computer, token)
     mine = claim(phone, token)
