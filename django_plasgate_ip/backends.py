@@ -108,16 +108,14 @@ def on_phone_verified(
     """
     if request is None or verification.user_id is not None:
         return
-    if browser_session.get_session_id(request) != verification.session_id or not _is_in_use():
+    if browser_session.get_session_id(request) != verification.session_id:
+        return
+    if not any(isinstance(backend, VerifiedPhoneBackend) for backend in get_backends()):
         return
     # SECURITY: session fixation. An attacker may have planted a session in this browser. Under its
     # old key, the attacker must not be able to log in with what the visitor has verified.
     request.session.cycle_key()
     request.session[LOGIN_KEY] = str(verification.pk)
-
-
-def _is_in_use() -> bool:
-    return any(isinstance(backend, VerifiedPhoneBackend) for backend in get_backends())
 
 
 def _is_unchanged(row: PhoneVerification, user: Any) -> bool:

@@ -38,7 +38,6 @@ def cipher() -> MultiFernet:
 
 
 def _configured_cipher() -> MultiFernet | None:
-    """Return the cipher, or None if a key is invalid or the list is empty."""
     keys = conf.PLASGATE_IP_ENCRYPTION_KEYS
     if keys is None:
         return _secret_key_cipher()
@@ -49,7 +48,6 @@ def _configured_cipher() -> MultiFernet | None:
 
 
 def _secret_key_cipher() -> MultiFernet:
-    """Return the cipher of keys derived from ``SECRET_KEY`` and ``SECRET_KEY_FALLBACKS``."""
     secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     return MultiFernet([Fernet(_derived_key(secret)) for secret in secrets])
 
@@ -156,10 +154,7 @@ def reencrypt(rows: QuerySet[Any], batch_size: int) -> Iterator[Reencrypted]:
 
 
 def _reencrypt(rows: QuerySet[Any], skip_locked: bool = False) -> tuple[set[Any], int]:
-    """Re-encrypt `rows` in one transaction.
-
-    Return the primary keys of the rows that it locked, and the number of unreadable ones.
-    """
+    """Return the primary keys of the rows that it locked, and the number of unreadable ones."""
     # SECURITY: without `kept_sealed`, frames would hold decrypted claims, and the error report of a
     # failing database would show them.
     with kept_sealed(), transaction.atomic(using=rows.db):
@@ -171,7 +166,6 @@ def _reencrypt(rows: QuerySet[Any], skip_locked: bool = False) -> tuple[set[Any]
 
 
 def _use_first_key(row: Any) -> bool:
-    """Encrypt the instance's claims with the first key. Return False if no key decrypts them."""
     try:
         row.claims = row.claims.reencrypt()
     except ClaimsUnreadable:

@@ -269,9 +269,8 @@ class PhoneVerification(models.Model):
             return Reason.EXPIRED if late else None
         if self.status == Status.EXCHANGING and self.exchanging_at:
             timeout = timedelta(seconds=conf.PLASGATE_IP_TIMEOUT)
-            return (
-                Reason.INTERRUPTED if self.exchanging_at + timeout + EXCHANGE_GRACE < now else None
-            )
+            late = self.exchanging_at + timeout + EXCHANGE_GRACE < now
+            return Reason.INTERRUPTED if late else None
         return None
 
     def if_unmoved(self) -> PhoneVerificationQuerySet:

@@ -87,7 +87,5 @@ def _delete_log_entries(pks: list[Any]) -> None:
     from django.contrib.admin.models import LogEntry
     from django.contrib.contenttypes.models import ContentType
 
-    ours = LogEntry.objects.filter(
-        content_type=ContentType.objects.get_for_model(PhoneVerification)
-    )
-    ours.filter(object_id__in=map(str, pks)).delete()
+    ours = ContentType.objects.get_for_model(PhoneVerification)
+    LogEntry.objects.filter(content_type=ours, object_id__in=map(str, pks)).delete()

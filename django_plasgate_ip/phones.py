@@ -88,11 +88,8 @@ def mask(number: Any) -> str:
         head += " " + first
     else:
         tail = f"{first} {tail}".strip()
-    return f"{head} {_hide(tail[:-2])}{tail[-2:]}"
-
-
-def _hide(text: str) -> str:
-    return "".join("*" if character.isdigit() else character for character in text)
+    stars = "".join("*" if character.isdigit() else character for character in tail[:-2])
+    return f"{head} {stars}{tail[-2:]}"
 
 
 def _plain(text: str) -> str:

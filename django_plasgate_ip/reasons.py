@@ -5,7 +5,6 @@ message says what happened and where to look. The codes are a public interface: 
 clients and reports compare them.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -58,48 +57,39 @@ class Reason(models.TextChoices):
     @property
     def visitor_message(self) -> "_StrPromise":
         """The message for the visitor, translated lazily."""
-        return _WORDS[self].visitor_message
+        return _WORDS[self][0]
 
     @property
     def staff_message(self) -> "_StrPromise":
         """The message for staff, translated lazily."""
-        return _WORDS[self].staff_message
+        return _WORDS[self][1]
 
 
-_FAILED = frozenset(
-    {
-        Reason.NOT_ON_MOBILE_DATA,
-        Reason.NOT_VERIFIED,
-        Reason.NUMBER_MISMATCH,
-        Reason.PROVIDER_DENIED,
-    }
+_FAILED = (
+    Reason.NOT_ON_MOBILE_DATA,
+    Reason.NOT_VERIFIED,
+    Reason.NUMBER_MISMATCH,
+    Reason.PROVIDER_DENIED,
 )
-
-
-@dataclass(frozen=True)
-class _Words:
-    visitor_message: "_StrPromise"
-    staff_message: "_StrPromise"
-
-
 _TRY_LATER = _("We could not check your number just now. Please try again in a few minutes.")
 
+# For each reason, the visitor's message and the staff's.
 _WORDS = {
-    Reason.NOT_ON_MOBILE_DATA: _Words(
+    Reason.NOT_ON_MOBILE_DATA: (
         _("Your phone was not on mobile data. Turn off Wi-Fi, use mobile data and try again."),
         _(
             "The visitor used Wi-Fi, a VPN or a desktop computer. There is nothing to fix on the "
             "site."
         ),
     ),
-    Reason.NOT_VERIFIED: _Words(
+    Reason.NOT_VERIFIED: (
         _("Your mobile network did not confirm this number. Check it and try again."),
         _(
             "The operator reports that the SIM card in use has another number. There is nothing "
             "to fix on the site."
         ),
     ),
-    Reason.NUMBER_MISMATCH: _Words(
+    Reason.NUMBER_MISMATCH: (
         _(
             "Your mobile network confirmed another number than the one you typed. Check your "
             "number and try again."
@@ -110,7 +100,7 @@ _WORDS = {
             "one user, check that account."
         ),
     ),
-    Reason.PROVIDER_DENIED: _Words(
+    Reason.PROVIDER_DENIED: (
         _(
             "Your mobile network refused to check your number. Use the mobile data of your own "
             "SIM card and try again."
@@ -120,7 +110,7 @@ _WORDS = {
             "this happens often, contact support@plasgate.com."
         ),
     ),
-    Reason.CREDENTIALS_REJECTED: _Words(
+    Reason.CREDENTIALS_REJECTED: (
         _TRY_LATER,
         _(
             "PlasGate answered 401 or 403. Check PLASGATE_IP_PRIVATE_KEY and "
@@ -128,14 +118,14 @@ _WORDS = {
             "and its IP Verification subscription."
         ),
     ),
-    Reason.RATE_LIMITED: _Words(
+    Reason.RATE_LIMITED: (
         _TRY_LATER,
         _(
             "PlasGate answered 429: this account sent too many requests. If this happens often, "
             "contact support@plasgate.com."
         ),
     ),
-    Reason.PROVIDER_ERROR: _Words(
+    Reason.PROVIDER_ERROR: (
         _TRY_LATER,
         _(
             "PlasGate answered with an error. The log has its HTTP status. After a 404, check "
@@ -143,28 +133,28 @@ _WORDS = {
             "contact support@plasgate.com."
         ),
     ),
-    Reason.PROVIDER_UNREACHABLE: _Words(
+    Reason.PROVIDER_UNREACHABLE: (
         _TRY_LATER,
         _(
             "The site could not connect to PLASGATE_IP_BASE_URL. Check its spelling, and the "
             "server's DNS, firewall and certificates."
         ),
     ),
-    Reason.PROVIDER_TIMEOUT: _Words(
+    Reason.PROVIDER_TIMEOUT: (
         _TRY_LATER,
         _(
             "PlasGate did not answer within PLASGATE_IP_TIMEOUT seconds. If this happens often, "
             "run plasgate_ip_doctor on the server, or allow more seconds."
         ),
     ),
-    Reason.INVALID_RESPONSE: _Words(
+    Reason.INVALID_RESPONSE: (
         _TRY_LATER,
         _(
             "The answer did not contain what the API promises for these scopes. Check "
             "PLASGATE_IP_BASE_URL, and that the account may use the scopes in PLASGATE_IP_SCOPES."
         ),
     ),
-    Reason.INVALID_CALLBACK: _Words(
+    Reason.INVALID_CALLBACK: (
         _("We could not trust the answer from your mobile network. Please start again."),
         _(
             "The callback had no code or state, or its private_key, redirect_uri or nonce was not "
@@ -172,28 +162,28 @@ _WORDS = {
             "redirect URI. If this happens often, check the redirect URI registered at PlasGate."
         ),
     ),
-    Reason.EXPIRED: _Words(
+    Reason.EXPIRED: (
         _("This took too long. Please start again."),
         _(
             "The visitor did not come back within PLASGATE_IP_ATTEMPT_LIFETIME. There is nothing "
             "to fix on the site."
         ),
     ),
-    Reason.SUPERSEDED: _Words(
+    Reason.SUPERSEDED: (
         _("You have started a newer verification. Please continue with that one."),
         _(
             "The visitor started again before this verification ended. There is nothing to fix on "
             "the site."
         ),
     ),
-    Reason.INTERRUPTED: _Words(
+    Reason.INTERRUPTED: (
         _("The check stopped before it was finished. Please start again."),
         _(
             "The exchange was not finished: the server stopped, or the visitor started again. "
             "Check the server's log for restarts and killed workers."
         ),
     ),
-    Reason.USER_CHANGED: _Words(
+    Reason.USER_CHANGED: (
         _("You signed in while your number was being checked. Please start again."),
         _(
             "Another account was signed in when the visitor came back. There is nothing to fix on "

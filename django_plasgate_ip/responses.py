@@ -47,14 +47,10 @@ def render_page(
 
 
 def _base_template() -> Any:
-    """Return the site's own base.html, or the app's default_base.html.
-
-    Only Django's template engines count: their templates can't extend one of Jinja2.
-    """
+    # A template of Django's can't extend one of Jinja2.
     engines_of_django = [each for each in engines.all() if isinstance(each, DjangoTemplates)]
-    for name, engine in product(
-        ["base.html", "django_plasgate_ip/default_base.html"], engines_of_django
-    ):
+    names = ["base.html", "django_plasgate_ip/default_base.html"]
+    for name, engine in product(names, engines_of_django):
         with suppress(TemplateDoesNotExist):
             return engine.get_template(name)
     raise TemplateDoesNotExist("django_plasgate_ip/default_base.html")

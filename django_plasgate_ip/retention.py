@@ -15,11 +15,7 @@ from django.utils import timezone
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.models import (
-    EXCHANGE_GRACE,
-    PhoneVerification,
-    PhoneVerificationQuerySet,
-)
+from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification, PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import LIVE, Status
 from django_plasgate_ip.verification import transitions
 
@@ -88,10 +84,7 @@ def _older_than(age: timedelta | None) -> PhoneVerificationQuerySet:
 def _in_batches(
     rows: PhoneVerificationQuerySet, batch_size: int, act: Callable[[list[Any]], None]
 ) -> Iterator[int]:
-    """Lock `rows`, oldest first, and call `act` with the primary keys of each batch.
-
-    Yield the size of each batch.
-    """
+    """Lock `rows`, oldest first, call `act` with each batch of primary keys, yield its size."""
     can_skip = connections[rows.db].features.has_select_for_update_skip_locked
     page = rows
     while True:

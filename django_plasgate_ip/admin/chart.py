@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django_plasgate_ip.admin.statistics import NEWEST_ANSWERED, Outcome, Summary
 from django_plasgate_ip.reasons import Reason
 
-TOP_REASONS = 3
 # Units of the SVG's viewBox, which is 30 days wide. The page stretches it.
 DAY_WIDTH = 10
 HEIGHT = 100
@@ -42,7 +41,7 @@ def draw(summary: Summary) -> dict[str, Any] | None:
         # The share is of all verifications with a reason.
         "reasons": [
             (Reason(reason), _number(count), _percent(count / with_reason))
-            for reason, count in summary.reasons.most_common(TOP_REASONS)
+            for reason, count in summary.reasons.most_common(3)
         ],
         "days": days,
         "busiest": days[totals.index(most)],
@@ -50,7 +49,6 @@ def draw(summary: Summary) -> dict[str, Any] | None:
 
 
 def _day(summary: Summary, index: int, most: int) -> dict[str, Any]:
-    """Return the bar of one day and its row in the table."""
     label = date_format(summary.days[index], "MONTH_DAY_FORMAT")
     counts = summary.of_day(index)
     parts = [f"{o.label} {_number(n)}" for o, n in zip(Outcome, counts, strict=True) if n]

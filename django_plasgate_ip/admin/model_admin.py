@@ -205,7 +205,6 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         return reverse(name, current_app=self.admin_site.name)
 
     def _record_export(self, request: HttpRequest) -> None:
-        """Record one entry in the admin log: the user and the filters of the export."""
         query = request.GET.copy()
         if query.get(SEARCH_VAR):
             # SECURITY: it may be a person's number, which the log must not store.

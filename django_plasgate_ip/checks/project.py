@@ -18,7 +18,6 @@ from django_plasgate_ip.exceptions import InvalidScopes
 
 _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
-_BACKEND = "django_plasgate_ip.backends.VerifiedPhoneBackend"
 _REQUEST = "django.template.context_processors.request"
 _EXTENDS = "{% extends %}"
 _LOCAL = "django.core.cache.backends.locmem.LocMemCache"
@@ -47,10 +46,7 @@ def _check_middleware() -> Iterator[CheckMessage]:
 
 
 def _has_class(paths: Iterable[str], base: str) -> bool:
-    """Whether one of the paths names `base` or a subclass.
-
-    Paths that can't be imported are ignored: Django reports them.
-    """
+    """Whether a path names `base` or a subclass. Django reports paths that can't be imported."""
     for path in paths:
         with suppress(AttributeError, ImportError, ValueError):
             found = import_string(path)
@@ -74,10 +70,6 @@ def _check_templates() -> Iterator[CheckMessage]:
 
 
 def _base_hides_our_pages(ours: Iterable[DjangoTemplates]) -> bool:
-    """Whether the site's base.html has no block for the app's pages.
-
-    A template that extends another one, or that can't be read, is not reported.
-    """
     try:
         base = _blocks(ours, "base.html")
         between = _blocks(ours, "django_plasgate_ip/base.html")
@@ -115,7 +107,8 @@ def _has_session_backend(name: str) -> bool:
 
 
 def _check_backends() -> Iterator[CheckMessage]:
-    if not _has_class(settings.AUTHENTICATION_BACKENDS, _BACKEND):
+    ours = "django_plasgate_ip.backends.VerifiedPhoneBackend"
+    if not _has_class(settings.AUTHENTICATION_BACKENDS, ours):
         return
     try:
         scopes = scope_sets.bare(scope_sets.normalise(value("PLASGATE_IP_SCOPES")))

@@ -109,7 +109,6 @@ def _check_scopes() -> Iterator[CheckMessage]:
 
 
 def _check_what_is_loaded() -> Iterator[CheckMessage]:
-    """Yield an error if the encryption keys, or one of the functions, can't be loaded."""
     loaders: dict[str, Callable[[], Any]] = {"E014": cipher}
     if value("PLASGATE_IP_CREDENTIALS") is not None:
         loaders["E022"] = partial(load_function, "PLASGATE_IP_CREDENTIALS")
@@ -123,10 +122,7 @@ def _check_what_is_loaded() -> Iterator[CheckMessage]:
 
 
 def _is_http_url(url: Any) -> bool:
-    """Whether this is a scheme, a host and perhaps a path, and nothing else.
-
-    `urlsplit` ignores spaces, line breaks and backslashes. The client's libraries do not.
-    """
+    # urlsplit ignores spaces, line breaks and backslashes. The client's libraries do not.
     if not isinstance(url, str) or not url.isprintable() or set(url) & set(" ?#@\\"):
         return False
     try:

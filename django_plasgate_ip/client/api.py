@@ -162,10 +162,7 @@ def _read(response: requests.Response) -> bytes:
 
 
 def _translated(error: Exception) -> ExchangeError:
-    """Return the app's error for a library's.
-
-    Its text names types only, because the library's text holds the URL.
-    """
+    # The text names types only, because the library's text holds the URL.
     chain = list(_chain(error))
     causes = tuple(type(each).__name__ for each in chain)
     names = ", ".join(dict.fromkeys((causes[0], causes[-1])))
@@ -181,10 +178,7 @@ def _translated(error: Exception) -> ExchangeError:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield a library's error and the errors that it wraps, outermost first.
-
-    ``__context__`` is not followed, since it leads on to the caller's own errors.
-    """
+    # Not __context__, which leads on to the caller's own errors.
     current: BaseException | None = error
     while current is not None:
         yield current
@@ -194,6 +188,4 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 def _is_not_http(error: BaseException) -> bool:
     """Whether the server answered, but not in HTTP. `requests` calls that a connection error."""
-    if isinstance(error, OSError):
-        return False
-    return isinstance(error, (HTTPException, InvalidHeader))
+    return isinstance(error, (HTTPException, InvalidHeader)) and not isinstance(error, OSError)

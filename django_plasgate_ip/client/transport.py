@@ -37,7 +37,6 @@ POOL_SIZE = 64
 # Firewalls drop idle connections silently. A request over such a connection gets no answer, and its
 # one-time code may be spent.
 MAX_IDLE_SECONDS = 20.0
-USER_AGENT = "django-plasgate-ip"
 
 _call_ends_at: ContextVar[float] = ContextVar("django_plasgate_ip_call_ends_at")
 
@@ -99,14 +98,10 @@ def _new_session(ca_bundle: str | None, proxy: str | None) -> requests.Session:
     new.trust_env = False
     new.proxies = {"http": proxy, "https": proxy} if proxy else {}
     new.headers.clear()
-    # identity: a small compressed body can become a huge one.
-    new.headers.update(
-        {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": USER_AGENT,
-        }
-    )
+    new.headers["Accept"] = "application/json"
+    # A small compressed body can become a huge one.
+    new.headers["Accept-Encoding"] = "identity"
+    new.headers["User-Agent"] = "django-plasgate-ip"
     # SECURITY: the session serves all visitors. A cookie of one call must not be sent with another.
     new.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = _Adapter(ca_bundle)

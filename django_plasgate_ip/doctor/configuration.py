@@ -15,11 +15,8 @@ from django_plasgate_ip.conf import Settings
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 NAMES = tuple(name for name in vars(Settings) if name.startswith("PLASGATE_IP_"))
-# The two ends of a private key are shown only if it is at least this long.
-MIN_SHORTENED = 32
 # The API page's secret has the form of crypt's SHA-256: "$5$rounds=535000$", a salt, "$", a hash.
 _SECRET_FORM = re.compile(r"\$5\$rounds=\d+\$[\w./-]+\$[\w./-]+")
-_OUR_CHECKS = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
 
 
 def examine() -> Iterator[Finding]:
@@ -53,7 +50,8 @@ def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
         what = f"The system checks stopped with {type(error).__name__}."
         do = "Run python manage.py check to see the whole error."
         return settings_checks.check_settings(), [Finding(Level.ERROR, "Checks", what, do)]
-    ours = [m for m in messages if str(m.id).startswith(_OUR_CHECKS) and not m.is_silenced()]
+    apps = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
+    ours = [m for m in messages if str(m.id).startswith(apps) and not m.is_silenced()]
     return ours, []
 
 
@@ -96,19 +94,17 @@ def _shown(name: str, value: Any) -> str:
 
 
 def _masked(name: str, value: Any) -> str:
-    """Return the length of a secret. Of the private key, return both ends as well."""
     if isinstance(value, (list, tuple)):
         return f"set, {len(value)} key{pluralize(len(value))}"
     text = str(value)
     # The two ends of a short key would be most of it.
-    has_ends = name == "PLASGATE_IP_PRIVATE_KEY" and len(text) >= MIN_SHORTENED
+    has_ends = name == "PLASGATE_IP_PRIVATE_KEY" and len(text) >= 32
     # SECURITY: control characters could command the terminal.
     ends = ascii(f"{text[:4]}...{text[-4:]}")[1:-1] if has_ends else "set"
     return f"{ends}, {len(text)} characters"
 
 
 def _unknown_settings() -> Iterator[Finding]:
-    """Yield a finding for each setting that has the app's prefix and that no code reads."""
     for name in sorted(dir(settings)):
         if re.match(r"PLASGATE_IP_(?!SANDBOX_)", name) and name not in NAMES:
             what = f"{name}: the app has no such setting"

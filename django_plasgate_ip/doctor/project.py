@@ -36,7 +36,9 @@ def examine() -> Iterator[Finding]:
 def _table() -> Finding:
     alias = router.db_for_write(PhoneVerification)
     try:
-        missing = _unapplied(alias)
+        executor = MigrationExecutor(connections[alias])
+        ours = executor.loader.graph.leaf_nodes("django_plasgate_ip")
+        missing = len(executor.migration_plan(ours))
         if not missing:
             PhoneVerification.objects.using(alias).exists()
     except (Error, ImproperlyConfigured) as error:
@@ -48,12 +50,6 @@ def _table() -> Finding:
         what = f"Database {alias!r} has unapplied migrations of the app: {missing}."
         return Finding(Level.ERROR, "Site", what, "Run python manage.py migrate.")
     return Finding(Level.OK, "Site", f"The table exists in database {alias!r}.")
-
-
-def _unapplied(alias: str) -> int:
-    executor = MigrationExecutor(connections[alias])
-    ours = executor.loader.graph.leaf_nodes("django_plasgate_ip")
-    return len(executor.migration_plan(ours))
 
 
 def _sessions() -> Finding:
@@ -71,7 +67,6 @@ def _sessions() -> Finding:
 
 
 def _keeps_a_session(engine: str) -> bool:
-    """Store a session, read it and delete it. Return whether it could be read."""
     store = import_module(engine).SessionStore
     mark = get_random_string(12)
     session = store()

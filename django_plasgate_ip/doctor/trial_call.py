@@ -32,8 +32,6 @@ _NEEDED = {
 
 @dataclass(frozen=True)
 class _Meaning:
-    """What an outcome of the call means, and what to do about it."""
-
     what: str
     do: str = ""
     level: Level = Level.ERROR
@@ -127,9 +125,11 @@ def examine() -> Iterator[Finding]:
 
 
 def _call() -> Finding:
+    # The code has the form of PlasGate's codes, so that only its value is wrong.
+    code = ".".join(str(uuid.uuid4()) for _part in range(3))
     started = time.perf_counter()
     try:
-        answer = PlasGateClient().exchange(_made_up_code(), str(uuid.uuid4()), REDIRECT_URI)
+        answer = PlasGateClient().exchange(code, str(uuid.uuid4()), REDIRECT_URI)
         answered, outcomes = "", {"success" if answer.succeeded else "failed"}
     except ExchangeError as error:
         answered, outcomes = f"{error} ", _outcomes(error)
@@ -138,11 +138,6 @@ def _call() -> Finding:
     call = f"Called {conf.PLASGATE_IP_EXCHANGE_ENDPOINT} with a made-up code"
     what = f"{call} ({milliseconds:.0f} ms): {answered}{meaning.what}"
     return Finding(meaning.level, "Network", what, meaning.do)
-
-
-def _made_up_code() -> str:
-    """Return a random code with the form of PlasGate's codes, so that only its value is wrong."""
-    return ".".join(str(uuid.uuid4()) for _part in range(3))
 
 
 def _outcomes(error: ExchangeError) -> set[str]:

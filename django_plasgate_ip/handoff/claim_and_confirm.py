@@ -175,10 +175,7 @@ def _user_of(token: Token) -> Any:
 
 
 def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
-    """Return the row. The first phone that opens the link in time creates it.
-
-    Of two phones at once, one creates the row: its primary key is unique.
-    """
+    """Return the row. The first phone creates it: of two at once, the primary key admits one."""
     handoffs = PhoneHandoff.objects.on_primary()
     if token.is_expired:
         return handoffs.filter(pk=token.pk).first()

@@ -3,11 +3,6 @@
 import segno
 from django.utils.safestring import SafeString, mark_safe
 
-# The white margin, in modules. ISO/IEC 18004 requires four.
-QUIET_ZONE = 4
-# Phones read all eight masks. Without this, segno spends most of its time on finding the best one.
-MASK = 4
-
 
 def svg(text: str, title: str) -> SafeString:
     """Return `text` as a QR code that is black on white in any theme.
@@ -15,9 +10,10 @@ def svg(text: str, title: str) -> SafeString:
     Screen readers read `title`. The style sheet sets the size.
     """
     # Level L has the least error correction, and so the largest modules. A screen is never torn.
-    code = segno.make_qr(text, error="l", boost_error=False, mask=MASK)
+    # Phones read all eight masks. If none is set, segno spends most of its time on choosing one.
+    code = segno.make_qr(text, error="l", boost_error=False, mask=4)
     inline = code.svg_inline(
-        border=QUIET_ZONE,
+        border=4,  # the white margin, in modules: ISO/IEC 18004 requires four
         dark="#000",
         light="#fff",
         svgclass="plasgate-ip-qr",

@@ -28,14 +28,9 @@ def check_debug(**kwargs: Any) -> list[checks.CheckMessage]:
     """``plasgate_ip_sandbox.E001``: the sandbox is installed where ``DEBUG`` is off."""
     if settings.DEBUG:
         return []
-    return [
-        checks.Error(
-            "The PlasGate sandbox is installed, and DEBUG is False.",
-            hint=(
-                "The sandbox verifies any number for anybody. Add"
-                " 'django_plasgate_ip.sandbox' to INSTALLED_APPS and to the URLs only where"
-                " DEBUG is True."
-            ),
-            id="plasgate_ip_sandbox.E001",
-        )
-    ]
+    text = "The PlasGate sandbox is installed, and DEBUG is False."
+    hint = (
+        "The sandbox verifies any number for anybody. Add 'django_plasgate_ip.sandbox' to "
+        "INSTALLED_APPS and to the URLs only where DEBUG is True."
+    )
+    return [checks.Error(text, hint=hint, id="plasgate_ip_sandbox.E001")]

@@ -1,7 +1,5 @@
 """The table of magic numbers: a number's last two digits select what the sandbox does."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable
 from enum import Enum
@@ -38,7 +36,6 @@ class Outcome(Enum):
     )
 
     def __init__(self, ending: str, label: str, happens: str) -> None:
-        """Store the parts of a row of the table above."""
         self.ending = ending
         self.label = label
         self.happens = happens
@@ -49,7 +46,7 @@ class Outcome(Enum):
         return f"855776961{self.ending}"
 
     @classmethod
-    def of(cls, phone_number: str) -> Outcome:
+    def of(cls, phone_number: str) -> "Outcome":
         """Return what `phone_number` selects. Without a number (``""``), the start is verified."""
         by_ending = {outcome.ending: outcome for outcome in cls}
         return by_ending.get(phone_number[-2:], cls.VERIFIED)

@@ -25,7 +25,6 @@ class Refused(Exception):
     """The request gets an error response, and the browser is not sent back."""
 
     def __init__(self, error_description: str, status: int = 403) -> None:
-        """Store what the JSON body says, and the HTTP status."""
         super().__init__(error_description)
         self.status = status
 

@@ -79,7 +79,6 @@ def _gives_number(scopes: tuple[str, ...], status: Status) -> bool:
 def _answer_columns(
     status: Status, reason: Reason | None, digits: str, scopes: tuple[str, ...]
 ) -> dict[str, Any]:
-    """Return the columns that PlasGate's answer fills."""
     if status == Status.VERIFIED:
         claims = answers.success(digits, scopes)
         return {"claims": claims, "sub": claims["sub"], "mobile_id": claims.get("mobile_id", "")}

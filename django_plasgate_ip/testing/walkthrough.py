@@ -50,7 +50,6 @@ def walk(
 
 
 def _start(client: Client, phone_number: str, next_url: str) -> str:
-    """Open the start page, send its form, and return the URL at PlasGate."""
     path = reverse("plasgate_ip:start")
     page = _open(client, path, {"next": next_url} if next_url else {})
     if page.status_code != 200:

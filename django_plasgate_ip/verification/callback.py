@@ -29,12 +29,11 @@ def validate(
         return Verdict(Reason.USER_CHANGED)
     if not _is_trusted(request, verification, private_key):
         return Verdict(Reason.INVALID_CALLBACK)
-    denial = clean_text(request.GET.get("error_description")) or clean_text(
-        request.GET.get("error")
-    )
+    query = request.GET
+    denial = clean_text(query.get("error_description")) or clean_text(query.get("error"))
     if denial:
         return Verdict(Reason.PROVIDER_DENIED, denial)
-    if not (request.GET.get("code") and request.GET.get("state")):
+    if not (query.get("code") and query.get("state")):
         return Verdict(Reason.INVALID_CALLBACK)
     return None
 

@@ -37,19 +37,14 @@ def check(verification: PhoneVerification) -> None:
         raise TooManyStarts(max(waits))
 
 
-def _limits(verification: PhoneVerification) -> Iterator[tuple[Q, int]]:
+def _limits(row: PhoneVerification) -> Iterator[tuple[Q, int]]:
     """Yield, for each limit that is set, which rows count and how many may start in an hour."""
-    number, user_id, address = (
-        verification.phone_number,
-        verification.user_id,
-        verification.address,
-    )
-    if number and (most := conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER) is not None:
-        yield Q(phone_number=number), most
-    if user_id and (most := conf.PLASGATE_IP_MAX_STARTS_PER_USER) is not None:
-        yield Q(user_id=user_id), most
-    if address and (most := conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS) is not None:
-        yield Q(address=address), most
+    if row.phone_number and (most := conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER) is not None:
+        yield Q(phone_number=row.phone_number), most
+    if row.user_id and (most := conf.PLASGATE_IP_MAX_STARTS_PER_USER) is not None:
+        yield Q(user_id=row.user_id), most
+    if row.address and (most := conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS) is not None:
+        yield Q(address=row.address), most
     if (most := conf.PLASGATE_IP_MAX_STARTS_PER_SITE) is not None:
         yield Q(), most
 
@@ -57,9 +52,8 @@ def _limits(verification: PhoneVerification) -> Iterator[tuple[Q, int]]:
 def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
     """Return when the newest start over the limit was made, or None within the limit."""
     starts = PhoneVerification.objects.on_primary().filter(same, created_at__gt=since)
-    return (
-        starts.order_by("-created_at").values_list("created_at", flat=True)[most : most + 1].first()
-    )
+    newest_first = starts.order_by("-created_at").values_list("created_at", flat=True)
+    return newest_first[most : most + 1].first()
 
 
 def address_of(request: HttpRequest) -> str:

@@ -35,7 +35,13 @@ def store(verification: PhoneVerification, signal_request: HttpRequest | None) -
         # last one may be ahead of this one's.
         after_newest = earlier[0].created_at + timedelta(microseconds=1)
         verification.created_at = max(verification.created_at, after_newest)
-    _insert(verification)
+    verification.save(force_insert=True)
+    try:
+        limits.check(verification)
+    except TooManyStarts:
+        # Another request of this session may have ended it already, and sent its signal.
+        verification.if_unmoved().delete()
+        raise
     # End only those that were stored before. Otherwise two starts at once would end each other.
     for live in filter(lambda each: each.is_live, earlier):
         finish_if_live(live, _superseded, signal_request)
@@ -72,11 +78,8 @@ def finish(
     otherwise never be sent.
     """
     columns = result_columns(end)
-    previous = sim_change.find_previous(
-        verification.user_id,
-        columns.get("phone_number", verification.phone_number),
-        end.mobile_id,
-    )
+    number = columns.get("phone_number", verification.phone_number)
+    previous = sim_change.find_previous(verification.user_id, number, end.mobile_id)
     if not verification.transition(**columns, mobile_id_changed=previous is not None):
         return False
     send = partial(send_signals, verification, request, previous)
@@ -105,11 +108,7 @@ def finish_if_live(
 
 
 def finish_if_stale(verification: PhoneVerification, request: HttpRequest | None = None) -> bool:
-    """End a verification that can't continue; return whether this call ended it.
-
-    The reason is ``expired`` if the visitor did not come back in time, and ``interrupted`` if the
-    exchange was not finished.
-    """
+    """End a verification that has a ``stale_reason``; return whether this call ended it."""
     reason = verification.stale_reason
     return reason is not None and finish(verification, Verdict(reason), request)
 
@@ -150,17 +149,6 @@ def send_signals(
     signal.send_robust(PhoneVerification, verification=verification, request=request)
     if previous is not None:
         sim_change.send_signal(verification, previous, request)
-
-
-def _insert(verification: PhoneVerification) -> None:
-    verification.save(force_insert=True)
-    try:
-        limits.check(verification)
-    except TooManyStarts:
-        # Delete it only if it is still pending. Another request of this session may have ended it
-        # and sent its signal.
-        verification.if_unmoved().delete()
-        raise
 
 
 def _superseded(live: PhoneVerification) -> Reason:

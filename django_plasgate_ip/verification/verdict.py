@@ -93,7 +93,6 @@ def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -
 
 
 def _keeps_promises(answer: Answer, names: frozenset[str]) -> bool:
-    """Whether the answer has the claims of each scope."""
     return (
         # The API page: "Every response will contain sub claim."
         bool(answer.claims.get("sub"))
