@@ -18,7 +18,7 @@ HOPS = st.one_of(
 )
 
 
-def seen_from(remote: str, **headers: str) -> str:
+def seen_from(remote: str, **headers: Any) -> str:
     return limits.address_of(RequestFactory().get("/", REMOTE_ADDR=remote, **headers))
 
 

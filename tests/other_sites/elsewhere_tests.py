@@ -17,15 +17,11 @@ from tests.visitor import Visitor, outcome
 pytestmark = pytest.mark.django_db(databases=["main"], transaction=True)
 
 
-def in_transaction() -> bool:
-    return connections["main"].in_atomic_block
-
-
 def test_no_transaction_is_open_during_the_exchange(
     visitor: Visitor, answers: Answers, receivers: Receivers
 ) -> None:
     seen: list[bool] = []
-    answers(meanwhile=lambda: seen.append(in_transaction()))
+    answers(meanwhile=lambda: seen.append(connections["main"].in_atomic_block))
 
     visitor.verify()
 
@@ -40,7 +36,7 @@ def test_the_signals_of_a_superseded_start_and_of_a_changed_sim_follow_the_commi
     heard: list[tuple[str, bool]] = []
 
     def hear(signal: Any, verification: PhoneVerification, **kwargs: Any) -> None:
-        heard.append((verification.reason, in_transaction()))
+        heard.append((verification.reason, connections["main"].in_atomic_block))
 
     for signal in (signals.phone_verification_failed, signals.mobile_id_changed):
         signal.connect(hear)

@@ -120,9 +120,9 @@ def look_at_crash(
             if debug and isinstance(error, OperationalError):
                 # Django's database layer has the stored number in its frames.
                 allowed |= NUMBERS
-            for report in (reporter.get_traceback_text(), reporter.get_traceback_html()):
+            for shown in (reporter.get_traceback_text(), reporter.get_traceback_html()):
                 # With DEBUG, Django also shows the request's own form data.
-                report = re.sub(r'<h3 id="post-info">.*?</table>', "", report, flags=re.DOTALL)
+                report = re.sub(r'<h3 id="post-info">.*?</table>', "", shown, flags=re.DOTALL)
                 report = re.sub(r"^POST:\n.*?\n\n", "", report, flags=re.DOTALL | re.MULTILINE)
                 search.look(f"report: DEBUG={debug}", report, allowed)
 
