@@ -17,7 +17,6 @@ import tarfile
 import venv
 import zipfile
 from email import message_from_bytes
-from email.message import Message
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,6 @@ pytestmark = pytest.mark.package
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "django_plasgate_ip"
-SECTION = "Five-minute integration"
 
 VISIT = """
 import re
@@ -96,15 +94,10 @@ def dist(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def wheel(dist):
+    """Return the wheel's files, by their names."""
     (path,) = dist.glob("*.whl")
-    return path
-
-
-@pytest.fixture(scope="module")
-def metadata(wheel):
-    with zipfile.ZipFile(wheel) as archive:
-        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-        return message_from_bytes(archive.read(name))
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 def tree(folder: Path) -> set[str]:
@@ -122,12 +115,10 @@ def test_the_distributions_pass_twine(dist):
 
 
 def test_the_wheel_has_the_package_and_nothing_else(wheel):
-    with zipfile.ZipFile(wheel) as archive:
-        names = set(archive.namelist())
-
-    packaged = {name for name in names if name.partition("/")[0] == PACKAGE}
+    packaged = {name for name in wheel if name.partition("/")[0] == PACKAGE}
     assert packaged == tree(ROOT / PACKAGE)
-    assert {name.partition("/")[0] for name in names - packaged} == {f"{PACKAGE}-0.1.0.dist-info"}
+    others = {name.partition("/")[0] for name in wheel.keys() - packaged}
+    assert others == {f"{PACKAGE}-0.1.0.dist-info"}
     for wanted in ("py.typed", "start.html", "django.mo", "django.po", "0001_initial.py"):
         assert fnmatch.filter(packaged, f"{PACKAGE}/*{wanted}"), wanted
 
@@ -143,7 +134,8 @@ def test_the_sdist_has_what_a_packager_needs(dist):
     assert wanted <= names
 
 
-def test_the_oldest_dependencies_are_tested(metadata: Message):
+def test_the_oldest_dependencies_are_tested(wheel):
+    metadata = message_from_bytes(wheel[f"{PACKAGE}-0.1.0.dist-info/METADATA"])
     pins = (ROOT / "tox.ini").read_text().lower()
     for requirement in metadata.get_all("Requires-Dist", []):
         bare, _, _extra = requirement.partition(";")
@@ -152,9 +144,9 @@ def test_the_oldest_dependencies_are_tested(metadata: Message):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, dist):
-    """A new virtual environment with a new Django project, beside the source distribution's files.
+    """Return the folder of a new Django project, and its environment variables.
 
-    Return the project's folder, and its environment.
+    It has a new virtual environment, beside the source distribution's files.
     """
     folder = tmp_path_factory.mktemp("site")
     venv.create(folder / "venv", with_pip=True)
@@ -176,11 +168,8 @@ def site(tmp_path_factory, dist):
 
 def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
     folder, env = site
-    steps = list(blocks(SECTION))
-    assert steps, f"README.rst has no steps below the heading {SECTION!r}"
-
     modules = []
-    for file, is_code, text in steps:
+    for file, is_code, text in blocks("Five-minute integration"):
         if not is_code:
             run("bash", "-ec", text, cwd=folder, **env)
         elif file is None:
@@ -192,6 +181,7 @@ def test_a_new_site_follows_the_readme_and_sends_a_number_off(site):
                 stream.write(f"\n{text}\n")
             modules += [f"mysite.{path.stem}"] if path.suffix == ".py" else []
 
+    assert modules
     run("python", "manage.py", "check", "--fail-level", "WARNING", cwd=folder, **env)
     (folder / "visit.py").write_text(VISIT)
     printed = run("python", "visit.py", *modules, cwd=folder, **env)

@@ -20,12 +20,5 @@ NAMES = {
 
 
 def test_every_public_name_can_be_imported() -> None:
-    modules = {name: import_module(f"django_plasgate_ip.{name}") for name in NAMES}
-
-    missing = [
-        f"{module}.{name}"
-        for module, names in NAMES.items()
-        for name in names
-        if not hasattr(modules[module], name)
-    ]
-    assert missing == []
+    for name, public in NAMES.items():
+        assert set(public) <= set(dir(import_module(f"django_plasgate_ip.{name}"))), name

@@ -51,7 +51,7 @@ class Page(HTMLParser):
         self.tags.append((tag, attributes))
         if tag == "form":
             self.form = attributes
-        elif tag == "input":
+        elif tag == "input" and "name" in attributes:
             self.fields[attributes["name"]] = attributes.get("value", "")
         elif tag == "a":
             self._link = attributes["href"]

@@ -2,11 +2,10 @@
 
 import re
 import unicodedata
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote, urlencode
 
-from tests.visitor import TYPED, Visitor
+from tests.visitor import TYPED, Page, Visitor
 
 HOST = "testserver"
 # On this site, or no navigation at all: see `host_of`.
@@ -36,24 +35,14 @@ def host_of(url: str, base: str = HOST) -> str:
     return unicodedata.normalize("NFKC", unquote(host)).lower()
 
 
-class _Skeleton(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, list[str]]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, sorted({name for name, _value in attrs} - {"value"})))
-
-
 def skeleton(response: Any) -> list[tuple[str, list[str]]]:
     """Return a page's elements and the names of their attributes, in order.
 
     Text that is not escaped adds some or hides some. ``value`` is left out, because an empty field
     has none.
     """
-    parser = _Skeleton()
-    parser.feed(response.content.decode())
-    return parser.tags
+    tags = Page(response).tags
+    return [(tag, sorted(attributes.keys() - {"value"})) for tag, attributes in tags]
 
 
 def assert_stays(response: Any) -> None:

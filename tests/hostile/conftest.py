@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis.strategies import SearchStrategy
 
@@ -22,15 +21,12 @@ class PlasGate:
     def __init__(self, answers: Answers) -> None:
         #: The code and state of each callback that it issued, and the answer to them.
         self.codes: dict[tuple[str, str], dict[str, Any]] = {(CODE, STATE): VERIFIED}
-        self._answers = answers.by(self._reply)
+        self.answers = answers.by(self._reply)
 
     @property
     def sent(self) -> list[dict[str, Any]]:
         """The JSON bodies that the exchange has received."""
-        return [call.sent for call in self._answers.calls]
-
-    def forget(self) -> None:
-        self._answers.forget_calls()
+        return [call.sent for call in self.answers.calls]
 
     def _reply(self, sent: dict[str, Any]) -> Reply:
         answer = self.codes.get((sent["code"], sent["state"]))
@@ -45,32 +41,25 @@ def plasgate(answers: Answers) -> PlasGate:
 @pytest.fixture(
     params=[
         pytest.param(50, id="some"),
-        pytest.param(2000, id="thousands", marks=pytest.mark.worlds),
+        pytest.param(300, id="hundreds", marks=pytest.mark.worlds),
     ]
 )
 def examples(request: pytest.FixtureRequest) -> Examples:
     """Return the decorator of a property: ``@examples(name=strategy, …)``.
 
     The property uses the fixtures of its test, once for all examples: it has to undo what an
-    example changes. A database other than SQLite gets a tenth of the thousands, because each
-    example takes longer there.
+    example changes.
     """
-    many = request.param
-    if many > 50 and connection.vendor != "sqlite":
-        many = 200
+    chosen = settings(
+        max_examples=request.param,
+        # A few are the same in each run. Of many, a failure prints how to repeat it.
+        derandomize=request.param == 50,
+        print_blob=True,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
     def examples_of(**strategies: SearchStrategy[Any]) -> Callable[[Callable[..., None]], None]:
-        def run(check: Callable[..., None]) -> None:
-            chosen = settings(
-                max_examples=many,
-                # A few are the same in each run. Of many, a failure prints how to repeat it.
-                derandomize=many < 1000,
-                print_blob=True,
-                deadline=None,
-                suppress_health_check=list(HealthCheck),
-            )
-            chosen(given(**strategies)(check))()
-
-        return run
+        return lambda check: chosen(given(**strategies)(check))()
 
     return examples_of

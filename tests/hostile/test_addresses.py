@@ -10,20 +10,16 @@ from tests.hostile.conftest import Examples
 from tests.hostile.strategies import HEADERS
 
 CLIENT, NEIGHBOUR = "198.51.100.7", "198.51.100.8"
-V4 = st.ip_addresses(v=4).map(str)
-V6 = st.ip_addresses(v=6).map(str)
 HOPS = st.one_of(
-    V4,
-    V6,
+    st.ip_addresses().map(str),
     st.sampled_from(["10.0.0.1", "2001:db8:5::1", "unknown", "_hidden", "", "::1", "fe80::1%eth0"]),
     st.sampled_from(["10.1.2.3:80", "[2001:db8::1]:80", "::ffff:10.0.0.1", "010.0.0.1", "1e1"]),
     HEADERS,
 )
 
 
-def seen_from(remote: str, forwarded: str | None = None) -> str:
-    header = {} if forwarded is None else {"X-Forwarded-For": forwarded}
-    return limits.address_of(RequestFactory().get("/", REMOTE_ADDR=remote, headers=header))
+def seen_from(remote: str, **headers: Any) -> str:
+    return limits.address_of(RequestFactory().get("/", REMOTE_ADDR=remote, **headers))
 
 
 def test_a_visitors_own_header_does_not_change_its_address(
@@ -41,4 +37,4 @@ def test_a_visitors_own_header_does_not_change_its_address(
         # Each proxy appends the address of its client. What the visitor wrote comes first.
         behind = ",".join([*spoofed, client, "10.9.9.9"])
 
-        assert seen_from("10.0.0.1", behind) == seen_from(client)
+        assert seen_from("10.0.0.1", HTTP_X_FORWARDED_FOR=behind) == seen_from(client)

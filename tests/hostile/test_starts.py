@@ -9,16 +9,7 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.models import PhoneVerification
 from tests.hostile.browser import STAYS, host_of, skeleton
 from tests.hostile.conftest import Examples, PlasGate
-from tests.hostile.strategies import (
-    ACCEPTS,
-    ADDRESSES,
-    BODIES,
-    CALLBACK,
-    NAMES,
-    VALUES,
-    encoded,
-    read,
-)
+from tests.hostile.strategies import ACCEPTS, BODIES, CALLBACK, NAMES, NEXTS, VALUES, encoded, read
 from tests.visitor import Page, Visitor
 
 
@@ -75,8 +66,7 @@ def test_the_form_opens_for_every_query(
     examples: Examples, visitor: Visitor, stranger: Visitor
 ) -> None:
     look = skeleton(visitor.get("/phone/?next=/here/"))
-    named = st.tuples(st.just(b"next"), ADDRESSES | VALUES)
-    strategy = st.lists(named | st.tuples(NAMES, VALUES), max_size=4).flatmap(encoded)
+    strategy = st.lists(NEXTS | st.tuples(NAMES, VALUES), max_size=4).flatmap(encoded)
     types = st.sampled_from(["", "text/plain; charset=utf-7", "a/b; charset=raw_unicode_escape"])
 
     @examples(query=strategy, accept=ACCEPTS, content_type=types)

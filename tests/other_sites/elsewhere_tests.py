@@ -1,6 +1,5 @@
 """Whole walks without a default database: the package names no database."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,15 +17,11 @@ from tests.visitor import Visitor, outcome
 pytestmark = pytest.mark.django_db(databases=["main"], transaction=True)
 
 
-def in_transaction() -> bool:
-    return connections["main"].in_atomic_block
-
-
 def test_no_transaction_is_open_during_the_exchange(
     visitor: Visitor, answers: Answers, receivers: Receivers
 ) -> None:
     seen: list[bool] = []
-    answers(meanwhile=lambda: seen.append(in_transaction()))
+    answers(meanwhile=lambda: seen.append(connections["main"].in_atomic_block))
 
     visitor.verify()
 
@@ -35,41 +30,29 @@ def test_no_transaction_is_open_during_the_exchange(
     assert [name for name, _row in receivers.heard] == ["verified"]
 
 
-def heard(signal: Any, act: Callable[[], Any]) -> list[Any]:
-    """Return the verifications of a signal that `act` causes. None is in a transaction."""
-    seen: list[PhoneVerification] = []
-
-    def hear(verification: PhoneVerification, **kwargs: Any) -> None:
-        assert not in_transaction()
-        seen.append(verification)
-
-    signal.connect(hear)
-    try:
-        act()
-    finally:
-        signal.disconnect(hear)
-    return seen
-
-
-def test_the_signal_of_a_superseded_verification_follows_the_commit(visitor: Visitor) -> None:
-    visitor.start()
-
-    (verification,) = heard(signals.phone_verification_failed, visitor.start)
-
-    assert verification.reason == "superseded"
-
-
-def test_the_signal_of_a_changed_sim_at_a_login_follows_the_commit(
+def test_the_signals_of_a_superseded_start_and_of_a_changed_sim_follow_the_commit(
     visitor: Visitor, passer_by: Visitor, user: User, answers: Answers
 ) -> None:
-    answers()
-    visitor.verify()
-    answers(mobile_id="another")
-    passer_by.verify()
+    heard: list[tuple[str, bool]] = []
 
-    (verification,) = heard(signals.mobile_id_changed, lambda: passer_by.force_login(user))
+    def hear(signal: Any, verification: PhoneVerification, **kwargs: Any) -> None:
+        heard.append((verification.reason, connections["main"].in_atomic_block))
 
-    assert verification.user == user
+    for signal in (signals.phone_verification_failed, signals.mobile_id_changed):
+        signal.connect(hear)
+    try:
+        answers()
+        visitor.start()
+        visitor.verify()
+        assert heard == [("superseded", False)]
+
+        answers(mobile_id="another")
+        passer_by.verify()
+        passer_by.force_login(user)
+        assert heard[1:] == [("", False)]
+    finally:
+        signals.phone_verification_failed.disconnect(hear)
+        signals.mobile_id_changed.disconnect(hear)
 
 
 def test_the_purge_ends_stale_verifications_and_deletes_old_ones(

@@ -29,38 +29,21 @@ def written() -> list[tuple[str, str]]:
     return list(rows.values_list("status", "reason"))
 
 
-def test_the_replica_has_no_row(visitor: Visitor) -> None:
-    visitor.start()
-
-    assert written() == [("pending", "")]
-    assert not PhoneVerification.objects.exists()
-
-
-def test_a_visitor_is_verified_and_gets_in_at_once(
-    visitor: Visitor, answers: Answers, receivers: Receivers, settings: Any
+def test_an_anonymous_visitor_is_verified_gets_in_at_once_and_is_claimed(
+    passer_by: Visitor, user: User, answers: Answers, receivers: Receivers, settings: Any
 ) -> None:
     settings.ROOT_URLCONF = Site
     answers()
 
-    response = visitor.verify(next="/here/")
+    response = passer_by.verify(next="/here/")
 
     assert written() == [("verified", "")]
+    assert not PhoneVerification.objects.exists(), "the replica must have no row"
     assert response["Location"] == "/here/"
-    assert visitor.get("/here/").content == b"in"
+    assert passer_by.get("/here/").content == b"in"
     assert len(receivers.heard) == 1
 
-
-def test_an_anonymous_session_is_verified_and_claimed(
-    passer_by: Visitor, user: User, answers: Answers, settings: Any
-) -> None:
-    settings.ROOT_URLCONF = Site
-    answers()
-    passer_by.verify()
-
-    assert passer_by.get("/here/").content == b"in"
-
     passer_by.force_login(user)
-
     assert PhoneVerification.objects.using("default").get().user == user
     assert passer_by.get("/here/").content == b"in"
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 from django.contrib import admin
-from django.test import Client
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
@@ -22,11 +21,6 @@ pytestmark = [
 
 
 @pytest.fixture
-def viewer() -> Client:
-    return staff("view_phoneverification")
-
-
-@pytest.fixture
 def verification() -> PhoneVerification:
     now = timezone.now()
     when = {"created_at": now - timedelta(seconds=4), "completed_at": now}
@@ -34,17 +28,12 @@ def verification() -> PhoneVerification:
     return verified(user=User.objects.create_user("dara"), **when)
 
 
-def test_the_admin_is_unfolds_and_its_checks_pass() -> None:
+def test_the_list_has_unfolds_style_and_the_summary(verification: PhoneVerification) -> None:
     model_admin = admin.site.get_model_admin(PhoneVerification)
-
     assert isinstance(model_admin, ModelAdmin)
     assert model_admin.check() == []
 
-
-def test_the_list_has_unfolds_style_and_the_summary(
-    viewer: Client, verification: PhoneVerification
-) -> None:
-    response = viewer.get(LIST)
+    response = staff("view_phoneverification").get(LIST)
     html, page = response.content.decode(), text(response)
     assert "unfold/css/styles" in html
     assert "django_plasgate_ip/admin.css" in html
@@ -56,19 +45,16 @@ def test_the_list_has_unfolds_style_and_the_summary(
     assert [value for value in HIDDEN if value in html or value in page] == []
 
 
-def test_the_list_can_be_filtered_searched_and_paged(
-    viewer: Client, verification: PhoneVerification
-) -> None:
+def test_the_list_can_be_filtered_searched_and_paged(verification: PhoneVerification) -> None:
+    viewer = staff("view_phoneverification")
     for query in ({"status__exact": "verified"}, {"q": "dara"}, {"q": "dara", "p": "1"}):
         html = viewer.get(LIST, query).content.decode()
         assert html.count("/change/") == html.count(f"{verification.pk}/change/") > 0
     assert viewer.get(LIST, {"phone_number__startswith": "+8557"}).status_code == 400
 
 
-def test_claims_are_shown_only_with_the_permission(
-    viewer: Client, verification: PhoneVerification
-) -> None:
-    page = text(viewer.get(detail(verification)))
+def test_claims_are_shown_only_with_the_permission(verification: PhoneVerification) -> None:
+    page = text(staff("view_phoneverification").get(detail(verification)))
     assert MASKED in page
     assert [value for value in HIDDEN if value in page] == []
     reader = staff("view_phoneverification", "view_claims")

@@ -2,27 +2,14 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Permission, User
 
 from tests.privacy import canaries
 from tests.privacy.canaries import Search
-from tests.provider import Play, Provider, answer, own_connections, providers, says
-from tests.visitor import Visitor
-
-
-class Log(logging.Handler):
-    """Keeps every record."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.records.append(record)
+from tests.provider import Play, Provider, Start, answer, own_connections, providers, says
 
 
 @pytest.fixture(autouse=True)
@@ -38,53 +25,34 @@ def search() -> Iterator[Search]:
     """Return a search. The test fails at its end if the search has found a canary."""
     searching = Search()
     yield searching
-    searching.end()
+    assert not searching.found, "\n".join(searching.found)
 
 
 @pytest.fixture
-def log() -> Iterator[Log]:
+def log(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> pytest.LogCaptureFixture:
     """Return the records of all loggers, at DEBUG."""
-    handler = Log()
-    named = logging.root.manager.loggerDict.values()
-    loggers = [each for each in named if isinstance(each, logging.Logger)]
-    # The root does not receive the records of a logger that does not propagate.
-    handling = [logging.root, *(each for each in loggers if not each.propagate)]
-    levels = [(each, each.level, each.disabled) for each in [logging.root, *loggers]]
-    for each, _level, _disabled in levels:
-        each.setLevel(logging.DEBUG)
-        each.disabled = False
-    for each in handling:
-        each.addHandler(handler)
-    yield handler
-    for each in handling:
-        each.removeHandler(handler)
-    for each, level, disabled in levels:
-        each.setLevel(level)
-        each.disabled = disabled
+    caplog.set_level(logging.DEBUG)
+    for name, logger in logging.root.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger):
+            caplog.set_level(logging.DEBUG, name)
+            monkeypatch.setattr(logger, "disabled", False)
+            monkeypatch.setattr(logger, "propagate", True)
+    return caplog
 
 
 @pytest.fixture
-def start_provider(settings: Any) -> Iterator[Callable[..., Provider]]:
+def start_provider(settings: Any) -> Iterator[Start]:
     with own_connections(), providers(settings) as start:
         yield start
 
 
 @pytest.fixture
-def provider(start_provider: Callable[..., Provider]) -> Provider:
+def provider(start_provider: Start) -> Provider:
     """Return a PlasGate that verifies every number, with all canaries in its answer."""
     return start_provider(replies(canaries.VERIFIED))
 
 
 def replies(data: dict[str, Any], status: str = "200 OK") -> Play:
     return says(answer(json.dumps(data).encode(), status))
-
-
-@pytest.fixture
-def staff(db: None) -> Visitor:
-    """Return the browser of staff with the permissions to view and delete, but not for claims."""
-    user = User.objects.create_user("staff", is_staff=True)
-    names = ("view_phoneverification", "delete_phoneverification", "view_user", "view_logentry")
-    user.user_permissions.set(Permission.objects.filter(codename__in=names))
-    browser = Visitor()
-    browser.force_login(user)
-    return browser

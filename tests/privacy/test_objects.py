@@ -25,6 +25,7 @@ from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import verdict
+from tests import staff
 from tests.privacy import canaries
 from tests.privacy.canaries import E164, MASKED, MOBILE_ID, NATIONAL, Search
 from tests.provider import Provider
@@ -67,7 +68,7 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
     search.look_at_objects_of_ours()
 
 
-def test_hidden_text_is_text_except_for_its_repr() -> None:
+def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text() -> None:
     hidden = Hidden(MOBILE_ID)
     number = phones.parse(NATIONAL)
 
@@ -80,26 +81,14 @@ def test_hidden_text_is_text_except_for_its_repr() -> None:
     for same in (copy.copy(number), copy.deepcopy(number), pickle.loads(pickle.dumps(number))):  # noqa: S301
         assert (same, repr(same)) == (number, f"<Number {MASKED}>")
 
-
-def test_hidden_text_is_stored_and_found_as_text() -> None:
-    row = PhoneVerification.objects.create(
-        status="verified",
-        mobile_id=Hidden(MOBILE_ID),
-        completed_at="2026-03-01T00:00Z",
-        session_id="b",
-    )
-    PhoneVerification.objects.filter(mobile_id=Hidden(MOBILE_ID)).update(sub=Hidden("a sub"))
-
+    row = staff.verified(mobile_id=hidden)
+    PhoneVerification.objects.filter(mobile_id=hidden).update(sub=Hidden("a sub"))
     row.refresh_from_db()
     assert (row.mobile_id, row.sub) == (MOBILE_ID, "a sub")
     assert type(row.sub) is str
 
 
-@pytest.mark.parametrize(
-    "value",
-    [E164, PhoneNumber.from_string(E164), phonenumbers.parse(E164)],
-    ids=lambda value: type(value).__name__,
-)
+@pytest.mark.parametrize("value", [E164, PhoneNumber.from_string(E164), phonenumbers.parse(E164)])
 def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(
     value: Any,
 ) -> None:
