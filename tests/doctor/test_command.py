@@ -126,4 +126,4 @@ def test_the_help_says_what_is_sent_and_the_exit_status(capsys: pytest.CaptureFi
     assert "--offline" in said
     assert "--json" in said
     assert "spends no balance" in said
-    assert "exit status is 1" in said
+    assert "1 if there is an error" in said
