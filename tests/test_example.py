@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
@@ -37,27 +36,6 @@ UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     return copied_to(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, Path]:
-    """Return the result of ``demo --once`` in an environment that names other servers."""
-    site = copied_to(tmp_path_factory.mktemp("walked"))
-    others = {
-        "PLASGATE_IP_PUBLIC_URL": "https://shop.example",
-        "PLASGATE_IP_BASE_URL": "http://127.0.0.1:9/",
-        "http_proxy": "http://127.0.0.1:9/",
-    }
-    return manage(site, "demo", "--once", **others), site
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Demo"]:
-    """Run the demo while another server has its port."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        site = copied_to(tmp_path_factory.mktemp("running"))
-        with demo(site, taken.getsockname()[1]) as running:
-            yield running
 
 
 @pytest.fixture
@@ -96,22 +74,9 @@ def manage(site: Path, *arguments: str, **variables: str) -> Any:
     )
 
 
-@dataclass
-class Demo:
-    """A running ``manage.py demo``."""
-
-    port: int
-    printed: str
-    log: Path
-
-    @property
-    def address(self) -> str:
-        return re.findall(r"^Open (\S+)/$", self.printed, re.MULTILINE)[0]
-
-
 @contextmanager
-def demo(site: Path, port: int, **variables: str) -> Iterator[Demo]:
-    """Run the demo; stop it as Ctrl+C does."""
+def demo(site: Path, port: int, **variables: str) -> Iterator[tuple[str, str]]:
+    """Run the demo; yield its address and what it printed. Stop it as Ctrl+C does."""
     command = [sys.executable, "-W", "error", str(site / "manage.py"), "demo", "--port", str(port)]
     log = site / "log"
     with (
@@ -129,7 +94,7 @@ def demo(site: Path, port: int, **variables: str) -> Iterator[Demo]:
         assert process.stdout is not None
         printed = "".join(takewhile(lambda line: "Ctrl+C" not in line, process.stdout))
         try:
-            yield Demo(port, printed, log)
+            yield re.findall(r"^Open (\S+)/$", printed, re.MULTILINE)[0], printed
         finally:
             process.send_signal(signal.SIGINT)
             try:
@@ -160,41 +125,43 @@ def send(browser: requests.Session, page: requests.Response, url: str = "", **fi
 # manage.py demo --once
 
 
-def test_once_makes_a_verification_and_prints_each_step_and_the_row(walked: Any) -> None:
-    result, _site = walked
+def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secrets(
+    site: Path,
+) -> None:
+    others = {
+        "PLASGATE_IP_PUBLIC_URL": "https://shop.example",
+        "PLASGATE_IP_BASE_URL": "http://127.0.0.1:9/",
+        "http_proxy": "http://127.0.0.1:9/",
+    }
+    result = manage(site, "demo", "--once", **others)
 
     assert (result.returncode, result.stderr) == (0, "")
-    steps = re.findall(r"^  (browser|site) +(GET|POST) +(\d+)  (\S+)", result.stdout, re.MULTILINE)
-    assert [(who, method, code, path.partition("?")[0]) for who, method, code, path in steps] == [
-        ("browser", "GET", "302", "/members/"),
-        ("browser", "GET", "200", "/accounts/login/"),
-        ("browser", "POST", "302", "/accounts/login/"),
-        ("browser", "GET", "302", "/members/"),
-        ("browser", "GET", "200", "/phone/"),
-        ("browser", "POST", "302", "/phone/"),
-        ("browser", "GET", "302", "/sandbox/authenticate"),
-        ("site", "POST", "200", "/sandbox/ip-auth"),
-        ("browser", "GET", "302", "/phone/callback/"),
-        ("browser", "GET", "200", "/members/"),
+    printed = result.stdout
+    steps = re.findall(r"^  (browser|site) +(GET|POST) +(\d+)  (\S+)", printed, re.MULTILINE)
+    assert [" ".join([*said, path.partition("?")[0]]) for *said, path in steps] == [
+        "browser GET 302 /members/",
+        "browser GET 200 /accounts/login/",
+        "browser POST 302 /accounts/login/",
+        "browser GET 302 /members/",
+        "browser GET 200 /phone/",
+        "browser POST 302 /phone/",
+        "browser GET 302 /sandbox/authenticate",
+        "site POST 200 /sandbox/ip-auth",
+        "browser GET 302 /phone/callback/",
+        "browser GET 200 /members/",
     ]
-    row = dict(re.findall(r"^  (\w[\w ]+?)  +(\S.*)$", result.stdout.partition("row:")[2], re.M))
+    row = dict(re.findall(r"^  (\w[\w ]+?)  +(\S.*)$", printed.partition("row:")[2], re.M))
     assert re.fullmatch(UUID, row["id"])
     assert row["phone number"] == "+855 77 *** *18"
-    assert row["status"] == "verified"
-    assert row["reason"] == "-"
+    assert (row["status"], row["reason"]) == ("verified", "-")
     assert row["scopes"] == "mobile_id phone_verify"
     assert re.fullmatch(r"[0-9a-f]{8}\.\.\. \(64 characters\)", row["sub"])
     assert re.fullmatch(r"\d+\.\d\d s", row["duration"])
-
-
-def test_once_prints_no_secrets_and_leaves_the_sites_database_alone(walked: Any) -> None:
-    result, site = walked
-
-    printed = result.stdout + result.stderr
     assert "code=..." in printed
     for secret in ("sandbox-private-key", "$5$", "77696118", "77 696 118"):
         assert secret not in printed
     assert not re.search(rf"{UUID}\.{UUID}|[0-9a-f]{{64}}", printed)
+    # The site's own database is left alone.
     assert not list(site.rglob("*.sqlite3*"))
 
 
@@ -221,34 +188,32 @@ def test_once_refuses_to_spend_a_real_balance(site: Path) -> None:
 # manage.py demo
 
 
-def test_the_demo_says_which_port_it_takes_and_lists_every_number_to_try(
-    running: Demo, browser: requests.Session
+def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
+    site: Path, browser: requests.Session
 ) -> None:
-    assert f"Port {running.port} is taken" in running.printed
-    assert not running.address.endswith(f":{running.port}")
-    text = " ".join(running.printed.split())
-    assert all(f"{outcome.phone_number} {outcome.happens}" in text for outcome in Outcome)
-    home = browser.get(f"{running.address}/", timeout=30)
-    assert all(outcome.phone_number in home.text for outcome in Outcome)
-    styles = re.findall(r'href="(/static/example/\S+\.css)"', home.text)
-    assert browser.get(running.address + styles[0], timeout=30).ok
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with demo(site, port) as (address, printed):
+            home = browser.get(f"{address}/", timeout=30)
+            styles = re.findall(r'href="(/static/example/\S+\.css)"', home.text)
+            assert browser.get(address + styles[0], timeout=30).ok
+            name, password = re.findall(r"Log in as (\S+) with the password (\S+)", printed)[0]
+            login = browser.get(f"{address}/members/", timeout=30)
+            start = send(browser, login, username=name, password=password)
+            members = send(browser, start, phone_number="077 696 118")
+            admin = browser.get(f"{address}/admin/auth/user/", timeout=30)
 
-
-def test_the_printed_account_verifies_a_number_and_sees_the_admin(
-    running: Demo, browser: requests.Session
-) -> None:
-    name, password = re.findall(r"Log in as (\S+) with the password (\S+)", running.printed)[0]
-
-    login = browser.get(f"{running.address}/members/", timeout=30)
-    start = send(browser, login, username=name, password=password)
-    members = send(browser, start, phone_number="077 696 118")
-
-    assert members.url == f"{running.address}/members/"
+    assert f"Port {port} is taken" in printed
+    assert not address.endswith(f":{port}")
+    text = " ".join(printed.split())
+    for outcome in Outcome:
+        assert f"{outcome.phone_number} {outcome.happens}" in text
+        assert outcome.phone_number in home.text
+    assert members.url == f"{address}/members/"
     assert "Welcome, demo! Your number is verified." in members.text
     assert "+855 77 *** *18" in members.text
-    admin = browser.get(f"{running.address}/admin/auth/user/", timeout=30)
     assert "Select user to change" in admin.text
-    log = running.log.read_text()
+    log = (site / "log").read_text()
     assert '"GET /phone/callback/?... HTTP/1.1" 302' in log
     assert "code=" not in log
 
@@ -256,12 +221,12 @@ def test_the_printed_account_verifies_a_number_and_sees_the_admin(
 def test_with_real_keys_the_demo_has_no_sandbox_and_no_account_with_a_known_password(
     site: Path, browser: requests.Session
 ) -> None:
-    with demo(site, 0, **REAL_KEYS) as running:
-        page = browser.get(f"{running.address}/sandbox/authenticate", timeout=30)
+    with demo(site, 0, **REAL_KEYS) as (address, printed):
+        page = browser.get(f"{address}/sandbox/authenticate", timeout=30)
 
     assert page.status_code == 404
-    assert "https://cloudapi.plasgate.com/ip/" in running.printed
-    assert "demo-password" not in running.printed
+    assert "https://cloudapi.plasgate.com/ip/" in printed
+    assert "demo-password" not in printed
     assert rows(site / "db.sqlite3", "SELECT username FROM auth_user") == []
 
 
@@ -291,19 +256,13 @@ def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(
     assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
 
 
-def test_without_keys_the_site_has_the_sandbox_on_sqlite(site: Path) -> None:
+def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site: Path) -> None:
     loaded = settings_of(site)
-
     assert "django_plasgate_ip.sandbox" in loaded["INSTALLED_APPS"]
     assert loaded["PLASGATE_IP_BASE_URL"] == "http://127.0.0.1:8000/sandbox/"
     assert loaded["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
 
-
-def test_with_both_keys_in_the_env_file_the_site_calls_plasgate(site: Path) -> None:
-    dotenv = "".join(f"{name}='{value}'\n" for name, value in REAL_KEYS.items())
-
-    loaded = settings_of(site, dotenv)
-
+    loaded = settings_of(site, "".join(f"{key}='{value}'\n" for key, value in REAL_KEYS.items()))
     assert loaded["PLASGATE_IP_PRIVATE_KEY"] == PRIVATE_KEY
     assert loaded["PLASGATE_IP_BASE_URL"] == "https://cloudapi.plasgate.com/ip/"
     assert "django_plasgate_ip.sandbox" not in loaded["INSTALLED_APPS"]
@@ -341,15 +300,12 @@ def test_the_env_example_names_every_variable_and_its_examples_load(site: Path) 
 # manage.py check
 
 
-@pytest.mark.parametrize("variables", [{}, REAL_KEYS], ids=["sandbox", "real keys"])
-def test_the_checks_find_nothing(site: Path, variables: dict[str, str]) -> None:
-    result = manage(site, "check", **variables)
+def test_the_checks_find_nothing_with_both_keys_or_none_and_an_error_with_one(site: Path) -> None:
+    for variables in ({}, REAL_KEYS):
+        result = manage(site, "check", **variables)
+        assert "System check identified no issues" in result.stdout
+        assert result.stderr == ""
 
-    assert "System check identified no issues" in result.stdout
-    assert result.stderr == ""
-
-
-def test_one_key_alone_is_an_error_and_no_sandbox(site: Path) -> None:
     result = manage(site, "check", PLASGATE_IP_PRIVATE_KEY=PRIVATE_KEY)
 
     assert result.returncode == 1

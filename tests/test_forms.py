@@ -25,10 +25,7 @@ def test_the_typed_number_is_cleaned_to_a_phone_number(typed: str) -> None:
         ("  ", "Type your phone number.", "required"),
         (None, "Type your phone number.", "required"),
         ("077", NOT_A_NUMBER, "invalid"),
-        ("077696118\x00", NOT_A_NUMBER, "invalid"),
-        ("0" * 5000, NOT_A_NUMBER, "invalid"),
     ],
-    ids=["blank", "absent", "too short", "NUL", "too long"],
 )
 def test_any_other_text_is_one_error(typed: str | None, message: str, code: str) -> None:
     form = StartForm({"phone_number": typed})
@@ -57,12 +54,11 @@ def test_the_form_has_a_number_only_where_the_scopes_need_one(settings: Any) -> 
     assert not StartForm({}).is_valid()
 
 
-@pytest.mark.parametrize("url", ["//evil.example", " /a\r\n\x00"])
-def test_a_bad_next_is_not_an_error_of_the_visitors(url: str) -> None:
-    form = StartForm({"phone_number": TYPED, "next": url})
+def test_a_bad_next_is_not_an_error_of_the_visitors() -> None:
+    form = StartForm({"phone_number": TYPED, "next": " //evil.example\r\n\x00"})
 
     assert form.is_valid()
-    assert form.cleaned_data["next"] == url
+    assert form.cleaned_data["next"] == " //evil.example\r\n\x00"
 
 
 def test_text_that_has_no_encoding_is_shown_with_question_marks() -> None:

@@ -1,13 +1,8 @@
 """The steps of a hand-off: a computer shows a QR code, and a phone scans it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from playwright.sync_api import expect
 
-if TYPE_CHECKING:
-    from tests.browser.people import Person
+from tests.browser.people import Person
 
 CODE = ".plasgate-ip-code"
 
@@ -35,11 +30,8 @@ def code_on(computer: Person) -> str:
 
 def told_code(computer: Person) -> str:
     """Return the two characters as the page's script gets them, without waiting for it."""
-    answer = computer.context.request.get(
-        offered(computer), headers={"Accept": "application/json"}
-    ).json()
-    code: str = answer["code"]
-    return code
+    headers = {"Accept": "application/json"}
+    return str(computer.context.request.get(offered(computer), headers=headers).json()["code"])
 
 
 def choices(phone: Person) -> list[str]:

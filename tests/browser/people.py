@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
-
-    from tests.browser.site import Site
+from tests.browser.site import Site
 
 PHONE = {
     "viewport": {"width": 360, "height": 640},
@@ -35,19 +32,13 @@ LANGUAGES = {"en": "en-US", "km": "km-KH"}
 _names = count(1)
 
 
-def back(page: Page) -> None:
-    """Press Back. Not `page.go_back`: it waits for a load, and a restored page has none."""
-    _leave(page, "history.back()")
+def press(page: Page, button: str) -> None:
+    """Press "back" or "forward".
 
-
-def forward(page: Page) -> None:
-    """Press Forward."""
-    _leave(page, "history.forward()")
-
-
-def _leave(page: Page, script: str) -> None:
+    Not `page.go_back`: it waits for a load, and a restored page has none.
+    """
     # Later: Playwright raises an error if the page is gone before the script returns.
-    page.evaluate(f"setTimeout(() => {script}, 50)")
+    page.evaluate(f"setTimeout(() => history.{button}(), 50)")
 
 
 def expect_heading(page: Page, text: str) -> None:

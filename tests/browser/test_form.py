@@ -10,8 +10,8 @@ from tests.browser.people import (
     ON_WIFI,
     VERIFIED,
     Person,
-    back,
     expect_heading,
+    press,
 )
 
 pytestmark = pytest.mark.browser
@@ -103,9 +103,7 @@ def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> Non
     expect_heading(visitor.page, "Not verified")
 
 
-def test_without_an_answer_the_button_is_ready_again_in_half_a_minute(
-    unanswered: Person,
-) -> None:
+def test_without_an_answer_the_button_is_ready_in_half_a_minute(unanswered: Person) -> None:
     unanswered.page.clock.install()
     unanswered.page.goto("/phone/")
     unanswered.page.fill("[name=phone_number]", VERIFIED)
@@ -134,7 +132,7 @@ def test_back_restores_the_page_with_a_ready_button(visitor: Person) -> None:
     visitor.page.click(BUTTON)
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Please wait")
 
-    back(visitor.page)
+    press(visitor.page, "back")
     expect(visitor.page.locator(BUTTON)).to_be_visible()
 
     assert visitor.page.evaluate("window.isRestored")

@@ -1,23 +1,17 @@
 """Every page in both languages: for eyes, screen readers, small screens and slow networks."""
 
-from __future__ import annotations
-
 import subprocess
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Response
 
 from tests import figures
 from tests.browser import tour
 from tests.browser.people import DESKTOP, LANGUAGES, PHONE, Person
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from playwright.sync_api import Response
-
-    from tests.browser.site import Site
+from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
@@ -95,9 +89,7 @@ def test_axe_finds_nothing(visitor: Person) -> None:
     ] == []
 
 
-def test_it_weighs_little_obeys_the_policy_and_loads_nothing_from_elsewhere(
-    visitor: Person,
-) -> None:
+def test_it_weighs_little_obeys_the_policy_and_loads_nothing_else(visitor: Person) -> None:
     responses = loaded(visitor)
     icon = visitor.page.locator("link[rel=icon]")
     urls = [response.url for response in responses]
@@ -173,16 +165,18 @@ FOCUS = """stop => {
 def test_khmer_is_drawn_with_a_font_of_the_system(
     example: Site, arrive: Callable[..., Person]
 ) -> None:
+    command = ["fc-list", ":lang=km", "family"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    khmer_fonts = {family for line in listed.splitlines() for family in line.split(",")}
     visitor = arrive(example, language="km", screen=DESKTOP)
-    visitor.page.goto("/accounts/login/")
 
-    assert fonts_of(visitor, "h1") <= khmer_fonts()
+    visitor.page.goto("/accounts/login/")
+    assert fonts_of(visitor, "h1") <= khmer_fonts
 
     visitor.sign_up()
     visitor.page.goto("/phone/")
-
-    assert fonts_of(visitor, ".plasgate-ip h1") <= khmer_fonts()
-    assert fonts_of(visitor, ".plasgate-ip button") <= khmer_fonts()
+    assert fonts_of(visitor, ".plasgate-ip h1") <= khmer_fonts
+    assert fonts_of(visitor, ".plasgate-ip button") <= khmer_fonts
 
 
 def fonts_of(visitor: Person, selector: str) -> set[str]:
@@ -195,13 +189,3 @@ def fonts_of(visitor: Person, selector: str) -> set[str]:
     used = devtools.send("CSS.getPlatformFontsForNode", node)["fonts"]
     assert used
     return {font["familyName"] for font in used}
-
-
-def khmer_fonts() -> set[str]:
-    listed = subprocess.run(
-        ["fc-list", ":lang=km", "family"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return {family for line in listed.splitlines() for family in line.split(",")}

@@ -1,11 +1,9 @@
 """The documentation's pictures; ``--screenshots`` writes them to docs/screenshots."""
 
-from __future__ import annotations
-
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
@@ -13,13 +11,8 @@ from playwright.sync_api import expect
 
 from tests.browser import tour
 from tests.browser.history import STAFF
-from tests.browser.people import DESKTOP, Person
-from tests.browser.site import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.browser.site import Site
+from tests.browser.people import DESKTOP, PHONE, Person
+from tests.browser.site import ROOT, Site
 
 pytestmark = pytest.mark.browser
 
@@ -30,11 +23,12 @@ COLOURS = 64
 
 COMPUTER = {"viewport": {"width": 800, "height": 640}}
 PICTURES = {
-    "start-en": ("start", "en"),
-    "start-km": ("start", "km"),
-    "not-on-mobile-data": ("not on mobile data", "en"),
-    "verified": ("verified", "en"),
-    "choices": ("choices", "en"),
+    "start-en": ("start", "en", PHONE),
+    "start-km": ("start", "km", PHONE),
+    "not-on-mobile-data": ("not on mobile data", "en", PHONE),
+    "verified": ("verified", "en", PHONE),
+    "choices": ("choices", "en", PHONE),
+    "computer": ("start with code", "en", COMPUTER),
 }
 
 
@@ -55,24 +49,14 @@ def draw(visitor: Person, path: Path, is_whole: bool = True) -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_picture_of_a_page_on_a_phone(
+def test_picture_of_a_page(
     example: Site, arrive: Callable[..., Person], folder: Path, name: str
 ) -> None:
-    page, language = PICTURES[name]
-    visitor = arrive(example, language=language)
-    tour.EXAMPLE[page](visitor)
+    page, language, screen = PICTURES[name]
+    visitor = arrive(example, language=language, screen=screen)
+    (tour.EXAMPLE | tour.COMPUTER)[page](visitor)
 
     draw(visitor, folder / f"{name}.png")
-
-
-def test_picture_of_a_computer_that_shows_a_code(
-    example: Site, arrive: Callable[..., Person], folder: Path
-) -> None:
-    computer = arrive(example, screen=COMPUTER)
-    tour.COMPUTER["start with code"](computer)
-    expect(computer.page.locator(".plasgate-ip-qr")).to_be_visible()
-
-    draw(computer, folder / "computer.png")
 
 
 def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], folder: Path) -> None:
@@ -92,4 +76,4 @@ def test_the_documentation_shows_each_picture_that_is_kept() -> None:
     shown = set(re.findall(r"screenshots/([\w-]+)\.png", text))
 
     assert shown == {path.stem for path in FOLDER.glob("*.png")}
-    assert shown == {*PICTURES, "computer", "admin"}
+    assert shown == {*PICTURES, "admin"}

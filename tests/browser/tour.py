@@ -1,8 +1,7 @@
 """Every page that a visitor can see, and how to open it."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from tests.browser import handoffs
 from tests.browser.people import (
@@ -12,12 +11,8 @@ from tests.browser.people import (
     PHONE,
     SERVER_ERROR,
     VERIFIED,
+    Person,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tests.browser.people import Person
 
 # PLASGATE_IP_MAX_STARTS_PER_USER of the example.
 STARTS = 5

@@ -52,7 +52,8 @@ class PlasGate(responses.RequestsMock):
 
 @pytest.fixture
 def plasgate() -> Iterator[PlasGate]:
-    with PlasGate(assert_all_requests_are_fired=False) as plasgate:
+    plasgate = PlasGate(assert_all_requests_are_fired=False)
+    with plasgate:
         yield plasgate
 
 
@@ -160,7 +161,7 @@ def test_keys_given_to_the_client_win_over_the_settings(settings: Any, plasgate:
     exchange(**keys)
 
     start = urlsplit(PlasGateClient(**keys).authorize_url(CALLBACK, "phone"))
-    sent = plasgate.calls[0].request
+    sent: Any = plasgate.calls[0].request
     assert dict(parse_qsl(start.query))["private_key"] == "a tenant's & key"
     assert parse_qsl(urlsplit(sent.url).query) == [("private_key", "a tenant's & key")]
     assert sent.headers["X-Secret"] == "$5$a-tenants-secret"
@@ -182,7 +183,7 @@ def test_the_exchange_sends_no_other_headers(plasgate: PlasGate) -> None:
     plasgate.says()
     exchange()
 
-    sent = plasgate.calls[0].request
+    sent: Any = plasgate.calls[0].request
     assert dict(sent.headers) == {
         "X-Secret": SECRET_KEY,
         "Content-Type": "application/json",
@@ -198,7 +199,8 @@ def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) 
     plasgate.says()
     PlasGateClient().exchange(text, text, CALLBACK + text)
 
-    sent = json.loads(plasgate.calls[0].request.body)
+    call: Any = plasgate.calls[0]
+    sent = json.loads(call.request.body)
     assert (sent["code"], sent["state"], sent["redirect_uri"]) == (text, text, CALLBACK + text)
 
 

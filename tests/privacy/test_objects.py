@@ -25,7 +25,7 @@ from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import verdict
-from tests import staff
+from tests import kept
 from tests.privacy import canaries
 from tests.privacy.canaries import E164, MASKED, MOBILE_ID, NATIONAL, Search
 from tests.provider import Provider
@@ -81,7 +81,7 @@ def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text() -> None
     for same in (copy.copy(number), copy.deepcopy(number), pickle.loads(pickle.dumps(number))):  # noqa: S301
         assert (same, repr(same)) == (number, f"<Number {MASKED}>")
 
-    row = staff.verified(mobile_id=hidden)
+    row = kept.verified(mobile_id=hidden)
     PhoneVerification.objects.filter(mobile_id=hidden).update(sub=Hidden("a sub"))
     row.refresh_from_db()
     assert (row.mobile_id, row.sub) == (MOBILE_ID, "a sub")

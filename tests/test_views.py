@@ -1,0 +1,354 @@
+"""The pages over HTTP: who may start, what spends the code, and what a verification shows."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.testing import make_verification
+from tests.conftest import Answers
+from tests.visitor import (
+    CODE,
+    DIGITS,
+    FAILED,
+    MASKED,
+    MOBILE_ID,
+    STATE,
+    SUB,
+    TYPED,
+    Page,
+    Visitor,
+    newest,
+    outcome,
+)
+
+JSON = {"Accept": "application/json, text/plain, */*"}
+
+
+def post(browser: Visitor, body: Any = None, **fields: str) -> Any:
+    """Post to ``start`` as a script does: a form, or `body` as JSON."""
+    if "csrftoken" not in browser.cookies:
+        browser.get("/phone/" if "sessionid" in browser.cookies else "/accounts/login/")
+    headers = JSON | {"X-CSRFToken": browser.cookies["csrftoken"].value}
+    if body is None:
+        return browser.post("/phone/", fields, headers=headers)
+    return browser.post("/phone/", body, content_type="application/json", headers=headers)
+
+
+def statements(captured: CaptureQueriesContext) -> int:
+    """Return how many queries do work; a transaction's begin and end do not."""
+    work = ("SELECT", "INSERT", "UPDATE", "DELETE")
+    return sum(query["sql"].startswith(work) for query in captured)
+
+
+# Start
+
+
+def test_the_login_leads_back_to_the_form_and_next_survives_it(
+    stranger: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    detour = stranger.get("/phone/?next=/here/")
+    assert detour["Location"] == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
+
+    login = stranger.get(detour["Location"])
+    response = stranger.submit(login, username="teak", password="a password")
+    stranger.submit(stranger.get(response["Location"]), phone_number=TYPED)
+
+    assert stranger.come_back()["Location"] == "/here/"
+
+
+def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Visitor) -> None:
+    form = visitor.get("/phone/?next=/here/")
+    visitor.session.flush()
+
+    response = visitor.submit(form, phone_number=TYPED)
+
+    assert response["Location"] == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_form_from_another_site_starts_nothing(visitor: Visitor, settings: Any) -> None:
+    forged = {"phone_number": TYPED}
+    assert visitor.post("/phone/", forged).status_code == 403
+    assert visitor.post("/phone/", forged, content_type="application/json").status_code == 403
+
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
+    assert visitor.post("/phone/", forged).status_code == 403
+    assert not PhoneVerification.objects.exists()
+
+    assert visitor.start().status_code == 302
+
+
+def test_only_a_post_starts(visitor: Visitor) -> None:
+    assert visitor.get("/phone/", {"phone_number": TYPED}).status_code == 200
+    assert visitor.head("/phone/", {"phone_number": TYPED}).status_code == 200
+    token = {"X-CSRFToken": visitor.cookies["csrftoken"].value}
+
+    assert visitor.put("/phone/", headers=token).status_code == 405
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor: Visitor) -> None:
+    response = visitor.start("077 69", next="/here/")
+
+    assert response.status_code == 400
+    assert "This is not a phone number" in response.content.decode()
+    assert Page(response).fields["phone_number"] == "077 69"
+    assert not PhoneVerification.objects.exists()
+
+    assert visitor.submit(response, phone_number=TYPED).status_code == 302
+    assert newest().next_url == "/here/"
+
+
+def test_a_retry_gets_no_next_that_leaves_the_site(visitor: Visitor, settings: Any) -> None:
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 0
+
+    response = visitor.start(next="//evil.example/")
+
+    assert response.status_code == 429
+    assert Page(response).links["Try again"] == "/phone/"
+
+
+def test_a_start_and_a_callback_take_few_queries(visitor: Visitor, answers: Answers) -> None:
+    answers()
+    page = visitor.get("/phone/")
+
+    with CaptureQueriesContext(connection) as first:
+        visitor.submit(page, phone_number=TYPED)
+    with CaptureQueriesContext(connection) as again:
+        visitor.submit(page, phone_number=TYPED)
+    with CaptureQueriesContext(connection) as callback:
+        visitor.come_back()
+    with CaptureQueriesContext(connection) as repeated:
+        visitor.come_back()
+
+    # Session, user, the session's earlier verifications, the new row, two limits, and the session's
+    # new entry; the second time, instead of that, the end of the first verification.
+    assert statements(first) == statements(again) == 7
+    # Session, user, the verification, the claim on its code, the last SIM, the result.
+    assert statements(callback) == 6
+    assert statements(repeated) <= 3
+
+
+def test_a_script_that_is_not_signed_in_gets_a_401_and_no_redirect(stranger: Visitor) -> None:
+    response = post(stranger, phone_number=TYPED)
+
+    assert response.status_code == 401
+    assert response.json() == {
+        "errors": {"__all__": [{"message": "Sign in first.", "code": "login_required"}]}
+    }
+    assert not PhoneVerification.objects.exists()
+
+
+@pytest.mark.parametrize("has_page", [False, True], ids=["redirect", "continue page"])
+def test_a_json_start_returns_where_to_go_and_where_to_look(
+    visitor: Visitor, answers: Answers, settings: Any, has_page: bool
+) -> None:
+    settings.PLASGATE_IP_CONTINUE_PAGE = has_page
+    answers()
+
+    response = post(visitor, json.dumps({"phone_number": TYPED, "next": "/here/"}))
+
+    visitor.authorize_url = response.json()["authorize_url"]
+    assert response.json() == {
+        "id": str(newest().pk),
+        "authorize_url": visitor.authorize_url,
+        "detail_url": f"/phone/{newest().pk}/",
+    }
+    assert visitor.sent["phone_number"] == DIGITS
+    assert "Accept" in response["Vary"]
+    assert visitor.come_back()["Location"] == "/here/"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (None, "invalid"),  # a form
+        (b'{"phone_number": 85577696118}', "required"),
+        (b'["077 696 118"]', "required"),
+        (b"077 696 118", "required"),
+        (b"\xff", "required"),
+    ],
+)
+def test_a_script_gets_the_errors_of_its_form_or_json(
+    visitor: Visitor, body: bytes | None, code: str
+) -> None:
+    response = post(visitor, body, phone_number="077")
+
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]["phone_number"]
+    assert error["code"] == code
+    assert error["message"]
+    assert not PhoneVerification.objects.exists()
+
+
+# Callback
+
+
+def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers()
+    visitor.start()
+    url = visitor.callback_url()
+
+    assert visitor.get(url, headers={"Sec-Purpose": "prefetch"}).status_code == 503
+    for send, status in ((visitor.head, 405), (visitor.options, 405), (visitor.post, 403)):
+        assert send(url).status_code == status
+    assert answers.calls == []
+    assert outcome() == ("pending", "")
+
+    assert visitor.come_back().status_code == 302
+    assert outcome() == ("verified", "")
+
+
+def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
+    visitor: Visitor,
+    stranger: Visitor,
+    answers: Answers,
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # What the site says of its own pages does not hold for these addresses.
+    settings.SECURE_REFERRER_POLICY = "unsafe-url"
+    caplog.set_level("DEBUG")
+    answers(FAILED)
+    visitor.start()
+    stranger.authorize_url = visitor.authorize_url
+
+    # "no-referrer" would send the POSTs of this one page's forms with "Origin: null", which the
+    # CSRF check refuses.
+    policies = ["same-origin", "no-referrer", "no-referrer"]
+    for policy, response in zip(
+        policies, (stranger.come_back(), visitor.come_back(), visitor.come_back()), strict=True
+    ):
+        assert response["Referrer-Policy"] == policy
+        assert "no-store" in response["Cache-Control"]
+        assert "private" in response["Cache-Control"]
+        assert CODE not in response.content.decode() + response.get("Location", "")
+    ours = [record for record in caplog.records if not record.name.startswith("django.db")]
+    assert CODE not in str([record.getMessage() for record in ours])
+
+
+def test_next_is_an_address_and_never_the_name_of_a_view(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers()
+
+    assert visitor.verify(next="login")["Location"] == "login"
+
+
+def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(stranger: Visitor) -> None:
+    response = stranger.get("/phone/callback/", {"code": CODE, "state": STATE})
+
+    assert response.status_code == 400
+    assert "Start again in this browser" in response.content.decode()
+    assert Page(response).links["Start again"] == "/phone/"
+
+
+# A verification's own page
+
+
+def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
+    visitor: Visitor, stranger: Visitor, user: User, other_user: User
+) -> None:
+    visitor.start()
+    mine = newest()
+    theirs = make_verification(other_user, session_id=mine.session_id)
+    sessions = make_verification(session_id=mine.session_id)
+    elsewhere = Visitor()
+    elsewhere.force_login(user)
+
+    for browser, row, status in (
+        (visitor, mine, 200),
+        (visitor, sessions, 200),
+        (elsewhere, mine, 200),
+        (elsewhere, sessions, 404),
+        (visitor, theirs, 404),
+        (visitor, make_verification(), 404),
+        (stranger, mine, 404),
+    ):
+        response = browser.get(f"/phone/{row.pk}/")
+        assert response.status_code == status
+        assert browser.get(f"/phone/{row.pk}/", headers=JSON).status_code == status
+        assert (MASKED in response.content.decode()) is (status == 200)
+    assert visitor.get(f"/phone/{uuid4()}/").status_code == 404
+
+
+def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor: Visitor, user: User) -> None:
+    for status, carrier, refresh in (
+        ("pending", "ours", None),  # this browser has to continue
+        ("pending", "a phone's", "3"),
+        ("exchanging", "ours", "3"),
+        ("verified", "a phone's", None),
+    ):
+        row = make_verification(user, status, session_id="ours", callback_session_id=carrier)
+        before = list(PhoneVerification.objects.values())
+
+        response = visitor.get(f"/phone/{row.pk}/")
+
+        assert response.get("Refresh") == refresh
+        assert ("In progress" in response.content.decode()) is row.is_live
+        assert list(PhoneVerification.objects.values()) == before
+
+
+def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_continue(
+    passer_by: Visitor,
+) -> None:
+    passer_by.start()
+    row = newest()
+    rows = PhoneVerification.objects.filter(pk=row.pk)
+    rows.update(session_id="a computer's")
+    url = f"/phone/{row.pk}/"
+    assert Page(passer_by.get(url)).links == {"Continue": passer_by.authorize_url}
+
+    rows.update(status="exchanging", exchanging_at=timezone.now())
+    assert Page(passer_by.get(url)).links == {}
+
+    rows.update(status="verified", completed_at=timezone.now())
+    assert "It continues by itself" in passer_by.get(url).content.decode()
+
+
+def test_no_page_may_be_cached_and_each_depends_on_accept(visitor: Visitor) -> None:
+    start = visitor.get("/phone/")
+    redirect = visitor.submit(start, phone_number=TYPED)
+    detail = visitor.get(f"/phone/{newest().pk}/")
+
+    for response in (start, redirect, detail):
+        assert "no-store" in response["Cache-Control"]
+        assert "Accept" in response["Vary"].split(", ")
+
+
+def test_the_json_of_a_verification_has_these_fields_and_none_of_the_operators(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers(given_name="Teak", error_description="Welcome")
+    visitor.verify()
+    row = newest()
+
+    response = visitor.get(f"/phone/{row.pk}/", headers=JSON)
+
+    said = response.json()
+    assert said == {
+        "id": str(row.pk),
+        "status": "verified",
+        "reason": "",
+        "message": "Your mobile network has confirmed your number.",
+        "phone_number": MASKED,
+        "created_at": said["created_at"],
+        "completed_at": said["completed_at"],
+    }
+    # Milliseconds, as JavaScript has them.
+    for name in ("created_at", "completed_at"):
+        moment = datetime.fromisoformat(said[name].replace("Z", "+00:00"))
+        assert abs(moment - getattr(row, name)) < timedelta(milliseconds=1)
+    for secret in (SUB, MOBILE_ID, "Teak", "Welcome", DIGITS, row.session_id):
+        assert secret not in response.content.decode()
