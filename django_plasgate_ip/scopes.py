@@ -1,7 +1,7 @@
 """The scopes that PlasGate supports, and which of them need a phone number.
 
-From the API page's "Scopes Explained": ``openid`` and the ``ip:`` forms are optional extras, at
-least one of the four custom scopes is required, ``phone_verify`` and ``profile`` need a number.
+From the API page's "Scopes Explained": ``openid`` and the ``ip:`` forms are optional extras.
+At least one of the four custom scopes is required. ``phone_verify`` and ``profile`` need a number.
 """
 
 from collections.abc import Iterable

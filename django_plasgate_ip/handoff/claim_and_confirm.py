@@ -6,10 +6,10 @@
 3. The right pair starts a verification of the computer's account and session. The phone only takes
    it to PlasGate and back.
 
-SECURITY: these steps stop two attacks. A photograph of the screen: only the first phone can use the
-link, and the photograph does not show the characters. A link that somebody sends to a victim: the
-phone's page names the site and the account, and nothing starts unless the session of that account
-shows the characters at this moment.
+SECURITY: these steps stop two attacks. The first is a photograph of the screen: only the first
+phone can use the link, and the photograph does not show the characters. The second is a link that
+somebody sends to a victim. The phone's page names the site and the account, and nothing starts
+unless the session of that account shows the characters at this moment.
 """
 
 import secrets
