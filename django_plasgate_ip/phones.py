@@ -30,9 +30,9 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     """Return the number that a person typed.
 
     `text` may be national (``077 696 118``) or international (``+855 77 696 118``,
-    ``85577696118``, ``00855…``). It may have spaces, dashes, dots and brackets, and the digits of any
-    script (Khmer, Arabic, full width). `region` is the ISO 3166 region of national numbers, by default
-    ``PLASGATE_IP_DEFAULT_REGION``. A `PhoneNumber` is read like its E.164 text.
+    ``85577696118``, ``00855…``). It may have spaces, dashes, dots and brackets, and the digits of
+    any script (Khmer, Arabic, full width). `region` is the ISO 3166 region of national numbers, by
+    default ``PLASGATE_IP_DEFAULT_REGION``. A `PhoneNumber` is read like its E.164 text.
 
     Raises `InvalidPhoneNumber` for any other text. Letters and extensions are refused, because
     phonenumbers would read the former as digits and drop the latter.
