@@ -100,12 +100,13 @@ def log_in_by(
 
 def test_the_verification_logs_in_its_numbers_owner_once_and_becomes_theirs(owner: User) -> None:
     make_verification(owner, age=2 * DAY)  # another one of the same account
-    row = make_verification()
+    row, somebodys = make_verification(), make_verification()
     request = request_of(row)
 
     assert log_in_by(row, request) == owner
     assert list(request.session.keys()) == []
     assert PhoneVerification.objects.get(pk=row.pk).user == owner
+    assert PhoneVerification.objects.get(pk=somebodys.pk).user is None
     assert log_in_by(row, request) is None
     assert log_in_by(row) is None  # nor in a request that loaded the session earlier
 

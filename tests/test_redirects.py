@@ -125,7 +125,7 @@ class Site:
 
 
 def by_reason(request: HttpRequest, verification: PhoneVerification | None) -> str:
-    return f"/help/{verification.reason}/" if verification else "sms"
+    return f"{request.path}help/{verification.reason}/" if verification else "sms"
 
 
 def returns_none(request: HttpRequest, verification: PhoneVerification | None) -> None:
@@ -170,7 +170,7 @@ def test_the_fallback_function_wins_and_gets_the_verification(
     failed = PhoneVerification(reason="not_on_mobile_data")
 
     sms_site.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
-    assert redirects.fallback_url(request_of(), failed) == "/help/not_on_mobile_data/"
+    assert redirects.fallback_url(request_of(), failed) == "/phone/help/not_on_mobile_data/"
     # A limit refused the start, so there is no verification.
     assert redirects.fallback_url(request_of()) == "/codes/"
 
