@@ -306,16 +306,19 @@ def test_a_started_verification_is_followed_to_its_end(computer: HttpRequest, sh
 
     for token in (shown.token, replace(shown.token, is_expired=True)):
         assert progress(computer, token) == Progress(Stage.STARTED, verification=verification)
+    assert PhoneVerification.objects.get().next_url == ""
 
 
 def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Claim) -> None:
-    confirm(shown)
+    own = confirm(shown).verification
+    somebodys = PhoneVerification.objects.create(scopes="mobile_id", session_id="another")
     for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):
         seen = progress(computer, shown.token, asked)
 
         assert seen.verification is not None
         assert seen.verification.next_url == expected
-        assert PhoneVerification.objects.get().next_url == expected
+        assert PhoneVerification.objects.get(pk=own.pk).next_url == expected
+    assert PhoneVerification.objects.get(pk=somebodys.pk).next_url == ""
 
 
 def test_of_two_next_urls_at_once_the_first_stays(

@@ -215,15 +215,23 @@ def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
     [("pending", 300, "expired"), ("exchanging", 10 + 30, "interrupted")],
 )
 def test_a_stale_verification_is_ended_after_its_time_and_not_before(
-    status: str, seconds: int, reason: str, monkeypatch: pytest.MonkeyPatch
+    status: str,
+    seconds: int,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    receivers: Receivers,
+    commit: Any,
 ) -> None:
+    request = HttpRequest()
     last = stop_clock(monkeypatch, models) - timedelta(seconds=seconds)
     live = stored(status, created_at=last, exchanging_at=last)
     stale = stored(status, created_at=last - TICK, exchanging_at=last - TICK)
 
-    assert transitions.finish_if_stale(stale)
-    assert not transitions.finish_if_stale(live)
+    with commit():
+        assert transitions.finish_if_stale(stale, request)
+        assert not transitions.finish_if_stale(live)
 
+    assert receivers.failed.call_args.kwargs["request"] is request
     assert stored_end(stale) == ("error", reason)
     assert stored_end(live) == (status, "")
 
