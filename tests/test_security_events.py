@@ -1,0 +1,32 @@
+"""The log of security events."""
+
+import logging
+from uuid import UUID
+
+import pytest
+
+from django_plasgate_ip.security_events import SecurityEvent, record
+
+PK = UUID("b7d0f9f4-0d6e-4a35-8a3c-0b54ab0c7a5e")
+
+
+def test_an_event_is_one_line_with_ids(caplog: pytest.LogCaptureFixture) -> None:
+    record(SecurityEvent.WRONG_TAP, verification=PK, user=None)
+
+    assert caplog.messages == [f"wrong_tap verification={PK} user=-"]
+    assert caplog.records[0].name == "django_plasgate_ip.security"
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_a_line_break_in_an_id_starts_no_second_line(caplog: pytest.LogCaptureFixture) -> None:
+    record(SecurityEvent.START_REFUSED, user="7\nwrong_tap user=8")
+
+    assert caplog.messages == ["start_refused user=7\\nwrong_tap user=8"]
+
+
+def test_what_staff_do_every_day_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip.security")
+
+    record(SecurityEvent.EXPORTED, staff=1)
+
+    assert caplog.records[0].levelno == logging.INFO
