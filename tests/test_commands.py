@@ -196,6 +196,14 @@ def test_any_other_answer_deletes_nothing(user: User, answer: str) -> None:
         assert refusal("plasgate_ip_erase", "--user", "teak") == "Nothing was deleted."
 
 
+def test_erase_without_a_terminal_names_the_option(user: User) -> None:
+    verification = create(user=user)
+    with mock.patch("builtins.input", side_effect=EOFError):
+        assert "Use --no-input." in refusal("plasgate_ip_erase", "--user", "teak")
+
+    assert PhoneVerification.objects.get() == verification
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from unittest import TestCase, mock
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client
 from phonenumber_field.phonenumber import PhoneNumber
 from requests import PreparedRequest
-from requests.adapters import HTTPAdapter
+from urllib3.util import connection
 
 from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
@@ -37,8 +37,8 @@ class PlasGate:
 
     Only the network is replaced: urls, forms, limits, signals and rows are the site's own. By
     default, every number is verified. `verifies`, `fails` and `answers` change that for all
-    visitors until the next such call. A site without keys gets test keys. Any other call through
-    ``requests`` raises AssertionError, unless something else fakes it.
+    visitors until the next such call. A site without keys gets test keys. Any other call of urllib3
+    or requests that would leave the machine raises AssertionError, unless something fakes it.
     """
 
     def __init__(self) -> None:
@@ -179,19 +179,20 @@ def _default_key(name: str, test_key: str) -> AbstractContextManager[Any]:
 
 
 def _no_other_calls() -> AbstractContextManager[Any]:
-    """Return a context in which any other call through requests raises AssertionError.
+    """Return a context in which a connection that leaves the machine raises AssertionError.
 
-    It changes nothing if `responses` or a recorder has replaced the network already.
+    Fakes of HTTP, such as responses, vcrpy and pook, answer before a connection is made, so they
+    work as before. So does a server that the test has started on this machine.
     """
-    if HTTPAdapter.send.__module__ != HTTPAdapter.__module__:
-        return nullcontext()
-    return mock.patch.object(HTTPAdapter, "send", _refuse)
+    connect = connection.create_connection
 
+    def guarded(address: tuple[str, int], *args: Any, **kwargs: Any) -> Any:
+        host, port = address
+        if host == "localhost" or host.startswith("127.") or host.strip("[]") == "::1":
+            return connect(address, *args, **kwargs)
+        raise AssertionError(
+            f"{host}:{port}: the fake PlasGate lets no call leave the machine. Fake this one too "
+            "(with responses.activate, for example)."
+        )
 
-def _refuse(adapter: HTTPAdapter, request: PreparedRequest, **kwargs: Any) -> None:
-    # Without the query: it may hold a key.
-    url = urlsplit(str(request.url))._replace(query="").geturl()
-    raise AssertionError(
-        f"{request.method} {url}: the fake PlasGate lets no call leave the process. Fake this one "
-        "too (with responses.activate, for example)."
-    )
+    return mock.patch.object(connection, "create_connection", guarded)

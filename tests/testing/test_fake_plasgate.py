@@ -131,8 +131,8 @@ def test_a_site_without_keys_gets_test_keys(visitor: Visitor, settings: Any) -> 
         PlasGateClient()
 
 
-def test_any_other_call_raises_and_does_not_repeat_the_query(plasgate_ip: PlasGate) -> None:
-    with pytest.raises(AssertionError, match=r"GET https://a\.example/path: the fake") as caught:
+def test_a_call_that_leaves_the_machine_raises_and_repeats_no_query(plasgate_ip: PlasGate) -> None:
+    with pytest.raises(AssertionError, match=r"a\.example:443: the fake PlasGate") as caught:
         requests.get("https://a.example/path", {"key": "hidden"}, timeout=1)
 
     assert "hidden" not in str(caught.value)

@@ -31,6 +31,16 @@ class Command(BaseCommand):
         """Ask for confirmation, then delete. Raises CommandError if the answer is not yes."""
         verifications = verifications_of_person(options)
         question = f"Delete {verifications.count()} verifications permanently? [y/N] "
-        if options["interactive"] and input(question).strip().lower() not in ("y", "yes"):
+        if options["interactive"] and not _is_confirmed(question):
             raise CommandError("Nothing was deleted.")
         self.stdout.write(f"{personal_data.erase(verifications)} verifications deleted")
+
+
+def _is_confirmed(question: str) -> bool:
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except EOFError:
+        # Under cron, for example.
+        raise CommandError(
+            "Nothing was deleted: nobody can answer, without a terminal. Use --no-input."
+        ) from None
