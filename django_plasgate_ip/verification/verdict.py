@@ -46,7 +46,7 @@ _NETWORK = re.compile(
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a verification ends. If `reason` is None, it is verified; only then it has ids."""
+    """How a verification ends. If `reason` is None, it is verified; only then it has claims."""
 
     reason: Reason | None = None
     error_description: str = field(default="", repr=False)

@@ -97,6 +97,11 @@ def test_words_for_wifi_and_mobile_data_in_english_and_khmer_are_known(
         ({"phone_number_verified": False, "login_hint": OTHER_NUMBER}, Reason.NOT_VERIFIED),
         ({"phone_number_verified": None}, Reason.INVALID_RESPONSE),
         ({"phone_number_verified": None, "login_hint": OTHER_NUMBER}, Reason.INVALID_RESPONSE),
+        ({"phone_number_verified": None, "is_anonymous": True}, Reason.INVALID_RESPONSE),
+        (
+            {"succeeded": None, "phone_number_verified": None, "error_description": "VPN"},
+            Reason.NOT_ON_MOBILE_DATA,
+        ),
         ({"login_hint": ""}, Reason.INVALID_RESPONSE),
         # An attacker's own code in a victim's session.
         ({"login_hint": OTHER_NUMBER}, Reason.NUMBER_MISMATCH),
