@@ -26,16 +26,16 @@ _PROFILE_CLAIMS = (
     "personal_identification_number",
     "address",
 )
-# The API page: "Please turn off Wi-Fi or use Mobile data network". Other operators may write it in
-# other words, or in Khmer. A doubtful text counts, because Wi-Fi is the most common trouble. These
-# words name no network but a company or a number: "not verified by the mobile network operator".
 _GAP = r"[\W_]{0,3}"
 _KHMER_NETWORK = "(?:បណ្[តដ]ាញ)"
 _KHMER_MOBILE = "(?:ទូរស័?ព្ទ|ចល័ត)"
+# Names of a company or a number: "not verified by the mobile network operator".
 _COMPANY = re.compile(
     rf"(?:mobile|cellular){_GAP}(?:network|phone)?{_GAP}(?:operator|provider|carrier|company|number)"
     rf"|(?:ប្រតិបត្តិករ|ក្រុមហុន){_GAP}{_KHMER_NETWORK}?{_GAP}{_KHMER_MOBILE}"
 )
+# The API page: "Please turn off Wi-Fi or use Mobile data network". An operator may use other words,
+# or Khmer. A doubtful text counts, because Wi-Fi is by far the most common trouble.
 _NETWORK = re.compile(
     r"wifi|wlan|vpn|hotspot|cellular|(?<![^\W_])(?:wi[\W_]{1,3}fi|[345]g|lte)(?![^\W_])"
     rf"|mobile{_GAP}(?:data|network|internet)"
