@@ -45,13 +45,14 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     raise InvalidPhoneNumber("This is not a phone number that can be verified.")
 
 
-def from_wire(text: str) -> Number:
+def from_wire(text: str, region: str | None = None) -> Number:
     """Return the number in an answer: digits with the country code, the plus sign optional.
 
-    A national number (``077…``) is read as `parse` reads it. Raises `InvalidPhoneNumber`.
+    A national number (``077…``) is read as `parse` reads it, in `region`. Raises
+    `InvalidPhoneNumber`.
     """
     plain = _plain(text)
-    return _valid("+" + plain.removeprefix("+"), None) or parse(plain)
+    return _valid("+" + plain.removeprefix("+"), None) or parse(plain, region)
 
 
 def digits(number: PhoneNumber) -> str:

@@ -5,41 +5,52 @@ Pure functions. The facts are from the provider's API page ("IP Authorization Co
 
 import json
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
-from django_plasgate_ip import phones
-from django_plasgate_ip.exceptions import InvalidPhoneNumber, InvalidResponse
+from django_plasgate_ip.exceptions import InvalidResponse
 from django_plasgate_ip.redaction import Hidden
 
 # The documented answer is two levels deep.
 MAX_DEPTH = 16
 MAX_ID_LENGTH = 255
 MAX_TEXT_LENGTH = 500
-# A run of at least seven digits, or a word with a digit that is as long as an id or a key.
-_NUMBER_OR_ID = re.compile(r"\+?\d(?:[\s().-]{0,3}\d){6,}|(?=\S*\d)[\w$=/+.%-]{20,}")
+# A run of at least seven digits of any script, with up to five characters between two of them that
+# are neither letters nor digits. Or a word with a digit that is as long as an id or a key.
+_NUMBER_OR_ID = re.compile(r"\+?\d(?:[\W_]{0,5}\d){6,}|(?=\S*\d)[\w$=/+.%-]{20,}")
+# No database stores a lone surrogate, and PostgreSQL's text and jsonb have no NUL.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_ANONYMOUS = "anonymous"
+# What programs write if they have no id, without punctuation: "N/A" and "(null)", for example.
+_PLACEHOLDERS = {_ANONYMOUS, "false", "na", "nan", "nil", "none", "null", "undefined", "unknown"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The exchange's answer, normalised. `verification.verdict` decides what it proves.
+    """The members of the exchange's answer. `verification.verdict` decides what they prove.
+
+    A member that can't be read is like a missing one. An integer is read as its digits.
 
     On the wire a failed answer has a ``mobile_id`` and a ``sub`` too. Here they are empty, because
-    the operator did not confirm them. ``sub`` is also empty for the wire's ``anonymous``.
+    the operator did not confirm them. An id is also empty if the wire has a placeholder such as
+    ``anonymous``, ``null``, or one repeated character.
     """
 
-    #: ``status`` was ``success``; False for ``failed``.
-    succeeded: bool
+    #: True for the ``status`` ``success``, False for ``failed``, None if it is missing.
+    succeeded: bool | None
     #: True for ``true`` or ``"true"`` in any case, False for any other value, None if missing.
     phone_number_verified: bool | None = None
-    #: E.164, or empty if missing.
+    #: Whether ``sub`` is ``anonymous``: the operator did not recognise the SIM card.
+    is_anonymous: bool = False
+    #: As PlasGate wrote it.
     login_hint: str = field(default="", repr=False)
-    #: The number that the ``phone`` scope returns: E.164, or empty if missing.
+    #: The number that the ``phone`` scope returns, as PlasGate wrote it.
     phone_number: str = field(default="", repr=False)
     sub: str = field(default="", repr=False)
     mobile_id: str = field(default="", repr=False)
     error_description: str = field(default="", repr=False)
-    #: The whole answer, unchanged.
+    #: The whole answer, with U+FFFD for each character that a database can't store.
     claims: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
@@ -48,23 +59,21 @@ def parse_answer(body: bytes) -> Answer:
     data = _json(body)
     if not isinstance(data, dict):
         raise InvalidResponse("The answer is not a JSON object.")
-    status = _text(data, "status").lower()
-    if status not in ("success", "failed"):
-        raise InvalidResponse("The answer's status is neither success nor failed.")
+    succeeded = _succeeded(data)
     flag = "phone_number_verified"
     common: dict[str, Any] = {
+        "succeeded": succeeded,
         "phone_number_verified": _is_true(data[flag]) if flag in data else None,
         "error_description": clean_text(data.get("error_description")),
-        "claims": data,
+        "claims": _storable(data),
     }
-    if status == "failed":
-        return Answer(succeeded=False, **common)
-    sub = _id(data, "sub")
+    if succeeded is False:
+        return Answer(**common)
     return Answer(
-        succeeded=True,
-        login_hint=_number(data, "login_hint"),
-        phone_number=_number(data, "phone_number"),
-        sub="" if sub == "anonymous" else sub,
+        is_anonymous=_word(_text(data, "sub")) == _ANONYMOUS,
+        login_hint=_text(data, "login_hint"),
+        phone_number=_text(data, "phone_number"),
+        sub=_id(data, "sub"),
         mobile_id=_id(data, "mobile_id"),
         **common,
     )
@@ -73,26 +82,27 @@ def parse_answer(body: bytes) -> Answer:
 def clean_text(value: Any) -> str:
     """Return the provider's text as one printable line, without phone numbers and ids.
 
-    It has at most `MAX_TEXT_LENGTH` characters; a `value` that is not text gives an empty one.
+    It has at most `MAX_TEXT_LENGTH` characters. A JSON `value` that is not text is written as JSON;
+    an empty one gives an empty text.
     """
-    text = value if isinstance(value, str) else ""
-    printable = "".join(c if c.isprintable() else " " for c in text[: 2 * MAX_TEXT_LENGTH])
+    if not value:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    # NFKC replaces look-alikes, such as full-width digits, by the usual characters.
+    usual = unicodedata.normalize("NFKC", text[: 2 * MAX_TEXT_LENGTH])
+    printable = "".join(c if c.isprintable() else " " for c in usual)
     # SECURITY: staff without the permission to see numbers can read this column.
     return _NUMBER_OR_ID.sub("***", " ".join(printable.split()))[:MAX_TEXT_LENGTH]
 
 
 def _json(body: bytes) -> Any:
-    """Return the parsed JSON, which every database can store. Raises `InvalidResponse`."""
+    """Return the parsed JSON. Raises `InvalidResponse`."""
     try:
         data = json.loads(body, object_pairs_hook=_object)
-        is_shallow = _is_within(MAX_DEPTH, data)
-        # Python accepts more than JSON allows: NaN, numbers that overflow to infinity, and lone
-        # surrogates, which can't be encoded.
-        text = json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
+        # Python accepts more than JSON allows: NaN, and numbers that overflow to infinity.
+        json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise InvalidResponse(f"The answer is not JSON ({type(error).__name__}).") from None
-    if not is_shallow or b"\\u0000" in text:
-        raise InvalidResponse("The answer is nested too deeply, or has NUL characters.")
     return data
 
 
@@ -104,13 +114,26 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _is_within(levels: int, value: Any) -> bool:
-    """Whether lists and objects in `value` are nested at most `levels` deep."""
-    if isinstance(value, dict):
-        value = list(value.values())
-    if not isinstance(value, list):
-        return True
-    return levels > 0 and all(_is_within(levels - 1, item) for item in value)
+def _storable(value: Any, levels: int = MAX_DEPTH) -> Any:
+    """Return `value` as a database can store it. Raises `InvalidResponse` if it is too deep."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if not isinstance(value, (dict, list)):
+        return value
+    if not levels:
+        raise InvalidResponse("The answer is nested too deeply.")
+    if isinstance(value, list):
+        return [_storable(item, levels - 1) for item in value]
+    return {_storable(name): _storable(item, levels - 1) for name, item in value.items()}
+
+
+def _succeeded(data: dict[str, Any]) -> bool | None:
+    if "status" not in data:
+        return None
+    status = _text(data, "status").lower()
+    if status not in ("success", "failed"):
+        raise InvalidResponse("The answer's status is neither success nor failed.")
+    return status == "success"
 
 
 def _is_true(value: Any) -> bool:
@@ -119,26 +142,24 @@ def _is_true(value: Any) -> bool:
 
 
 def _text(data: dict[str, Any], name: str) -> str:
+    """Return a member that is text or a positive integer; an empty text for any other value."""
     value = data.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise InvalidResponse(f"The answer's {name} is not text.")
-    return value.strip()
+    # JSON's true and false are integers to Python.
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        value = str(value)
+    return Hidden(value.strip()) if isinstance(value, str) else ""
 
 
 def _id(data: dict[str, Any], name: str) -> str:
     value = _text(data, name)
-    if len(value) > MAX_ID_LENGTH or not value.isprintable():
-        raise InvalidResponse(f"The answer's {name} is not an id.")
-    return Hidden(value)
+    is_readable = len(value) <= MAX_ID_LENGTH and value.isprintable()
+    word = _word(value)
+    # SECURITY: everybody without an id has the same placeholder, so it would look like one person
+    # or one phone. One repeated character is a placeholder, too.
+    is_placeholder = word in _PLACEHOLDERS or len(set(word)) < 2
+    return value if is_readable and not is_placeholder else ""
 
 
-def _number(data: dict[str, Any], name: str) -> str:
-    value = _text(data, name)
-    if not value:
-        return ""
-    try:
-        return phones.e164(phones.from_wire(value))
-    except InvalidPhoneNumber:
-        raise InvalidResponse(f"The answer's {name} is not a phone number.") from None
+def _word(text: str) -> str:
+    """Return the letters and digits in lower case."""
+    return Hidden("".join(filter(str.isalnum, text)).lower())

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django_plasgate_ip.client import PlasGateClient
+from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.doctor.configuration import wrong_settings
 from django_plasgate_ip.doctor.findings import Finding, Level
@@ -130,7 +130,7 @@ def _call() -> Finding:
     started = time.perf_counter()
     try:
         answer = PlasGateClient().exchange(code, str(uuid.uuid4()), REDIRECT_URI)
-        answered, outcomes = "", {"success" if answer.succeeded else "failed"}
+        answered, outcomes = "", {_outcome(answer)}
     except ExchangeError as error:
         answered, outcomes = f"{error} ", _outcomes(error)
     milliseconds = (time.perf_counter() - started) * 1000
@@ -138,6 +138,16 @@ def _call() -> Finding:
     call = f"Called {conf.PLASGATE_IP_EXCHANGE_ENDPOINT} with a made-up code"
     what = f"{call} ({milliseconds:.0f} ms): {answered}{meaning.what}"
     return Finding(meaning.level, "Network", what, meaning.do)
+
+
+def _outcome(answer: Answer) -> str:
+    """Return the name of this answer for `_MEANINGS`. Without a status, the claims decide."""
+    if answer.succeeded is not None:
+        return "success" if answer.succeeded else "failed"
+    if answer.phone_number_verified or (answer.phone_number_verified is None and answer.sub):
+        return "success"
+    says_no = answer.phone_number_verified is False or answer.is_anonymous
+    return "failed" if says_no else "InvalidResponse"
 
 
 def _outcomes(error: ExchangeError) -> set[str]:

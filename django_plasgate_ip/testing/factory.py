@@ -41,9 +41,9 @@ def make_verification(
     a ``failed`` verification and ``provider_error`` for an ``error``. `phone_number`: in any form
     that `phones.parse` reads; by default +85577696118, if the scopes give a number. `scopes`: by
     default ``PLASGATE_IP_SCOPES``. `age`: the time since it ended, or since a live one began.
-    `fields`: other columns, as they are. By default, `claims`, `sub` and `mobile_id` are what
-    PlasGate would have answered; the last two stay the same for a number. Give `created_at` and
-    `completed_at` together, or `age`.
+    `fields`: other columns, as they are. By default, a verified one has the `claims`, `sub` and
+    `mobile_id` of PlasGate's answer; the last two stay the same for a number. Give `created_at`
+    and `completed_at` together, or `age`.
 
     Raises ValueError for a `reason` of another status, and `InvalidPhoneNumber`. The database
     refuses other contradictory values with an IntegrityError.
@@ -82,10 +82,8 @@ def _answer_columns(
     if status == Status.VERIFIED:
         claims = answers.success(digits, scopes)
         return {"claims": claims, "sub": claims["sub"], "mobile_id": claims.get("mobile_id", "")}
-    if reason not in _FAILURE_TEXTS:
-        return {}
-    text = _FAILURE_TEXTS[reason]
-    return {"claims": answers.failure(digits, text), "error_description": text}
+    text = _FAILURE_TEXTS.get(reason) if reason else None
+    return {"error_description": text} if text else {}
 
 
 def _time_columns(status: Status, then: datetime) -> dict[str, datetime]:

@@ -19,7 +19,7 @@ from tests import certificates
 from tests.conftest import EXCHANGE_URL, Answers
 from tests.provider import Start, Wire, answer, drips, resets, says, serve
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
-from tests.visitor import CODE, FAILED, VERIFIED
+from tests.visitor import CODE, FAILED, SUB, VERIFIED, changed
 
 OK, WARNING, ERROR = Level.OK, Level.WARNING, Level.ERROR
 HTML = "<!doctype html><title>Welcome</title>"
@@ -143,6 +143,12 @@ def test_a_status_is_explained(
         (FAILED, OK, "accepted the keys", ""),
         # SECURITY: such a server would verify any number for anybody.
         (VERIFIED, ERROR, "success", "Do not trust"),
+        # Without a status, the claims decide.
+        (changed(VERIFIED, {"status": None}), ERROR, "success", "Do not trust"),
+        ({"sub": SUB}, ERROR, "success", "Do not trust"),
+        (changed(FAILED, {"status": None}), OK, "accepted the keys", ""),
+        ({"sub": "anonymous"}, OK, "accepted the keys", ""),
+        ({"message": "Hello"}, ERROR, "The server that answered is not the API.", "BASE_URL"),
         ({"status": "maybe"}, ERROR, "The server that answered is not the API.", "BASE_URL"),
     ],
 )

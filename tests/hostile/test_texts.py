@@ -60,7 +60,7 @@ def test_markup_in_the_answer_is_escaped_on_every_page(
     response = visitor.verify()
 
     assert newest().status == ("verified" if status == "success" else "failed")
-    assert newest().claims["sid"] == MARKUP
+    assert newest().claims.get("sid") == (MARKUP if status == "success" else None)
     assert skeletons(visitor, admin_client, response["Location"]) == expected
 
 

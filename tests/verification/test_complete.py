@@ -63,6 +63,18 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
     assert row.created_at < row.completed_at <= timezone.now()
 
 
+def test_an_answer_without_a_status_and_with_unreadable_extras_verifies(answers: Answers) -> None:
+    extras: dict[str, Any] = {"phone_number": "N/A", "address": {"locality": "Phnom\0Penh\ud800"}}
+    answers(status=None, login_hint=int(DIGITS), **extras)
+    request = request_of()
+    flow.begin(request, TYPED)
+
+    flow.complete(came_back(request))
+
+    assert outcome() == ("verified", "")
+    assert newest().claims["address"] == {"locality": "Phnom\ufffdPenh\ufffd"}
+
+
 @pytest.mark.parametrize(
     ("http", "body", "reason"),
     [

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 SECOND = timedelta(seconds=1)
 TICK = timedelta(microseconds=1)
-FAILED = Verdict(Reason.NOT_VERIFIED, "No", claims={"sub": "anonymous"})
+FAILED = Verdict(Reason.NOT_VERIFIED, "No")
 VERIFIED = Verdict(sub=SUB, mobile_id=MOBILE_ID, claims={"sub": SUB})
 
 
@@ -149,7 +149,7 @@ def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
     assert receivers.failed.call_args.kwargs["request"] is request
     row = PhoneVerification.objects.get()
     assert (row.status, row.reason, row.error_description) == ("failed", "not_verified", "No")
-    assert (row.sub, row.mobile_id, row.claims) == ("", "", {"sub": "anonymous"})
+    assert (row.sub, row.mobile_id, row.claims) == ("", "", {})
     assert (row.mobile_id_changed, row.completed_at) == (False, now)
     assert str(row.phone_number) == NUMBER
 

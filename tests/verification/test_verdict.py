@@ -8,7 +8,7 @@ import pytest
 from django_plasgate_ip.client import Answer
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verification import verdict
-from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB
+from tests.visitor import DIGITS, MOBILE_ID, NUMBER, PROFILE, SUB
 
 OTHER_NUMBER = "+85512345678"
 
@@ -22,7 +22,7 @@ def success(**changes: Any) -> Answer:
         "mobile_id": MOBILE_ID,
         "claims": {"sub": SUB},
     }
-    return Answer(succeeded=True, **(fields | changes))
+    return Answer(**({"succeeded": True} | fields | changes))
 
 
 def judge(answer: Answer, scopes: str = "mobile_id phone_verify") -> verdict.Verdict:
@@ -45,38 +45,45 @@ def test_a_confirmed_number_is_verified_and_the_repr_of_the_verdict_hides_the_pe
         end.reason = Reason.EXPIRED  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        ("Please turn off Wi-Fi or use Mobile data network", Reason.NOT_ON_MOBILE_DATA),
-        ("PLEASE TURN OFF WI-FI", Reason.NOT_ON_MOBILE_DATA),
-        ("wifi is on", Reason.NOT_ON_MOBILE_DATA),
-        ("No mobile data", Reason.NOT_ON_MOBILE_DATA),
-        ("The number is not yours", Reason.NOT_VERIFIED),
-        ("", Reason.NOT_VERIFIED),
-    ],
-)
-def test_a_failed_answer_gives_its_reason_and_no_ids(text: str, reason: Reason) -> None:
+@pytest.mark.parametrize("text", ["Please turn off Wi-Fi or use Mobile data network", "No", ""])
+@pytest.mark.parametrize("scopes", ["mobile_id phone_verify", "phone"])
+def test_a_failed_answer_keeps_its_text_and_nothing_of_the_person(text: str, scopes: str) -> None:
     # The wire's failure has a mobile_id, too. Here even the client lets the ids through.
-    claims = {"mobile_id": MOBILE_ID, "sub": "anonymous"}
-    answer = Answer(
-        succeeded=False,
-        phone_number_verified=True,
-        login_hint=NUMBER,
-        phone_number=NUMBER,
-        sub=SUB,
-        mobile_id=MOBILE_ID,
-        error_description=text,
-        claims=claims,
-    )
+    end = judge(success(succeeded=False, phone_number=NUMBER, error_description=text), scopes)
 
-    for scopes in ("mobile_id phone_verify", "phone"):
-        end = judge(answer, scopes)
-        assert (end.status, end.reason, end.error_description) == (Status.FAILED, reason, text)
-        assert (end.sub, end.mobile_id, end.phone_number) == ("", "", "")
-        assert end.claims == claims
+    reason = Reason.NOT_ON_MOBILE_DATA if "Wi-Fi" in text else Reason.NOT_VERIFIED
+    assert end == verdict.Verdict(reason, error_description=text)
+    assert end.status == Status.FAILED
 
 
+ABOUT_THE_NETWORK = """
+Wi-Fi is on; PLEASE TURN OFF WI-FI; wifi_on; wi_fi; Wi Fi; WiFi's; disableWifi; WI - FI
+Wi\u2011Fi; Wi\u2013Fi; Wi\u200bFi; wi\xadfi; \uff37\uff49\uff0d\uff26\uff49; a VPN is on; VPNs
+No mobile data; MOBILE_DATA_REQUIRED; mobile-data; use the mobile network; use mobile internet
+Not on cellular; cellular network is off; 4G only; use 3G/LTE; WLAN; turn the hotspot off
+សូមបិទវ៉ាយហ្វាយ; វ៉ាយ\u200bហ្វាយ; វ៉ាយ ហ្វៃ; វៃហ្វៃ; វាយហ្វាយ; វា៉យហ្វាយ
+ប្រើទិន្នន័យទូរស័ព្ទ; ទិន្នន័យ\u200bទូរសព្ទ; ទិន្នន័យចល័ត; បណ្តាញទូរស័ព្ទ; បណ្ដាញចល័ត
+អ៊ីនធឺណិតទូរសព្ទ; អ៊ិនធើណែត ទូរស័ព្ទ; អ៊ីនធឺណិតតាមទូរស័ព្ទ; អ៊ីនធឺណិតរបស់ទូរសព្ទនេះ
+"""
+NOT_ABOUT_THE_NETWORK = """
+Phone number is not verified; I wonder now if I can; the twi fi; wife; fi-wi; 14gb; default
+not verified by the mobile network operator; Your cellular provider says no; Mobile operator: no
+wrong mobile number; cellular phone number differs
+លេខទូរស័ព្ទមិនត្រឹមត្រូវ; ទិន្នន័យមិនត្រឹមត្រូវ; ប្រតិបត្តិករបណ្តាញទូរស័ព្ទមិនបានបញ្ជាក់
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_about_it"), [(ABOUT_THE_NETWORK, True), (NOT_ABOUT_THE_NETWORK, False)]
+)
+def test_words_for_wifi_and_mobile_data_in_english_and_khmer_are_known(
+    texts: str, is_about_it: bool
+) -> None:
+    for text in texts.strip().replace("\n", "; ").split("; "):
+        assert verdict.is_about_network(text) is is_about_it, text
+
+
+@pytest.mark.parametrize("succeeded", [True, None])
 @pytest.mark.parametrize("scopes", ["ip:phone_verify mobile_id", "profile"])
 @pytest.mark.parametrize(
     ("changes", "reason"),
@@ -90,24 +97,28 @@ def test_a_failed_answer_gives_its_reason_and_no_ids(text: str, reason: Reason) 
         ({"phone_number_verified": False, "login_hint": OTHER_NUMBER}, Reason.NOT_VERIFIED),
         ({"phone_number_verified": None}, Reason.INVALID_RESPONSE),
         ({"phone_number_verified": None, "login_hint": OTHER_NUMBER}, Reason.INVALID_RESPONSE),
+        ({"phone_number_verified": None, "is_anonymous": True}, Reason.INVALID_RESPONSE),
+        (
+            {"succeeded": None, "phone_number_verified": None, "error_description": "VPN"},
+            Reason.NOT_ON_MOBILE_DATA,
+        ),
         ({"login_hint": ""}, Reason.INVALID_RESPONSE),
         # An attacker's own code in a victim's session.
         ({"login_hint": OTHER_NUMBER}, Reason.NUMBER_MISMATCH),
         ({"phone_number": OTHER_NUMBER}, Reason.NUMBER_MISMATCH),
         # The mismatch comes before a missing claim.
         ({"login_hint": OTHER_NUMBER, "claims": {}}, Reason.NUMBER_MISMATCH),
-        ({"claims": PROFILE}, Reason.INVALID_RESPONSE),
-        ({"claims": PROFILE | {"sub": None}}, Reason.INVALID_RESPONSE),
+        # What can't be read is missing.
+        *[({"login_hint": text}, Reason.INVALID_RESPONSE) for text in ("N/A", "381", "1" * 5000)],
     ],
     ids=str,
 )
-def test_a_success_that_does_not_confirm_the_number_is_rejected(
-    scopes: str, changes: dict[str, Any], reason: Reason
+def test_an_answer_that_does_not_confirm_the_number_is_rejected(
+    scopes: str, changes: dict[str, Any], reason: Reason, succeeded: bool | None
 ) -> None:
-    end = judge(success(**({"claims": {"sub": SUB} | PROFILE} | changes)), scopes)
+    answer = success(**({"succeeded": succeeded, "claims": PROFILE} | changes))
 
-    assert end.reason is reason
-    assert (end.sub, end.mobile_id, end.phone_number) == ("", "", "")
+    assert judge(answer, scopes) == verdict.Verdict(reason, answer.error_description)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +128,9 @@ def test_a_success_that_does_not_confirm_the_number_is_rejected(
         ("phone", {"phone_number": ""}),
         ("profile", {}),
         ("ip:profile phone_verify", {"claims": {"sub": SUB, "given_name": ""}}),
-        ("mobile_id", {"claims": {}}),
+        # Nothing says that the operator recognised the SIM card.
+        *[(scopes, {"sub": "", "phone_number": NUMBER}) for scopes in ("mobile_id", "phone")],
+        ("mobile_id", {"succeeded": None, "claims": {"error": "server_error"}}),
     ],
 )
 def test_an_answer_without_the_claims_of_its_scopes_is_invalid(
@@ -132,14 +145,19 @@ def test_an_answer_without_the_claims_of_its_scopes_is_invalid(
     ("scopes", "changes", "kept"),
     [
         # No scope requested the claim.
-        ("phone_verify", {"mobile_id": ""}, ("", SUB, "")),
+        ("phone_verify", {"mobile_id": "", "phone_number": "N/A"}, ("", SUB, "")),
+        ("mobile_id", {"login_hint": "none", "phone_number": "?"}, ("", SUB, MOBILE_ID)),
         # The row has this number already.
         ("phone phone_verify", {"phone_number": NUMBER}, ("", SUB, MOBILE_ID)),
+        # The confirmed number is the identity.
+        ("mobile_id phone_verify", {"sub": "", "is_anonymous": True}, ("", "", MOBILE_ID)),
+        # Without a status, an explicit true counts more than a text.
         (
             "mobile_id phone_verify",
-            {"sub": "", "claims": {"sub": "anonymous"}},
-            ("", "", MOBILE_ID),
+            {"succeeded": None, "error_description": "Fine"},
+            ("", SUB, MOBILE_ID),
         ),
+        ("mobile_id", {"succeeded": None}, ("", SUB, MOBILE_ID)),
         # One claim is enough for a profile.
         *[
             ("profile", {"claims": {"sub": SUB, claim: value}}, ("", SUB, MOBILE_ID))
@@ -164,3 +182,55 @@ def test_without_a_requested_number_the_returned_one_is_stored(scopes: str) -> N
     end = judge(answer, scopes)
 
     assert (end.status, end.phone_number) == (Status.VERIFIED, NUMBER)
+
+
+@pytest.mark.parametrize("scopes", ["mobile_id", "ip:phone"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"phone_number_verified": False},
+        {"phone_number_verified": False, "succeeded": None},
+        {"is_anonymous": True, "sub": ""},
+        {"is_anonymous": True, "sub": "", "succeeded": None},
+        {"error_description": "Not found", "succeeded": None},
+        {"error_description": "Turn off Wi-Fi", "succeeded": None, "phone_number_verified": None},
+    ],
+    ids=str,
+)
+def test_an_explicit_no_counts_without_a_number(scopes: str, changes: dict[str, Any]) -> None:
+    end = judge(success(**({"phone_number": NUMBER} | changes)), scopes)
+
+    text = changes.get("error_description", "")
+    reason = Reason.NOT_ON_MOBILE_DATA if "Wi-Fi" in text else Reason.NOT_VERIFIED
+    assert end == verdict.Verdict(reason, text)
+
+
+@pytest.mark.parametrize(
+    ("requested", "answered", "reason"),
+    [
+        *[(NUMBER, text, None) for text in ("077696118", "77696118", DIGITS, f"00{DIGITS}")],
+        ("+66812345678", "081 234 5678", None),
+        ("+14165550123", "(416) 555-0123", None),
+        # Text of the same digits is another number in another region.
+        ("+66812345678", "077696118", Reason.NUMBER_MISMATCH),
+        (NUMBER, "+66812345678", Reason.NUMBER_MISMATCH),
+    ],
+)
+def test_a_national_number_is_read_in_the_region_of_the_requested_one(
+    requested: str, answered: str, reason: Reason | None
+) -> None:
+    for name in ("login_hint", "phone_number"):
+        answer = success(**({"login_hint": requested} | {name: answered}))
+        assert verdict.judge(answer, ["phone_verify"], requested).reason is reason
+
+
+def test_without_a_requested_number_a_national_one_is_read_in_the_sites_region(
+    settings: Any,
+) -> None:
+    settings.PLASGATE_IP_DEFAULT_REGION = "TH"
+
+    assert judge(success(phone_number="081 234 5678"), "phone").phone_number == "+66812345678"
+
+
+def test_a_requested_number_that_the_site_no_longer_accepts_is_not_verified() -> None:
+    assert verdict.judge(success(), ["phone_verify"], "+8551").reason is Reason.NUMBER_MISMATCH
