@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.http import HttpRequest
-
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
@@ -11,13 +9,13 @@ from django_plasgate_ip.verification import browser_session, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 
 
-def on_logout(sender: Any, request: HttpRequest | None, **kwargs: Any) -> None:
+def on_logout(sender: Any, request: Any, **kwargs: Any) -> None:
     """Receive Django's ``user_logged_out``, before the session is emptied.
 
-    A verification whose phone has not come back yet ends, too: without the hand-off, its callback
-    would find no session. A code that is being exchanged still counts.
+    A verification whose phone has not come back yet ends, too, because one without a hand-off would
+    not survive the logout. A code that is being exchanged still counts.
     """
-    session_id = browser_session.get_session_id(request) if request else ""
+    session_id = browser_session.get_session_id(request)
     if not session_id:
         return
     PhoneHandoff.objects.on_primary().filter(session_id=session_id).update(session_id="")

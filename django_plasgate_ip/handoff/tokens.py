@@ -116,5 +116,5 @@ def _auth_hashes(user: Any) -> Iterator[Any]:
 
 
 def _digest(auth_hash: Any) -> bytes:
-    # 64 bits keep the QR code small. Nobody can choose or try values: the link is signed.
+    # 64 bits keep the QR code small. The link is signed, so nobody can try others.
     return sha256(str(auth_hash).encode()).digest()[:8]
