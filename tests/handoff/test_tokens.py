@@ -64,17 +64,6 @@ def test_a_user_model_may_have_no_session_auth_hash(
     assert new_token(request).is_of(request)
 
 
-def test_wrong_taps_are_counted_for_an_account_or_an_anonymous_session(
-    user: User, other_user: User
-) -> None:
-    def owner(someone: Any) -> str:
-        return new_token(request_of(someone)).owner
-
-    assert len(owner(user)) == 32
-    assert owner(user) == owner(user) != owner(other_user)
-    assert owner(None) != owner(None)
-
-
 def test_a_token_is_valid_for_five_minutes(user: User, later: Callable[[int], None]) -> None:
     issued = tokens.issue(request_of(user))
 
