@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
@@ -23,7 +24,7 @@ class HandoffConfig(AppConfig):
     urls = "django_plasgate_ip.handoff.urls"
 
     def ready(self) -> None:
-        """Raise ImproperlyConfigured if the extra ``handoff`` is not installed."""
+        """Connect the receiver. Raise ImproperlyConfigured if the extra is not installed."""
         try:
             import segno  # noqa: F401
         except ModuleNotFoundError:
@@ -31,6 +32,9 @@ class HandoffConfig(AppConfig):
                 "django_plasgate_ip.handoff draws QR codes with segno: "
                 "python -m pip install 'django-plasgate-ip[handoff]'"
             ) from None
+        from django_plasgate_ip.handoff.logout import on_logout
+
+        user_logged_out.connect(on_logout, dispatch_uid="plasgate_ip_handoff.logout")
 
     def invite(self, request: HttpRequest, next_url: str, again_url: str) -> "Invitation | None":
         """Return the QR code for one of the core's pages, or None; see `invitation.invite`."""

@@ -9,7 +9,8 @@
 SECURITY: these steps stop two attacks. The first is a photograph of the screen: only the first
 phone can use the link, and the photograph does not show the characters. The second is a link that
 somebody sends to a victim. The phone's page names the site and the account, and nothing starts
-unless the session of that account shows the characters at this moment.
+unless the session of that account shows the characters at this moment. A logout there, or a new
+password, ends the hand-off.
 """
 
 import secrets
@@ -32,6 +33,7 @@ from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.security_events import SecurityEvent, record
 from django_plasgate_ip.verification import browser_session
 
 # Characters that can't be confused: no 0 O, 1 I L, 2 Z, 5 S, 6 G, 8 B, U V.
@@ -40,6 +42,13 @@ ALPHABET = "3479ACDEFHJKMNPRTWXY"
 CHOICES = 6
 # Rows are kept for longer than links are valid, so that a late or a second phone gets the reason.
 KEPT = timedelta(hours=1)
+# How many of the rows of one account, or of one anonymous session, may have a wrong tap.
+MAX_WRONG = 5
+# A tap counts for so long after the computer showed the code. The computer asks every few seconds,
+# but browsers let the script of a hidden tab run only once a minute.
+SHOWN_FOR = timedelta(seconds=90)
+# How old ``shown_at`` may become before the computer's next question updates it.
+SHOWN_AGAIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,8 @@ def claim(request: HttpRequest, token: Token) -> Claim:
         raise HandoffRefused(Refusal.USED)
     if token.is_expired:
         raise HandoffRefused(Refusal.EXPIRED)
+    if handoff.session_id != token.session_id:
+        raise HandoffRefused(Refusal.SIGNED_OUT)
     return Claim(token, handoff, _user_of(token))
 
 
@@ -89,15 +100,29 @@ def confirm(
         session_id=claim.token.session_id,
         callback_session_id=claim.handoff.opened_by,
     )
-    if claim.handoff.shown_at is None:
-        # SECURITY: no screen has shown the characters yet, so this tap is a guess.
+    _compare(claim, code)
+    return _start(request, verification)
+
+
+def _compare(claim: Claim, code: str) -> None:
+    """Use the hand-off up. Raises `HandoffRefused` for a wrong code."""
+    handoff = claim.handoff
+    ids = {"verification": handoff.pk, "user": claim.user and claim.user.pk}
+    if not handoff.was_shown_within(SHOWN_FOR):
+        # SECURITY: no screen shows the characters, so this tap is a guess, or comes from somebody
+        # who saw them before the computer's visitor left.
         raise HandoffRefused(Refusal.NOT_SHOWN)
-    is_right = constant_time_compare(code, claim.handoff.code)
-    if not claim.handoff.change_if_unused(used_at=timezone.now(), was_wrong=not is_right):
+    # SECURITY: each new link allows one more guess at one in six.
+    wrong = PhoneHandoff.objects.on_primary().filter(owner=handoff.owner, was_wrong=True)
+    if wrong.count() >= MAX_WRONG:
+        record(SecurityEvent.START_REFUSED, **ids)
+        raise HandoffRefused(Refusal.TOO_MANY_WRONG)
+    is_right = constant_time_compare(code, handoff.code)
+    if not handoff.change_if_open(used_at=timezone.now(), was_wrong=not is_right):
         raise HandoffRefused(Refusal.USED)
     if not is_right:
+        record(SecurityEvent.WRONG_TAP, **ids)
         raise HandoffRefused(Refusal.WRONG_CODE)
-    return _start(request, verification)
 
 
 def _start(request: HttpRequest, verification: PhoneVerification) -> flow.StartedVerification:
@@ -159,8 +184,8 @@ def progress(request: HttpRequest, token: Token, next_url: str = "") -> Progress
         return Progress(Stage.EXPIRED)
     if handoff is None:
         return Progress(Stage.WAITING)
-    if handoff.shown_at is None:
-        handoff.change_if_unused(shown_at=timezone.now())
+    if not handoff.was_shown_within(SHOWN_AGAIN):
+        handoff.change_if_open(shown_at=timezone.now())
     return Progress(Stage.OPENED, handoff.code)
 
 
@@ -171,6 +196,9 @@ def _user_of(token: Token) -> Any:
     user = users._default_manager.filter(pk=token.account).first()
     if user is None or not user.is_active:
         raise HandoffRefused(Refusal.ACCOUNT_GONE)
+    if not token.has_password_of(user):
+        # SECURITY: a new password ends the account's other sessions, and their hand-offs.
+        raise HandoffRefused(Refusal.SIGNED_OUT)
     return user
 
 
@@ -185,6 +213,8 @@ def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
     handoff, created = handoffs.get_or_create(
         pk=token.pk,
         defaults={
+            "session_id": token.session_id,
+            "owner": token.owner,
             "opened_by": session_id,
             "code": secrets.choice(choices),
             "choices": " ".join(choices),

@@ -22,9 +22,13 @@ class Refusal(str, Enum):
     SAME_BROWSER = "same_browser"
     #: The browser did not send the session cookie back, so it can't be recognised later.
     NO_COOKIES = "no_cookies"
-    #: The computer has not shown the characters yet, so nobody can know them.
+    #: The computer does not show the characters at this moment, so nobody can see them.
     NOT_SHOWN = "not_shown"
     WRONG_CODE = "wrong_code"
+    #: Phones have tapped wrong characters for this account or session again and again.
+    TOO_MANY_WRONG = "too_many_wrong"
+    #: The computer's session has logged out, or its account has a new password.
+    SIGNED_OUT = "signed_out"
     #: The computer's account was deleted or closed.
     ACCOUNT_GONE = "account_gone"
 
@@ -49,11 +53,18 @@ _WORDS = {
         "browser."
     ),
     Refusal.NOT_SHOWN: _(
-        "Your computer does not show the two characters yet. Keep its page open, and try again."
+        "Your computer does not show the two characters now. Keep its page open, and try again."
     ),
     Refusal.WRONG_CODE: _(
         "Your computer shows other characters, so nothing was verified. If no computer in front "
         "of you shows any, stop here: somebody wants to use your number."
+    ),
+    Refusal.TOO_MANY_WRONG: _(
+        "Wrong characters were tapped too often for this computer or its account. Try again in an "
+        "hour."
+    ),
+    Refusal.SIGNED_OUT: _(
+        "Since it showed this code, the computer has signed out, or its account has a new password."
     ),
     Refusal.ACCOUNT_GONE: _("The account on the computer was deleted or closed."),
 }

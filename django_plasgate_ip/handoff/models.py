@@ -1,5 +1,6 @@
 """`PhoneHandoff`: the phone that claimed a computer's link. See `claim_and_confirm`."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import models, router
@@ -18,10 +19,14 @@ class PhoneHandoff(models.Model):
     """A link that a computer showed as a QR code. A phone that opens it creates the row.
 
     The verification gets the same primary key, so a link starts one verification at most. The row
-    holds nothing about a person, and has no use after the link has expired.
+    is kept for an hour, in which its wrong tap counts (see `claim_and_confirm`).
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
+    # The id of the computer's session. A logout there empties it, and ends the hand-off.
+    session_id = models.CharField(max_length=32, editable=False, db_index=True)
+    # A keyed hash of the computer's account (see `tokens.Token.owner`).
+    owner = models.CharField(max_length=32, editable=False)
     # The session id of the first phone that opened the link. No other phone may use it.
     opened_by = models.CharField(max_length=32, editable=False)
     # The pair on the computer, and the pairs on the phone, separated by spaces.
@@ -29,7 +34,7 @@ class PhoneHandoff(models.Model):
     code = models.CharField(max_length=2, editable=False)
     choices = models.CharField(max_length=32, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
-    # When the computer first showed the code.
+    # When the computer last showed the code.
     shown_at = models.DateTimeField(null=True, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
     was_wrong = models.BooleanField(default=False, editable=False)
@@ -45,10 +50,14 @@ class PhoneHandoff(models.Model):
     def __str__(self) -> str:
         return str(self.pk)
 
-    def change_if_unused(self, **values: Any) -> bool:
-        """Set these columns if ``used_at`` is still empty. Return whether it was.
+    def was_shown_within(self, age: timedelta) -> bool:
+        """Whether the computer has shown the code at most that long ago."""
+        return self.shown_at is not None and timezone.now() - self.shown_at <= age
+
+    def change_if_open(self, **values: Any) -> bool:
+        """Set these columns if nobody has tapped or logged out. Return whether they were set.
 
         SECURITY: one conditional UPDATE decides between simultaneous taps, so each link allows one.
         """
-        unused = PhoneHandoff.objects.on_primary().filter(pk=self.pk, used_at=None)
-        return bool(unused.update(**values))
+        same = PhoneHandoff.objects.on_primary().filter(pk=self.pk, session_id=self.session_id)
+        return bool(same.filter(used_at=None).update(**values))

@@ -4,13 +4,16 @@ It is not encrypted: everybody who sees it can read the ids of the session and t
 ids give no access, because the session cookie holds a different key.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.core import signing
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 from django.utils.http import urlsafe_base64_decode, urlsafe_base64_encode
 
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
@@ -18,6 +21,8 @@ from django_plasgate_ip.verification import browser_session
 
 SALT = "django_plasgate_ip.handoff"
 LIFETIME = timedelta(minutes=5)
+# Of a UUID, in bytes.
+_PK_SIZE = 16
 
 
 @dataclass(frozen=True)
@@ -30,13 +35,32 @@ class Token:
     session_id: str
     #: The primary key of that session's account as text. Empty for an anonymous visitor.
     account: str
+    #: A digest of the account's session auth hash, which changes with the password.
+    auth_digest: bytes
     #: Whether the link is more than five minutes old.
     is_expired: bool
 
     def is_of(self, request: HttpRequest) -> bool:
         """Whether this request comes from the session and the account that showed the link."""
         session_id = browser_session.get_session_id(request)
-        return self.session_id == session_id and self.account == _account(request.user)
+        return (
+            self.session_id == session_id
+            and self.account == _account(request.user)
+            and self.has_password_of(request.user)
+        )
+
+    def has_password_of(self, user: Any) -> bool:
+        """Whether this user's password is the one of the moment when the link was shown.
+
+        Always true for a user model whose sessions outlive a new password.
+        """
+        return self.auth_digest in map(_digest, _auth_hashes(user))
+
+    @property
+    def owner(self) -> str:
+        """A keyed hash of the account, or of an anonymous visitor's session: 32 characters."""
+        name = self.account or self.session_id
+        return salted_hmac(SALT, name, algorithm="sha256").hexdigest()[:32]
 
 
 def issue(request: HttpRequest) -> str:
@@ -47,7 +71,8 @@ def issue(request: HttpRequest) -> str:
     session_id = browser_session.get_or_create_session_id(request)
     account = urlsafe_base64_encode(_account(request.user).encode())
     # JSON would be longer, and its QR code too dense for a cheap camera.
-    parts = (session_id, urlsafe_base64_encode(uuid4().bytes), account)
+    ids = uuid4().bytes + _digest(next(_auth_hashes(request.user)))
+    parts = (session_id, urlsafe_base64_encode(ids), account)
     return signing.TimestampSigner(salt=SALT).sign(".".join(parts))
 
 
@@ -63,11 +88,13 @@ def read(text: str) -> Token:
             signed = signer.unsign(text, max_age=LIFETIME)
         except signing.SignatureExpired:
             signed, is_expired = signer.unsign(text), True
-        session_id, pk, account = signed.split(".")
+        session_id, packed, account = signed.split(".")
+        ids = urlsafe_base64_decode(packed)
         return Token(
-            pk=UUID(bytes=urlsafe_base64_decode(pk)),
+            pk=UUID(bytes=ids[:_PK_SIZE]),
             session_id=session_id,
             account=urlsafe_base64_decode(account).decode(),
+            auth_digest=ids[_PK_SIZE:],
             is_expired=is_expired,
         )
     except (signing.BadSignature, ValueError):
@@ -77,3 +104,17 @@ def read(text: str) -> Token:
 
 def _account(user: Any) -> str:
     return user._meta.pk.value_to_string(user) if user.is_authenticated else ""
+
+
+def _auth_hashes(user: Any) -> Iterator[Any]:
+    """Yield the user's session auth hash, and then those with former keys of the site.
+
+    Anonymous visitors and some user models have none: an empty text.
+    """
+    yield getattr(user, "get_session_auth_hash", str)()
+    yield from getattr(user, "get_session_auth_fallback_hash", tuple)()
+
+
+def _digest(auth_hash: Any) -> bytes:
+    # 64 bits keep the QR code small. The link is signed, so nobody can try others.
+    return sha256(str(auth_hash).encode()).digest()[:8]

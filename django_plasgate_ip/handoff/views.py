@@ -1,6 +1,9 @@
 """The two pages of a hand-off: the phone's and the computer's."""
 
+from urllib.parse import urlsplit
+
 from django.contrib.auth.decorators import login_not_required
+from django.core.handlers.exception import response_for_exception
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -24,6 +27,8 @@ _STATUSES = {
     Refusal.EXPIRED: 410,
     Refusal.USED: 410,
     Refusal.NOT_SHOWN: 409,
+    Refusal.TOO_MANY_WRONG: 429,
+    Refusal.SIGNED_OUT: 410,
     Refusal.ACCOUNT_GONE: 410,
 }
 # The query of the second request, which shows that the browser keeps the session cookie.
@@ -77,9 +82,9 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
     try:
         parsed = tokens.read(token)
     except HandoffRefused:
-        raise Http404("No such hand-off.") from None
+        return _not_found(request)
     if not parsed.is_of(request):
-        raise Http404("No such hand-off.")
+        return _not_found(request)
     next_url = redirects.safe_next(request, request.GET.get("next", ""))
     progress = claim_and_confirm.progress(request, parsed, next_url)
     if responses.wants_json(request):
@@ -88,6 +93,11 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
         answer = {"stage": progress.stage.value, "code": progress.code, "detail_url": detail_url}
         return responses.vary(JsonResponse(answer))
     return responses.vary(_screen_page(request, progress, next_url))
+
+
+def _not_found(request: HttpRequest) -> HttpResponse:
+    """Return the site's own 404. An exception would pass `never_cache`, and lose its headers."""
+    return response_for_exception(request, Http404("No such hand-off."))
 
 
 def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
@@ -103,7 +113,8 @@ def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
     user = claim.user
     context = {
         "link": link,
-        "host": request.get_host(),
+        # Behind a proxy, the request may have an internal host.
+        "host": urlsplit(redirects.absolute(request, link)).netloc,
         "account": _masked_login(personal_data.login_name(user)) if user else "",
         "is_other_account": request.user.is_authenticated and request.user != user,
         "form": form,

@@ -141,6 +141,14 @@ def test_a_link_of_an_account_that_is_gone_is_refused(
     assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
 
 
+def test_a_new_password_refuses_the_link(phone: HttpRequest, shown: Claim, user: User) -> None:
+    user.set_password("another one")
+    user.save()
+
+    # Neither the page that is open already can tap, nor does a new look help.
+    assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
+
+
 def test_a_new_claim_deletes_the_rows_that_are_older_than_an_hour(
     phone: HttpRequest, token: Token
 ) -> None:
@@ -208,12 +216,65 @@ def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
     assert not PhoneVerification.objects.exists()
 
 
+def test_a_tap_at_the_moment_of_a_logout_starts_nothing(shown: Claim) -> None:
+    PhoneHandoff.objects.update(session_id="")
+
+    assert refused(confirm, shown) is Refusal.USED
+    assert not PhoneVerification.objects.exists()
+
+
 def test_a_code_that_no_computer_has_shown_is_a_guess(phone: HttpRequest, token: Token) -> None:
     unseen = claim(phone, token)
 
     assert refused(confirm, unseen) is Refusal.NOT_SHOWN
     assert refused(confirm, unseen, wrong_code(unseen)) is Refusal.NOT_SHOWN
     assert stored().used_at is None
+
+
+@pytest.mark.parametrize(("seconds", "counts"), [(88, True), (92, False)])
+def test_a_code_that_the_computer_no_longer_shows_does_not_count(
+    phone: HttpRequest, shown: Claim, computer: HttpRequest, seconds: int, counts: bool
+) -> None:
+    PhoneHandoff.objects.update(shown_at=timezone.now() - timedelta(seconds=seconds))
+    seen = claim(phone, shown.token)
+    if not counts:
+        assert refused(confirm, seen) is Refusal.NOT_SHOWN
+        assert stored().used_at is None
+        progress(computer, shown.token)
+    assert confirm(claim(phone, shown.token))
+
+
+@pytest.mark.parametrize("is_anonymous", [False, True])
+def test_after_five_wrong_taps_in_an_hour_none_is_compared(
+    user: User, other_user: User, caplog: pytest.LogCaptureFixture, is_anonymous: bool
+) -> None:
+    # An account's sessions count together.
+    session = request_of()
+
+    def shown_to(someone: Any) -> Claim:
+        computer, phone = (session if is_anonymous else request_of(someone)), request_of()
+        token = new_token(computer)
+        claim(phone, token)
+        progress(computer, token)
+        return claim(phone, token)
+
+    name = "-" if is_anonymous else user.pk
+    for _ in range(5):
+        guess = shown_to(user)
+        assert refused(confirm, guess, wrong_code(guess)) is Refusal.WRONG_CODE
+        assert caplog.messages.pop() == f"wrong_tap verification={guess.token.pk} user={name}"
+        caplog.clear()
+    late = shown_to(user)
+    for code in (wrong_code(late), late.handoff.code):
+        assert refused(confirm, late, code) is Refusal.TOO_MANY_WRONG
+    assert caplog.messages == [f"start_refused verification={late.token.pk} user={name}"] * 2
+    assert PhoneHandoff.objects.filter(used_at=None).get() == late.handoff
+
+    session = request_of()
+    assert confirm(shown_to(other_user))
+    PhoneHandoff.objects.filter(was_wrong=True).update(created_at=timezone.now() - 61 * MINUTE)
+    shown_to(other_user)
+    assert confirm(late)
 
 
 # A site's function for keys finds no tenant.
@@ -294,11 +355,15 @@ def test_the_computer_sees_how_far_the_hand_off_is(
     assert was_shown == (stage is Stage.OPENED and row == {})
 
 
-def test_the_moment_of_the_first_view_stays(computer: HttpRequest, shown: Claim) -> None:
-    before = stored().shown_at
+@pytest.mark.parametrize(("seconds", "is_stored"), [(14, False), (16, True)])
+def test_the_computers_question_is_stored_every_15_seconds(
+    computer: HttpRequest, shown: Claim, seconds: int, is_stored: bool
+) -> None:
+    before = timezone.now() - timedelta(seconds=seconds)
+    PhoneHandoff.objects.update(shown_at=before)
     progress(computer, shown.token)
 
-    assert stored().shown_at == before is not None
+    assert (stored().shown_at != before) == is_stored
 
 
 def test_a_started_verification_is_followed_to_its_end(computer: HttpRequest, shown: Claim) -> None:

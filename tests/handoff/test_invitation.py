@@ -83,6 +83,8 @@ def test_the_script_finds_what_it_looks_for(visitor: Visitor) -> None:
 
     (script,) = [each["src"] for each in page.all("script") if "handoff" in each["src"]]
     source = Path(str(finders.find(script.removeprefix("/static/")))).read_text()
+    # A tap counts only while the page asks. A visitor may look at another tab meanwhile.
+    assert not re.search(r"document\.hidden|visibility", source)
     attributes = {name for _, attrs in page.tags for name in attrs}
     assert set(re.findall(r"data-plasgate-ip-(?:screen|stage)", source)) <= attributes
     for name in re.findall(r'part\("(\w+)"\)', source):

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import User
 from django.core import signing
 
@@ -36,6 +37,31 @@ def test_a_token_is_of_one_session_and_one_account(user: User, other_user: User)
         assert not token.is_of(request_of(someone))
         request.user = other_user
         assert not token.is_of(request)
+
+
+def test_a_new_password_ends_a_token(user: User) -> None:
+    request = request_of(user)
+    token = new_token(request)
+    user.last_name = "Sok"
+    assert token.has_password_of(user)
+
+    user.set_password("another one")
+    assert not token.has_password_of(user)
+    # Nor does the computer show its characters any more.
+    assert not token.is_of(request)
+    assert new_token(request).is_of(request)
+
+
+def test_a_user_model_may_have_no_session_auth_hash(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_of(user)
+    monkeypatch.delattr(AbstractBaseUser, "get_session_auth_fallback_hash")
+    monkeypatch.delattr(AbstractBaseUser, "get_session_auth_hash")
+    assert new_token(request).is_of(request)
+
+    monkeypatch.setattr(User, "get_session_auth_hash", lambda user: None, raising=False)
+    assert new_token(request).is_of(request)
 
 
 def test_a_token_is_valid_for_five_minutes(user: User, later: Callable[[int], None]) -> None:
@@ -90,10 +116,12 @@ def test_a_token_that_was_changed_is_refused(user: User) -> None:
 
 
 def test_a_token_of_a_former_secret_key_is_valid(user: User, settings: Any) -> None:
-    issued = tokens.issue(request_of(user))
+    request = request_of(user)
+    issued = tokens.issue(request)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "a new fake key, for tests only"
     assert not tokens.read(issued).is_expired
+    assert tokens.read(issued).is_of(request)
 
     settings.SECRET_KEY_FALLBACKS = []
     assert refused(issued) is Refusal.INVALID

@@ -63,6 +63,16 @@ def test_the_phones_page_names_the_site_and_the_account(
     assert page["Referrer-Policy"] == "same-origin"
 
 
+def test_the_phones_page_names_the_public_host_behind_a_proxy(
+    phone: Visitor, link: str, settings: Any
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example:8443/"
+    page = phone.get(link)
+
+    assert "shop.example:8443" in text(page).split()
+    assert "testserver" not in text(page)
+
+
 @pytest.mark.parametrize(
     ("name", "masked"),
     [
@@ -133,6 +143,8 @@ STATUSES = {
     Refusal.NO_COOKIES: 403,
     Refusal.NOT_SHOWN: 409,
     Refusal.WRONG_CODE: 403,
+    Refusal.TOO_MANY_WRONG: 429,
+    Refusal.SIGNED_OUT: 410,
     Refusal.ACCOUNT_GONE: 410,
 }
 INSTEAD = {"Verify your number for an account on this phone instead": "/phone/"}
@@ -279,9 +291,13 @@ def test_nobody_else_sees_the_computers_page(
     for curious in (stranger, elsewhere, other, phone):
         curious.get("/phone/")
         for accept in ("application/json", "text/html"):
-            assert curious.get(f"{link}screen/", headers={"Accept": accept}).status_code == 404
+            missing = curious.get(f"{link}screen/", headers={"Accept": accept})
+            assert missing.status_code == 404
+            assert "no-store" in missing["Cache-Control"]
     # A changed link is nobody's.
-    assert visitor.get(f"{link[:-2]}/screen/").status_code == 404
+    missing = visitor.get(f"{link[:-2]}/screen/")
+    assert missing.status_code == 404
+    assert "no-store" in missing["Cache-Control"]
     assert phone.get(f"{link[:-2]}/").status_code == 404
     for curious in (stranger, other):
         assert curious.get(f"/phone/{newest().pk}/").status_code == 404
@@ -383,9 +399,9 @@ def test_each_step_makes_few_queries_and_the_pages_stay_small(
     assert queries(followed, visitor, link) == 3
     for each in (start, page, visitor.get(screen_url(start))):
         assert len(each.content) < 20 * 1024
-    # The phone's session, the hand-off, the computer's user; the tap, the computer's earlier
-    # verifications, the new one, two limits.
-    assert queries(tap, phone, page, code) == 8
+    # The phone's session, the hand-off, the computer's user; wrong taps, this tap, the computer's
+    # earlier verifications, the new one, two limits.
+    assert queries(tap, phone, page, code) == 9
     # The verification, too.
     assert queries(followed, visitor, link) == 4
     # The phone's session, the verification, its claim; the account's last mobile_id, the result.

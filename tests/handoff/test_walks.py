@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_out
 from django.urls import include, path, set_script_prefix
+from django.utils import timezone
 
 from django_plasgate_ip.handoff import qr
 from django_plasgate_ip.handoff.models import PhoneHandoff
@@ -146,12 +148,68 @@ def test_it_works_on_a_site_with_other_settings(
 # Logins and logouts at the computer
 
 
-def test_after_a_logout_the_result_is_still_the_accounts(
+def test_a_logout_ends_the_hand_offs_of_its_session(
+    visitor: Visitor, user: User, phone: Visitor, answers: Answers
+) -> None:
+    unopened, opened = (offered(visitor.get("/phone/")) for _ in range(2))
+    page = phone.get(opened)
+    code = code_on(visitor, opened)
+    other_computer = Visitor()
+    other_computer.force_login(user)
+    elsewhere = offered(other_computer.get("/phone/"))
+    other_page = phone.get(elsewhere)
+    other_code = code_on(other_computer, elsewhere)
+
+    visitor.logout()
+
+    refused = tap(phone, page, code)
+    assert refused.status_code == phone.get(opened).status_code == 410
+    assert "the computer has signed out" in text(refused)
+    # A link that no phone has opened yet never gets its characters on a screen.
+    visitor.force_login(user)
+    assert visitor.get(f"{unopened}screen/").status_code == 404
+    page = phone.get(unopened)
+    assert {tap(phone, page, each).status_code for each in choices(page)} == {409}
+    assert not PhoneVerification.objects.exists()
+    # The account's other sessions go on.
+    assert tap(phone, other_page, other_code).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"),
+    [("pending", ("error", "user_changed")), ("exchanging", ("exchanging", ""))],
+)
+def test_a_logout_ends_what_the_phone_has_not_brought_back(
+    visitor: Visitor, phone: Visitor, link: str, answers: Answers, status: str, ended: Any
+) -> None:
+    hand_over(visitor, phone, link)
+    PhoneVerification.objects.update(status=status, exchanging_at=timezone.now())
+
+    visitor.logout()
+    phone.come_back()
+
+    assert outcome() == ended
+    assert answers.calls == []
+    assert visitor.get(f"/phone/{newest().pk}/").status_code == 404
+
+
+def test_a_logout_touches_no_verification_of_the_computer_itself(
+    visitor: Visitor, passer_by: Visitor
+) -> None:
+    visitor.start()
+
+    passer_by.logout()
+    visitor.logout()
+    user_logged_out.send(User, request=None, user=None)
+
+    assert outcome() == ("pending", "")
+
+
+def test_another_login_without_a_logout_gains_nothing(
     visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str, answers: Answers
 ) -> None:
     answers()
     hand_over(visitor, phone, link)
-    visitor.logout()
     visitor.force_login(other_user)
     phone.come_back()
 

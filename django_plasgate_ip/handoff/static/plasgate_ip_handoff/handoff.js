@@ -49,8 +49,9 @@
 
   const follow = async () => {
     let isWaiting = true;
-    // On a phone the style sheet hides the box. A hidden tab waits, too.
-    if (box.offsetParent && !document.hidden) {
+    // On a phone the style sheet hides the box. A hidden tab keeps asking: the phone's tap counts
+    // only while a page shows the characters.
+    if (box.offsetParent) {
       try {
         isWaiting = await look();
       } catch {
