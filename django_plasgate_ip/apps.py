@@ -3,8 +3,10 @@
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
 from django.core import checks as django_checks
+from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ class PlasGateIPConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks and connect the receivers."""
-        from django_plasgate_ip import backends, checks, signals
+        from django_plasgate_ip import backends, checks, personal_data, signals
         from django_plasgate_ip.verification import claim_at_login
 
         django_checks.register(checks.check_settings)
@@ -28,6 +30,11 @@ class PlasGateIPConfig(AppConfig):
         django_checks.register(checks.check_deployment, deploy=True)
         user_logged_in.connect(
             claim_at_login.on_login, dispatch_uid="django_plasgate_ip.claim_at_login"
+        )
+        pre_delete.connect(
+            personal_data.on_account_deletion,
+            sender=settings.AUTH_USER_MODEL,
+            dispatch_uid="django_plasgate_ip.account_deletion",
         )
         signals.phone_verified.connect(
             backends.on_phone_verified, dispatch_uid="django_plasgate_ip.login_by_phone"

@@ -11,6 +11,7 @@ from django.core.exceptions import FieldError
 from django.db import models
 from django.db.models.lookups import Exact
 from django.db.models.query_utils import DeferredAttribute
+from django.db.models.signals import pre_delete
 from phonenumber_field import modelfields
 
 from django_plasgate_ip import phones
@@ -85,6 +86,9 @@ class EncryptedJSONField(_TextField):
     Every JSON type is preserved: False, 0, None, nested dicts and lists. An empty dict is stored as
     an empty text, so ``filter(claims={})`` finds the rows without claims, even without a key. Every
     other lookup raises FieldError.
+
+    An instance that is deleted loses its value first. An audit log that receives ``pre_delete`` or
+    ``post_delete`` would otherwise read the decrypted value, and keep it.
     """
 
     descriptor_class = SealedAttribute
@@ -92,6 +96,14 @@ class EncryptedJSONField(_TextField):
         # django-stubs reads the attribute's type from these. The inherited type is text.
         _pyi_private_set_type: Any
         _pyi_private_get_type: Any
+
+    def contribute_to_class(self, cls: Any, name: str, private_only: bool = False) -> None:
+        """Receive the model's ``pre_delete``, before any receiver of the site does."""
+        super().contribute_to_class(cls, name, private_only)
+        pre_delete.connect(self._forget, sender=cls)
+
+    def _forget(self, instance: models.Model, **kwargs: Any) -> None:
+        setattr(instance, self.attname, {})
 
     def from_db_value(self, value: str, expression: Any, connection: Any) -> Sealed:
         """Return the column's text as `Sealed`. Loading a row decrypts nothing."""

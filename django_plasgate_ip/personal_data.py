@@ -1,14 +1,16 @@
 """Export or erase everything that the app stores about one person."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
+from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.apps import handoff_app
-from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.exceptions import ClaimsUnreadable, InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
 
 BATCH_SIZE = 500
@@ -18,6 +20,21 @@ def login_name(user: Any) -> str:
     """Return the login name as text. A custom user model may have a number or None instead."""
     name = user.get_username()
     return "" if name is None else str(name)
+
+
+def masked_login_name(user: Any) -> str:
+    """Return the login name as text, masked if it is a phone number."""
+    return phones.mask(login_number(user.get_username())) or login_name(user)
+
+
+def login_number(name: Any) -> phones.Number | None:
+    """Return the phone number that this login name is, or None.
+
+    The name decides, not the type of its field: many sites keep numbers in a plain text field.
+    """
+    with suppress(InvalidPhoneNumber):
+        return phones.parse(name if isinstance(name, PhoneNumber) else str(name))
+    return None
 
 
 def verifications_of_user(name: str) -> PhoneVerificationQuerySet:
@@ -58,7 +75,13 @@ def delete(pks: list[Any]) -> None:
     _delete_log_entries(pks)
     if handoff := handoff_app():
         handoff.forget(pks)
-    PhoneVerification.objects.on_primary().filter(pk__in=pks).delete()
+    PhoneVerification.objects.on_primary().filter(pk__in=pks).defer("claims").delete()
+
+
+def on_account_deletion(sender: Any, instance: Any, **kwargs: Any) -> None:
+    """Delete the admin log entries about the user's verifications. Django deletes the latter."""
+    verifications = PhoneVerification.objects.on_primary().for_user(instance)
+    _delete_log_entries(list(verifications.values_list("pk", flat=True)))
 
 
 def _values(verification: PhoneVerification) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from itertools import product
 from typing import Any
 
+from django.core.handlers.exception import response_for_exception
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
@@ -36,6 +38,23 @@ def outside_transactions(view: View) -> View:
     for alias in connections:
         view = transaction.non_atomic_requests(alias)(view)
     return view
+
+
+def return_404(view: View) -> View:
+    """Return the site's 404 page where the view raises Http404.
+
+    Decorators such as `never_cache` change a response that is returned, but not one that Django
+    makes of an exception.
+    """
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Http404 as error:
+            return response_for_exception(request, error)
+
+    return wrapper
 
 
 def render_page(

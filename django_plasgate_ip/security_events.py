@@ -1,7 +1,7 @@
 """The log of security events: one line for each, with ids, and without numbers, codes and keys.
 
 All of them go to the logger ``django_plasgate_ip.security``. The names of the events are an
-interface: a site's alerts search for them.
+interface: a site's alerts search for them. The documentation lists them (Security).
 """
 
 import logging

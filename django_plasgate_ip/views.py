@@ -70,6 +70,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @never_cache
+@responses.return_404
 @require_safe
 def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Show the verification's own page to its owner: its status, and what to do next."""

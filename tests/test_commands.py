@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 from typing import Any
 from unittest import mock
 
@@ -135,11 +136,15 @@ def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
 # Export and erase
 
 
-def test_export_prints_one_json_object_per_line(user: User) -> None:
+def test_export_prints_one_json_object_per_line(
+    user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     first = create(3 * DAY, user=user)
     second = create(2 * DAY, user=user)
     create(phone_number="+85512345678")
     lines = run("plasgate_ip_export", "--user", "teak")
+    assert caplog.messages == ["exported staff=- claims=True"]
     values = [json.loads(line) for line in lines]
     assert [each["id"] for each in values] == [str(first.pk), str(second.pk)]
     assert values[0]["claims"] == CLAIMS

@@ -12,14 +12,15 @@ from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
-from django_plasgate_ip import personal_data
+from django_plasgate_ip import personal_data, retention
 from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import Status
 from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create
-from tests.staff import detail, staff
-from tests.visitor import MOBILE_ID, NUMBER, TYPED
+from tests.staff import detail, post, staff
+from tests.visitor import MOBILE_ID, NUMBER, SUB, TYPED
 
 pytestmark = pytest.mark.django_db
 
@@ -194,3 +195,40 @@ def test_the_hand_off_app_forgets_a_verification_before_it_is_deleted(
     monkeypatch.setattr(personal_data, "handoff_app", lambda: SimpleNamespace(forget=forget))
     personal_data.erase(by_user())
     assert forgotten == [([row.pk], 1)]
+
+
+# What a deletion leaves
+
+DELETIONS: dict[str, Any] = {
+    "erase": lambda row: personal_data.erase(PhoneVerification.objects.all()),
+    "purge": lambda row: list(retention.delete_old()),
+    "instance": lambda row: row.delete(),
+    "account": lambda row: row.user.delete(),
+    "admin": lambda row: post(staff(is_superuser=True), detail(row, "delete"), post="yes"),
+}
+
+
+@pytest.mark.parametrize("way", DELETIONS)
+def test_receivers_of_a_deletion_get_no_claims(user: User, settings: Any, way: str) -> None:
+    settings.PLASGATE_IP_ATTEMPT_RETENTION = DAY
+    row = create(user=user)
+    received = []
+
+    def audit(instance: PhoneVerification, **kwargs: Any) -> None:
+        field: Any = PhoneVerification._meta.get_field("claims")
+        received.append((instance.sub, instance.claims, field.value_to_string(instance)))
+
+    # A signal has a weak reference to its receiver, so this one ends with the test.
+    for signal in (pre_delete, post_delete):
+        signal.connect(audit, sender=PhoneVerification)
+    DELETIONS[way](row)
+    assert received == [(SUB, {}, "")] * 2
+
+
+def test_deleting_an_account_deletes_the_log_entries_about_its_verifications(
+    user: User, other_user: User
+) -> None:
+    kept = note(other_user, create(user=other_user))
+    note(other_user, create(user=user))
+    user.delete()
+    assert list(LogEntry.objects.all()) == [kept]

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 
 from django_plasgate_ip.security_events import SecurityEvent, record
+from tests.docs.pages import table
 
 PK = UUID("b7d0f9f4-0d6e-4a35-8a3c-0b54ab0c7a5e")
 
@@ -24,9 +25,11 @@ def test_a_line_break_in_an_id_starts_no_second_line(caplog: pytest.LogCaptureFi
     assert caplog.messages == ["start_refused user=7\\nwrong_tap user=8"]
 
 
-def test_what_staff_do_every_day_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_documented_events_and_levels_are_those_of_the_code(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
+    for event in SecurityEvent:
+        record(event)
 
-    record(SecurityEvent.EXPORTED, staff=1)
-
-    assert caplog.records[0].levelno == logging.INFO
+    assert table("The security log") == {each.message: each.levelname for each in caplog.records}

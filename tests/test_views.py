@@ -278,6 +278,7 @@ def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
     ):
         response = browser.get(f"/phone/{row.pk}/")
         assert response.status_code == status
+        assert "no-store" in response["Cache-Control"]
         assert browser.get(f"/phone/{row.pk}/", headers=JSON).status_code == status
         assert (MASKED in response.content.decode()) is (status == 200)
     assert visitor.get(f"/phone/{uuid4()}/").status_code == 404

@@ -56,7 +56,7 @@ def response(
     """Return a download of the verifications in `queryset`, newest first.
 
     With `with_claims`, the file has the columns of the claims and full numbers. Otherwise the
-    numbers are masked.
+    numbers are masked, also those that are login names.
     """
     # Read now, because the request's time zone is no longer active when the parts are written.
     parts = _parts(queryset, with_claims, timezone.get_current_timezone())
@@ -111,10 +111,11 @@ def _harmless(cell: str) -> str:
 def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> list[str]:
     user, number, duration = verification.user, verification.phone_number, verification.duration
     shown = phones.e164(number) if number and with_claims else verification.masked_number
+    name_of = personal_data.login_name if with_claims else personal_data.masked_login_name
     cells = [
         str(verification.pk),
         shown,
-        personal_data.login_name(user) if user else "",
+        name_of(user) if user else "",
         verification.status,
         verification.reason,
         verification.error_description,

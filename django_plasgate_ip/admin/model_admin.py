@@ -4,24 +4,24 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import flatten_fieldsets
-from django.contrib.admin.views.main import ERROR_FLAG, SEARCH_VAR
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.utils import flatten_fieldsets, quote
+from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import path, reverse
+from django.urls import NoReverseMatch, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
-from django_plasgate_ip.admin import chart, export, search, statistics
+from django_plasgate_ip.admin import chart, export, log, search, statistics
 from django_plasgate_ip.admin.paginator import BoundedPaginator
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.personal_data import masked_login_name
+from django_plasgate_ip.security_events import SecurityEvent, record
 
 if TYPE_CHECKING:
     _ModelAdmin = admin.ModelAdmin[Any]
@@ -63,13 +63,21 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     paginator = BoundedPaginator
     # Django shows the search box only if this is set. get_search_results ignores the value.
     search_fields = ("phone_number",)
-    search_help_text = gettext_lazy(
-        "Enter a full phone number in any format, the start of a login name, a full sub or a full "
-        "mobile ID."
-    )
+    search_help_text = gettext_lazy("Enter a full phone number or the start of a login name.")
     fieldsets = (
-        (None, {"fields": ("badge", "reason", "advice", "error_description")}),
-        (gettext_lazy("Who"), {"fields": ("number", "user")}),
+        (None, {"fields": ("badge", "reason", "advice")}),
+        (
+            gettext_lazy("Text from outside"),
+            {
+                "fields": ("error_description",),
+                # SECURITY: the text may ask staff to do something, in the name of PlasGate.
+                "description": gettext_lazy(
+                    "PlasGate sent this text, or it was in the URL that the visitor opened, which "
+                    "anybody can write. Do not trust what it says."
+                ),
+            },
+        ),
+        (gettext_lazy("Who"), {"fields": ("number", "account")}),
         (
             gettext_lazy("SIM or device"),
             {"fields": ("mobile_id_changed", "mobile_id_acknowledged_at")},
@@ -116,42 +124,61 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
             context["exports_claims"] = self._sees_claims(request)
         return response
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Add to the help text of the search what the permission ``view_claims`` allows."""
+        changelist = super().get_changelist_instance(request)
+        if self._sees_claims(request):
+            more = _("You can also enter a full sub or a full mobile ID.")
+            changelist.search_help_text = f"{changelist.search_help_text} {more}"
+        return changelist
+
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """Return all verifications of the filtered list as a CSV file."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
-            queryset = self.get_changelist_instance(request).queryset
+            changelist = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             # The list shows an error for this parameter, as for its own invalid filters.
             return HttpResponseRedirect(f"{self._url('changelist')}?{ERROR_FLAG}=1")
         with_claims = self._sees_claims(request)
-        if with_claims:
-            self._record_export(request)
-        return export.response(request, queryset, with_claims)
+        log.record_export(request, changelist, with_claims)
+        return export.response(request, changelist.queryset, with_claims)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[PhoneVerification], search_term: str
     ) -> tuple[QuerySet[PhoneVerification], bool]:
         """Search with `search.search`, which uses an index for each column."""
-        return search.search(queryset, search_term), False
+        return search.search(queryset, search_term, self._sees_claims(request)), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Add the claims if the user may see them. Remove the advice if there is no reason."""
+        """Add the claims if the user may see them. Remove what this verification does not have."""
         claims = (self._claims_fieldset,) if self._sees_claims(request) else ()
-        fieldsets = [*self.fieldsets, *claims]
-        return fieldsets if obj is None or obj.reason else [_without_advice(f) for f in fieldsets]
+        columns = {"advice": "reason", "error_description": "error_description"}
+        empty = {field for field, column in columns.items() if not getattr(obj, column, "")}
+        return _without(empty, [*self.fieldsets, *claims])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return every field that is shown, so that the form accepts no input."""
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Record in the admin log that this user viewed the claims."""
+        """Record that this user viewed the claims."""
         verification = kwargs.get("obj")
         if verification and self._sees_claims(request) and _has_claims(verification):
             self.log_change(request, verification, _("Viewed the claims."))
+            staff = request.user.pk
+            record(SecurityEvent.CLAIMS_VIEWED, staff=staff, verification=verification.pk)
         return super().render_change_form(request, *args, **kwargs)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Create a log entry without the masked number: it may outlive the verification."""
+        return super().log_change(request, log.without_number(obj), message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Create log entries without the masked numbers. They outlive the verifications."""
+        rows: Any = [log.without_number(obj) for obj in queryset]
+        return super().log_deletions(request, rows)
 
     @admin.display(description=gettext_lazy("phone number"))
     def number(self, verification: PhoneVerification) -> str:
@@ -172,8 +199,25 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("user"))
     def login(self, verification: PhoneVerification) -> str | None:
-        """Return the login name. A custom ``User.__str__`` may make a query for each row."""
-        return verification.user.get_username() if verification.user else None
+        """Return the login name, masked if it is a phone number.
+
+        A custom ``User.__str__`` may show the number, or make a query for each row.
+        """
+        return masked_login_name(verification.user) if verification.user else None
+
+    @admin.display(description=gettext_lazy("user"))
+    def account(self, verification: PhoneVerification) -> str:
+        """Return the login name as `login` does, linked to the user's page in the admin."""
+        user: Any = verification.user
+        if user is None:
+            return self.get_empty_value_display()
+        name = masked_login_name(user)
+        view = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
+        try:
+            url = reverse(view, args=[quote(user.pk)], current_app=self.admin_site.name)
+        except NoReverseMatch:
+            return name
+        return format_html('<a href="{}">{}</a>', url, name)
 
     @admin.display(description=gettext_lazy("duration"))
     def took(self, verification: PhoneVerification) -> str:
@@ -204,19 +248,6 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
         return reverse(name, current_app=self.admin_site.name)
 
-    def _record_export(self, request: HttpRequest) -> None:
-        query = request.GET.copy()
-        if query.get(SEARCH_VAR):
-            # SECURITY: it may be a person's number, which the log must not store.
-            query[SEARCH_VAR] = "***"
-        LogEntry.objects.create(
-            user_id=str(request.user.pk),
-            content_type_id=ContentType.objects.get_for_model(self.model).pk,
-            object_repr=_("Claims, exported as CSV"),
-            action_flag=CHANGE,
-            change_message=_("Exported: %(query)s") % {"query": query.urlencode(safe="*") or "*"},
-        )
-
     def _sees_claims(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.view_claims")
 
@@ -235,9 +266,11 @@ class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ign
     """The admin that this app registers. It supports django-unfold."""
 
 
-def _without_advice(fieldset: Any) -> Any:
-    title, options = fieldset
-    return title, options | {"fields": tuple(n for n in options["fields"] if n != "advice")}
+def _without(names: set[str], fieldsets: list[Any]) -> list[Any]:
+    """Remove the fields with these names, and each fieldset that has no other field."""
+    fields = [tuple(n for n in options["fields"] if n not in names) for _, options in fieldsets]
+    pairs = zip(fieldsets, fields, strict=True)
+    return [(title, options | {"fields": left}) for (title, options), left in pairs if left]
 
 
 def _has_claims(verification: PhoneVerification) -> bool:

@@ -139,6 +139,12 @@ def _check_deployment() -> Iterator[CheckMessage]:
         text = "PLASGATE_IP_ENCRYPTION_KEYS is not set: claims use keys derived from SECRET_KEY."
         hint = "Set it to keys of their own, so that a leaked or lost SECRET_KEY does not matter."
         yield message("W007", text, hint)
+    # A list, a tuple or a text. Another check reports what is wrong with it.
+    scopes = str(value("PLASGATE_IP_SCOPES"))
+    if "profile" in scopes and value("PLASGATE_IP_CLAIMS_RETENTION") is None:
+        text = "PLASGATE_IP_CLAIMS_RETENTION is not set, and the scope profile stores identities."
+        hint = "Set it to the time for which you need names, birth dates and document numbers."
+        yield message("W013", text, hint)
     limits = ("PLASGATE_IP_MAX_STARTS_PER_ADDRESS", "PLASGATE_IP_MAX_STARTS_PER_SITE")
     if not value("PLASGATE_IP_LOGIN_REQUIRED") and not any(map(value, limits)):
         text = f"{' and '.join(limits)} are not set: anonymous visitors start without a limit."

@@ -1,13 +1,16 @@
 """The settings as the app reads them, masked, and what the system checks say about them."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, run_checks
 from django.template.defaultfilters import pluralize
+from django.utils.functional import Promise
 from django.views.debug import SafeExceptionReporterFilter
 
 from django_plasgate_ip.checks import settings as settings_checks
@@ -17,6 +20,14 @@ from django_plasgate_ip.doctor.findings import Finding, Level
 NAMES = tuple(name for name in vars(Settings) if name.startswith("PLASGATE_IP_"))
 # The API page's secret has the form of crypt's SHA-256: "$5$rounds=535000$", a salt, "$", a hash.
 _SECRET_FORM = re.compile(r"\$5\$rounds=\d+\$[\w./-]+\$[\w./-]+")
+
+# A URL may hold a password before its last "@", even if the URL is malformed, and a token after "?"
+# or "#". An "@" after one of these may belong to either. The last character is the closing quote.
+_SECRETS_OF_URLS = (
+    (r"^(.*?//|\W*).*[?#].*@.*(.)$", r"\1***\2"),
+    (r"^(.*?//|\W*).*@", r"\1***@"),
+    (r"[?#].*(.)$", r"?***\1"),
+)
 
 
 def examine() -> Iterator[Finding]:
@@ -89,8 +100,36 @@ def _shown(name: str, value: Any) -> str:
     hidden = reporter.cleanse_setting(name, value) if value else value
     if hidden == reporter.cleansed_substitute:
         return _masked(name, value)
-    # A URL may hold a password before its last "@", even if the URL is malformed.
-    return re.sub(r"^(.*?//|\W*).*@", r"\1***@", repr(hidden))
+    return _represented(value if callable(value) else hidden)
+
+
+class _Shown(str):
+    """Text that a ``repr`` of a list or dict has as it is."""
+
+    __repr__ = str.__str__
+
+
+def _represented(value: Any) -> _Shown:
+    """Return a ``repr`` without passwords, queries and the arguments of functions."""
+    for kind in (list, tuple, set):
+        if isinstance(value, kind):
+            return _Shown(kind(map(_represented, value)))
+    if isinstance(value, dict):
+        return _Shown({_represented(k): _represented(v) for k, v in value.items()})
+    if not isinstance(value, (str, bytes, int, float, type(None), os.PathLike, Promise)):
+        return _Shown(_named(value))
+    text = repr(value)
+    for pattern, shown in _SECRETS_OF_URLS:
+        text = re.sub(pattern, shown, text)
+    return _Shown(text)
+
+
+def _named(value: Any) -> str:
+    """Return the name of a function or type. A ``repr`` may have arguments and attributes."""
+    while isinstance(value, partial):
+        value = value.func
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _masked(name: str, value: Any) -> str:

@@ -3,7 +3,6 @@
 from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
-from django.core.handlers.exception import response_for_exception
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -71,6 +70,7 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
 
 @login_not_required
 @never_cache
+@responses.return_404
 @require_GET
 def screen(request: HttpRequest, token: str) -> HttpResponse:
     """Show the computer how far the hand-off is, as a page or as JSON.
@@ -82,9 +82,9 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
     try:
         parsed = tokens.read(token)
     except HandoffRefused:
-        return _not_found(request)
+        raise Http404("No such hand-off.") from None
     if not parsed.is_of(request):
-        return _not_found(request)
+        raise Http404("No such hand-off.")
     next_url = redirects.safe_next(request, request.GET.get("next", ""))
     progress = claim_and_confirm.progress(request, parsed, next_url)
     if responses.wants_json(request):
@@ -93,11 +93,6 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
         answer = {"stage": progress.stage.value, "code": progress.code, "detail_url": detail_url}
         return responses.vary(JsonResponse(answer))
     return responses.vary(_screen_page(request, progress, next_url))
-
-
-def _not_found(request: HttpRequest) -> HttpResponse:
-    """Return the site's own 404. An exception would pass `never_cache`, and lose its headers."""
-    return response_for_exception(request, Http404("No such hand-off."))
 
 
 def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:

@@ -1,5 +1,6 @@
 """The admin's page of one verification: what it shows, and what the admin log records."""
 
+import logging
 from typing import Any
 from unittest import mock
 
@@ -12,7 +13,7 @@ from django.test import Client
 from django_plasgate_ip.admin import model_admin
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from tests.kept import CLAIMS, KEY, NEW_KEY, NONCE, failed, pending, verified
+from tests.kept import CLAIMS, KEY, NEW_KEY, NONCE, User, failed, pending, verified
 from tests.staff import LIST, detail, post, text
 from tests.visitor import MASKED, MOBILE_ID, SUB
 
@@ -30,7 +31,7 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
         "Status: error",
         "Reason: keys or balance refused",
         str(Reason.CREDENTIALS_REJECTED.staff_message),
-        "Error description: Unpaid <b>bill</b>",
+        "Do not trust what it says. Error description: Unpaid <b>bill</b>",
         MASKED,
         "Duration: 4.2 s",
         "SIM or device changed",
@@ -50,6 +51,20 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
 def test_only_a_reason_is_explained(viewer: Client) -> None:
     pages = [text(viewer.get(detail(row))) for row in (failed(), verified(), pending())]
     assert ["What it means" in page for page in pages] == [True, False, False]
+    assert not any("Do not trust" in page for page in pages)
+
+
+def test_the_user_is_linked_if_the_admin_has_a_page_of_them(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = User.objects.create_user("dara")
+    url = detail(verified(user=user))
+    link = f'<a href="/admin/auth/user/{user.pk}/change/">dara</a>'
+    assert link in viewer.get(url).content.decode()
+    monkeypatch.setattr(User._meta, "model_name", "not-registered")
+    response = viewer.get(url)
+    assert "User: dara" in text(response)
+    assert ">dara</a>" not in response.content.decode()
 
 
 def test_the_admin_is_built_on_the_class_of_the_installed_theme() -> None:
@@ -75,15 +90,18 @@ def test_claims_are_shown_escaped_with_the_permission(reader: Client) -> None:
     assert "no-store" in response["Cache-Control"]
 
 
-def test_each_view_of_claims_is_recorded(reader: Client) -> None:
+def test_each_view_of_claims_is_recorded(reader: Client, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     verification = verified()
     reader.get(detail(verification))
     reader.get(detail(verification))
     entries = LogEntry.objects.all()
-    assert {(e.user_id, e.object_id, e.change_message) for e in entries} == {
-        (int(reader.session["_auth_user_id"]), str(verification.pk), "Viewed the claims.")
+    pk, staff = str(verification.pk), int(reader.session["_auth_user_id"])
+    assert {(e.user_id, e.object_id, e.object_repr, e.change_message) for e in entries} == {
+        (staff, pk, f"{pk} (verified)", "Viewed the claims.")
     }
     assert len(entries) == 2
+    assert caplog.messages == [f"claims_viewed staff={staff} verification={pk}"] * 2
     assert "Viewed the claims." in text(reader.get(detail(verification, "history")))
 
 

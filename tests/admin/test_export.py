@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
@@ -96,16 +97,30 @@ def test_the_export_needs_the_view_permission_and_get(reader: Client, client: Cl
     ("query", "recorded"),
     [
         ({}, "Exported: *"),
-        ({"q": ""}, "Exported: q="),
-        ({"q": "077696118", "status__exact": "failed"}, "Exported: q=***&status__exact=failed"),
+        ({"q": "", "p": "1", "o": "6"}, "Exported: *"),
+        (
+            {"q": "077696118", "status__exact": "failed", "user__id__exact": "855"},
+            "Exported: status__exact, user__id__exact, q",
+        ),
     ],
 )
-def test_an_export_of_claims_is_recorded_before_it_is_sent_and_without_the_search(
-    reader: Client, query: dict[str, str], recorded: str
+def test_an_export_is_recorded_before_it_is_sent_and_without_the_values_of_filters(
+    reader: Client,
+    viewer: Client,
+    caplog: pytest.LogCaptureFixture,
+    query: dict[str, str],
+    recorded: str,
 ) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip.security")
+    staff = [int(client.session["_auth_user_id"]) for client in (reader, viewer)]
     reader.get(EXPORT, query)
+    viewer.get(EXPORT, query)
+    assert caplog.messages == [
+        f"exported staff={staff[0]} claims=True",
+        f"exported staff={staff[1]} claims=False",
+    ]
     entry = LogEntry.objects.get()
-    assert entry.user_id == int(reader.session["_auth_user_id"])
+    assert entry.user_id == staff[0]
     assert (entry.object_id, entry.object_repr) == (None, "Claims, exported as CSV")
     assert entry.change_message == recorded
     assert "Claims, exported as CSV" in text(reader.get("/admin/"))

@@ -10,7 +10,7 @@ from django.test import Client
 from django_plasgate_ip import phones
 from django_plasgate_ip.models import PhoneVerification
 from tests.kept import HIDDEN, User, failed, pending, verified
-from tests.staff import LIST, detail, post, staff, text
+from tests.staff import EXPORT, LIST, detail, post, staff, text
 from tests.visitor import MASKED, NUMBER
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,11 @@ def test_deleting_needs_its_permission_and_a_confirmation(viewer: Client, delete
     assert PhoneVerification.objects.count() == 3
     assert post(deleter, LIST, **action, post="yes").status_code == 302
     assert list(PhoneVerification.objects.all()) == [kept]
+    assert post(deleter, detail(kept, "delete"), post="yes").status_code == 302
+    # The entries outlive the rows, so they have no masked number.
+    entries = {entry.object_repr for entry in LogEntry.objects.all()}
+    statuses = ((selected[0], "verified"), (selected[1], "pending"), (kept, "failed"))
+    assert entries == {f"{row.pk} ({status})" for row, status in statuses}
 
 
 # What no page shows without view_claims
@@ -79,6 +84,20 @@ PAGES: dict[str, Page] = {
     "user": lambda c, v: c.get(f"/admin/auth/user/{v.user_id}/change/"),
     "delete the user": lambda c, v: c.get(f"/admin/auth/user/{v.user_id}/delete/"),
 }
+
+
+@pytest.mark.parametrize("name", [NUMBER, "077696118", phones.parse(NUMBER), 85577696118])
+def test_a_login_name_that_is_a_number_is_masked(
+    viewer: Client, reader: Client, monkeypatch: pytest.MonkeyPatch, name: Any
+) -> None:
+    dara = User.objects.create_user("dara")
+    verification = verified(user=dara, phone_number="")
+    # The user model may have a field of any type. Each page greets its reader by name.
+    monkeypatch.setattr(User, "get_username", lambda user: name if user == dara else "staff")
+    shown = [viewer.get(url) for url in (LIST, detail(verification), EXPORT)]
+    pages = [response.getvalue().decode() for response in shown]
+    assert [(MASKED in page, "77696118" in page) for page in pages] == [(True, False)] * 3
+    assert str(name) in reader.get(EXPORT).getvalue().decode()
 
 
 @pytest.mark.parametrize("make", [verified, failed])

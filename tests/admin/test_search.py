@@ -9,14 +9,14 @@ from django.test import Client
 from django_plasgate_ip.admin.search import MAX_TERM_LENGTH, MAX_USERS, search
 from django_plasgate_ip.models import PhoneVerification
 from tests.kept import NONCE, User, failed, pending, verified
-from tests.staff import LIST, cells, found
+from tests.staff import LIST, cells, found, text
 from tests.visitor import MASKED, MOBILE_ID, SUB
 
 pytestmark = pytest.mark.django_db
 
 
-def matches(term: str) -> list[PhoneVerification]:
-    return list(search(PhoneVerification.objects.all(), term))
+def matches(term: str, with_claims: bool = True) -> list[PhoneVerification]:
+    return list(search(PhoneVerification.objects.all(), term, with_claims))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,28 @@ def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
 def test_a_part_of_a_hidden_value_finds_nothing(term: str) -> None:
     verified(user=User.objects.create_user("dara"))
     assert matches(term) == []
+
+
+def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(
+    viewer: Client, reader: Client
+) -> None:
+    wanted = verified()
+    for term in (SUB, MOBILE_ID):
+        assert found(viewer, q=term) == set()
+        assert found(reader, q=term) == {wanted}
+    offer = "You can also enter a full sub or a full mobile ID."
+    assert [offer in text(client.get(LIST)) for client in (viewer, reader)] == [False, True]
+
+
+@pytest.mark.parametrize("name", ["+85577696118", "077696118", "85577696118"])
+@pytest.mark.parametrize("with_claims", [True, False])
+def test_the_start_of_a_number_finds_no_login_name_without_the_permission(
+    name: str, with_claims: bool
+) -> None:
+    wanted = verified(user=User.objects.create_user(name), phone_number="")
+    assert matches(name, with_claims) == [wanted]
+    for length in range(1, len(name)):
+        assert matches(name[:length], with_claims) == ([wanted] if with_claims else [])
 
 
 def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> None:

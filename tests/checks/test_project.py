@@ -9,6 +9,7 @@ from django.core.checks import ERROR, WARNING
 
 from django_plasgate_ip.checks import check_project
 from tests.checks.reported import ids, messages
+from tests.kept import DAY
 
 OWN = "tests.checks.test_project"
 FUNCTION = "tests.checks.reported.ids"
@@ -21,6 +22,7 @@ BODY = "{% block body %}{% endblock %}"
 PRODUCTION = {
     "PLASGATE_IP_PUBLIC_URL": "https://www.example.com",
     "PLASGATE_IP_ENCRYPTION_KEYS": [Fernet.generate_key()],
+    "PLASGATE_IP_SCOPES": "phone_verify mobile_id",
 }
 
 
@@ -142,6 +144,8 @@ def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
         # Each tenant may have its own host.
         ({"PLASGATE_IP_PUBLIC_URL": None, "PLASGATE_IP_CREDENTIALS": FUNCTION}, []),
         ({"PLASGATE_IP_ENCRYPTION_KEYS": None}, ["W007"]),
+        ({"PLASGATE_IP_SCOPES": "ip:profile phone_verify"}, ["W013"]),
+        ({"PLASGATE_IP_SCOPES": ["profile"], "PLASGATE_IP_CLAIMS_RETENTION": DAY}, []),
         ({"PLASGATE_IP_LOGIN_REQUIRED": False}, ["W008"]),
         ({"PLASGATE_IP_LOGIN_REQUIRED": False, "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": 50}, []),
         ({"PLASGATE_IP_LOGIN_REQUIRED": False, "PLASGATE_IP_MAX_STARTS_PER_SITE": 500}, []),

@@ -1,9 +1,12 @@
 """The findings about settings and checks: every setting is listed, and no secret is shown."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.utils.text import format_lazy
 
 from django_plasgate_ip.conf import Settings
 from django_plasgate_ip.doctor import configuration, project
@@ -11,6 +14,15 @@ from django_plasgate_ip.doctor.findings import Finding, Level
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 
 NAMES = [name for name in vars(Settings) if name.startswith("PLASGATE_IP_")]
+
+
+@dataclass(frozen=True)
+class Keys:
+    secret: str
+
+    def of(self, request: Any) -> Any: ...
+
+    __call__ = of
 
 
 def findings() -> list[Finding]:
@@ -95,6 +107,31 @@ def test_a_password_in_a_url_is_not_shown(url: Any, settings: Any) -> None:
 
     assert "pass-word" not in repr(findings())
     assert "***@proxy.example" in line("PLASGATE_IP_PROXY").what
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("CREDENTIALS", partial(partial(int, base=8), "pass-word"), "builtins.int"),
+        ("CREDENTIALS", Keys("pass-word").of, f"{__name__}.Keys.of"),
+        ("CREDENTIALS", Keys("pass-word"), f"{__name__}.Keys"),
+        ("CREDENTIALS", [partial(int, "pass-word")], "[django.views.debug.Callable"),
+        ("FALLBACK_URL", "/sms/?token='pass-word'", '"/sms/?***"'),
+        ("PUBLIC_URL", "http://somebody:pass?word@example.com", "'http://***'"),
+        ("FALLBACK_URL", format_lazy("/sms/#pass-word"), "'/sms/?***'"),
+        ("BASE_URL", b"http://example.com/?a=@pass-word", "b'http://***'"),
+        ("PHONE_PARAMETERS", ("a?pass-word", "b"), "('a?***', 'b')"),
+        ("PROXY", {"https": "http://a.example?pass-word", "b": None}, "{'https': 'http://a.exam"),
+    ],
+    ids=repr,
+)
+def test_neither_a_functions_arguments_nor_a_query_are_shown(
+    name: str, value: Any, shown: str, settings: Any
+) -> None:
+    setattr(settings, f"PLASGATE_IP_{name}", value)
+
+    assert "pass-word" not in repr(findings())
+    assert line(f"PLASGATE_IP_{name}").what.startswith(f"PLASGATE_IP_{name}: {shown}")
 
 
 def test_a_later_setting_with_the_name_of_a_secret_is_not_shown(

@@ -9,6 +9,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.management.arguments import add_person, verifications_of_person
 from django_plasgate_ip.models import PhoneVerificationQuerySet
+from django_plasgate_ip.security_events import SecurityEvent, record
 
 
 class Command(BaseCommand):
@@ -25,7 +26,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the verifications. Raises CommandError if the output fails."""
-        failure = self._print(verifications_of_person(options))
+        verifications = verifications_of_person(options)
+        record(SecurityEvent.EXPORTED, staff=None, claims=True)
+        failure = self._print(verifications)
         if failure:
             # SECURITY: raised in this frame, because the frames of `_print` hold decrypted claims,
             # and an error report shows the variables of each frame.
