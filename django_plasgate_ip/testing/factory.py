@@ -22,6 +22,12 @@ _FAILURE_TEXTS = {
     Reason.NOT_ON_MOBILE_DATA: answers.NOT_ON_MOBILE_DATA,
     Reason.NOT_VERIFIED: answers.NOT_VERIFIED,
 }
+# What the client reads of the sandbox's error pages.
+_ERROR_TEXTS = {
+    Reason.CREDENTIALS_REJECTED: "HTTP 403: Please check your private key and secret key.",
+    Reason.RATE_LIMITED: "HTTP 429: Too Many Requests",
+    Reason.PROVIDER_ERROR: "HTTP 500: Internal Server Error",
+}
 
 
 def make_verification(
@@ -83,7 +89,7 @@ def _answer_columns(
         claims = answers.success(digits, scopes)
         return {"claims": claims, "sub": claims["sub"], "mobile_id": claims.get("mobile_id", "")}
     if reason not in _FAILURE_TEXTS:
-        return {}
+        return {"error_description": _ERROR_TEXTS.get(reason, "")}
     text = _FAILURE_TEXTS[reason]
     return {"claims": answers.failure(digits, text), "error_description": text}
 

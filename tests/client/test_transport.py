@@ -114,19 +114,17 @@ def test_a_response_may_have_64_kib_with_its_head_and_not_one_byte_more(start: S
     assert provider.connections == 1
 
     start(says(whole.replace(b"200 OK", b"200 OK!")))
-    with pytest.raises(InvalidResponse, match="too long.*ResponseTooLong"):
+    with pytest.raises(InvalidResponse, match=r"too long.*ResponseTooLong"):
         exchange()
 
 
 ENDLESS = {
     "headers": (HEAD, b"X: %s\r\n" % (b"x" * 60_000)),
-    "a header": (HEAD + b"X: ", b"x" * 9999),
-    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99),
-    "an interim answer": (b"HTTP/1.1 100 Continue\r\n", b"X: y\r\n" * 99),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
+    "early hints": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99),
     "body": (HEAD + b"\r\n", b"x" * 9999),
-    "small chunks": (CHUNKED, b"1\r\n \r\n" * 999),
-    "a chunk's extension": (CHUNKED + b"1;", b"x" * 9999),
-    "extensions": (CHUNKED, (b"1;%s\r\n \r\n" % (b"x" * 30_000))),
+    "chunks": (CHUNKED, b"1\r\n \r\n" * 999),
+    "chunk extensions": (CHUNKED, b"1;%s\r\n \r\n" % (b"x" * 30_000)),
     "trailers": (CHUNKED + CHUNKS + b"0\r\n", b"X: y\r\n" * 99),
 }
 
@@ -138,10 +136,8 @@ def test_an_endless_response_is_refused_before_the_deadline(
 ) -> None:
     provider = start(floods(begin, repeat), tls=tls if secure else None)
 
-    with ends_soon(), pytest.raises(InvalidResponse):
+    with ends_soon(), pytest.raises(InvalidResponse, match="ResponseTooLong"):
         exchange()
-    # The buffers of the sockets hold the rest.
-    assert provider.sent < 6_000_000
     assert provider.connections == 1
 
 
