@@ -25,8 +25,10 @@ def text_of(body: bytes, secrets: tuple[str, ...]) -> str:
     """Return what `body` says, as one line of at most `MAX_LENGTH` characters.
 
     It has no number, no id, no key, and none of `secrets`. It is empty if the body has no text.
+    Raises SuspiciousOperation for markup that `strip_tags` refuses.
     """
-    text = html.unescape(_message(body.decode("utf-8-sig", "replace")))
+    # Without the NULs of UTF-16, its words are whole.
+    text = html.unescape(_message(body.decode("utf-8-sig", "replace").replace("\0", "")))
     # SECURITY: a server may repeat the request in its error page. `clean_text` masks what is as
     # long as a key. What was sent is removed whatever its length is.
     for secret in filter(None, secrets):
@@ -50,6 +52,9 @@ def _message(body: str) -> str:
     except (ValueError, RecursionError):
         return body
     while isinstance(found, dict):
-        values = (found.get(name) for name in _NAMES)
-        found = next((v for v in values if isinstance(v, (dict, str)) and str(v).strip()), "")
+        found = next(filter(_may_say, (found.get(name) for name in _NAMES)), "")
     return found if isinstance(found, str) else ""
+
+
+def _may_say(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, str) and bool(value.strip()))

@@ -134,10 +134,10 @@ class _Response(HTTPResponse):
     def _read_status(self) -> tuple[str, int, str]:
         """Skip interim responses. http.client skips 100 only, and returns a 103 as the answer."""
         while True:
-            line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            start: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
             # 101 is final: after it, the connection would speak another protocol.
-            if not 100 <= line[1] < 200 or line[1] == 101:
-                return line
+            if not 100 <= start[1] < 200 or start[1] == 101:
+                return start
             parse_headers(self.fp)
 
     def begin(self) -> None:

@@ -88,8 +88,10 @@ def _answer_columns(
     if status == Status.VERIFIED:
         claims = answers.success(digits, scopes)
         return {"claims": claims, "sub": claims["sub"], "mobile_id": claims.get("mobile_id", "")}
+    if reason in _ERROR_TEXTS:
+        return {"error_description": _ERROR_TEXTS[reason]}
     if reason not in _FAILURE_TEXTS:
-        return {"error_description": _ERROR_TEXTS.get(reason, "")}
+        return {}
     text = _FAILURE_TEXTS[reason]
     return {"claims": answers.failure(digits, text), "error_description": text}
 

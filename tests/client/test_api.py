@@ -8,7 +8,6 @@ import sys
 import traceback
 from collections.abc import Iterator
 from typing import Any
-from unittest.mock import Mock
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -259,21 +258,11 @@ def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate: PlasG
     assert caught.value.error_description == "HTTP 403: *** *** *** *** insufficient balance"
 
 
-@pytest.mark.parametrize(
-    "rest",
-    [
-        {"headers": {"Content-Encoding": "gzip"}},
-        {"headers": {"Content-Length": "many"}},
-        {"body": urllib3.exceptions.ProtocolError("…")},
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize("name", ["Content-Encoding", "Content-Length"])
 def test_an_error_keeps_its_status_if_its_body_cannot_be_read(
-    rest: dict[str, Any], plasgate: PlasGate, monkeypatch: pytest.MonkeyPatch
+    name: str, plasgate: PlasGate
 ) -> None:
-    if fault := rest.pop("body", None):
-        monkeypatch.setattr(urllib3.HTTPResponse, "read1", Mock(side_effect=fault))
-    plasgate.says(b"insufficient balance", status=403, **rest)
+    plasgate.says(b"insufficient balance", status=403, headers={name: "gzip"})
 
     with pytest.raises(CredentialsRejected) as caught:
         exchange()

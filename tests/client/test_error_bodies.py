@@ -1,6 +1,7 @@
 """What staff read of an HTTP error's body."""
 
 import json
+import re
 
 import pytest
 
@@ -51,18 +52,10 @@ def test_no_part_of_a_key_or_number_is_left_wherever_a_limit_cuts(
 ) -> None:
     """The words before it become short, so that nothing after them is cut away."""
     echo = "9" * before + " " + form.format(secret)
+    entities = re.sub(r"[$=/+.]", lambda match: f"&#{ord(match[0])};", echo)
 
-    for body in (
-        echo,
-        f"<html><p>{echo}",
-        json.dumps({"message": echo}),
-        "".join(map(entity, echo)),
-    ):
-        text = text_of(body.encode(), KEYS)
-        assert secret[:8] not in text
-        assert secret[-8:] not in text
-
-
-def entity(character: str) -> str:
-    """Return the character as HTML may write it."""
-    return f"&#{ord(character)};" if character in "$=/+." else character
+    for body in (echo, f"<html><p>{echo}", json.dumps({"message": echo}), entities):
+        for encoding in ("utf-8", "utf-16"):
+            text = text_of(body.encode(encoding), KEYS)
+            assert secret[:8] not in text.replace(" ", "")
+            assert secret[-8:] not in text.replace(" ", "")
