@@ -51,8 +51,11 @@ class ExchangeError(PlasGateError):
     """The exchange returned no answer to judge. ``reason`` is the code that is stored."""
 
     reason: ClassVar[str] = "provider_error"
-    #: The HTTP status of the refusal; None if there was no answer, or if it was 200.
+    #: The HTTP status of the refusal; None if there was no answer, or if it was 2xx.
     http_status: int | None = None
+    #: The HTTP status and the text of its body, for staff: ``HTTP 403: insufficient balance``. It
+    #: has no number, id or key. Empty if `http_status` is None.
+    error_description: str = ""
     #: Type names of the library errors behind this one, outermost first. Not their texts, which may
     #: hold a key.
     causes: tuple[str, ...] = ()

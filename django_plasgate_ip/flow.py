@@ -197,7 +197,7 @@ def _exchange(
         answer = client.exchange(code, state, verification.redirect_uri)
     except ExchangeError as error:
         logger.error("Verification %s: %s (%s)", verification.pk, error, error.reason)
-        return Verdict(Reason(error.reason))
+        return Verdict(Reason(error.reason), error.error_description)
     number = verification.phone_number
     return verdict.judge(answer, verification.scopes.split(), phones.e164(number) if number else "")
 

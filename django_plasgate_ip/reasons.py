@@ -113,9 +113,9 @@ _WORDS = {
     Reason.CREDENTIALS_REJECTED: (
         _TRY_LATER,
         _(
-            "PlasGate answered 401 or 403. Check PLASGATE_IP_PRIVATE_KEY and "
-            "PLASGATE_IP_SECRET_KEY, including its dollar signs. Then check the account's balance "
-            "and its IP Verification subscription."
+            "PlasGate answered 401 or 403. Read the error description. If it names no cause, check "
+            "PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY, including its dollar signs. Then "
+            "check the account's balance and its IP Verification subscription."
         ),
     ),
     Reason.RATE_LIMITED: (
@@ -128,9 +128,9 @@ _WORDS = {
     Reason.PROVIDER_ERROR: (
         _TRY_LATER,
         _(
-            "PlasGate answered with an error. The log has its HTTP status. After a 404, check "
-            "PLASGATE_IP_BASE_URL and PLASGATE_IP_EXCHANGE_ENDPOINT. If a 500 happens often, "
-            "contact support@plasgate.com."
+            "PlasGate answered with an error. Read its HTTP status and text in the error "
+            "description. After a 404, check PLASGATE_IP_BASE_URL and "
+            "PLASGATE_IP_EXCHANGE_ENDPOINT. If a 500 happens often, contact support@plasgate.com."
         ),
     ),
     Reason.PROVIDER_UNREACHABLE: (

@@ -187,6 +187,19 @@ def drips(data: bytes, then: bytes = b"x", *, at_once: bytes = b"") -> Play:
     return play
 
 
+def floods(begin: bytes, repeat: bytes) -> Play:
+    """Return a play that sends `begin`, and then `repeat` until one side closes."""
+
+    def play(wire: Wire) -> None:
+        wire.request()
+        wire.send(begin)
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            wire.send(repeat)
+
+    return play
+
+
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])

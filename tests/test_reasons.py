@@ -20,8 +20,12 @@ NEXT_STEP = re.compile(r"\b(try again|start again|continue with)\b")
 WHERE_TO_LOOK = re.compile(r"\b(check|contact|read|run|nothing to fix)\b", re.IGNORECASE)
 # What each message must name, because staff have to look there.
 NAMED = {
-    Reason.CREDENTIALS_REJECTED: ("PRIVATE_KEY", "SECRET_KEY", "dollar signs", "balance"),
-    Reason.PROVIDER_ERROR: ("PLASGATE_IP_EXCHANGE_ENDPOINT", "support@plasgate.com"),
+    Reason.CREDENTIALS_REJECTED: (
+        *("error description", "PRIVATE_KEY", "SECRET_KEY", "dollar signs", "balance"),
+    ),
+    Reason.PROVIDER_ERROR: (
+        *("error description", "PLASGATE_IP_EXCHANGE_ENDPOINT", "support@plasgate.com"),
+    ),
     Reason.PROVIDER_UNREACHABLE: ("PLASGATE_IP_BASE_URL",),
     Reason.PROVIDER_TIMEOUT: ("PLASGATE_IP_TIMEOUT",),
     Reason.INVALID_RESPONSE: ("PLASGATE_IP_SCOPES",),

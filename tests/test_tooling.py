@@ -101,6 +101,14 @@ def test_the_label_has_each_supported_python_and_django() -> None:
     assert tox()["testenv"]["base_python"].split()[0] == f"python3.{pythons[-1]}"
 
 
+def test_lowest_has_the_oldest_versions_and_the_transports_libraries_have_a_cap() -> None:
+    oldest = [re.sub(r",<\d+$", "", each) for each in requirements("dependencies")]
+    pins = tox()["testenv:lowest"]["deps"].lower().replace("==", ">=").split()
+
+    assert set(oldest) <= set(pins)
+    assert len([each for each in requirements("dependencies") if each.endswith(",<3")]) == 2
+
+
 def test_the_workflow_pins_each_action() -> None:
     used = re.findall(r"uses: (\S+)", read(".github/workflows/ci.yml"))
 

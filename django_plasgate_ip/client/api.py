@@ -5,6 +5,7 @@ request, model or database.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPException
 from urllib.parse import quote, urlencode
 
@@ -16,7 +17,7 @@ from urllib3.exceptions import InvalidHeader, ReadTimeoutError
 
 from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.client import transport
+from django_plasgate_ip.client import error_bodies, transport
 from django_plasgate_ip.client.parsing import Answer, parse_answer
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import (
@@ -30,7 +31,6 @@ from django_plasgate_ip.exceptions import (
 )
 from django_plasgate_ip.redaction import Hidden
 
-MAX_BODY = 64 * 1024
 _BY_STATUS: dict[int, type[ExchangeError]] = {
     401: CredentialsRejected,
     403: CredentialsRejected,
@@ -124,8 +124,10 @@ class PlasGateClient:
             stream=True,
         )
         with response:
-            _require_ok(response.status_code)
-            return parse_answer(_read(response))
+            if 200 <= response.status_code < 300:
+                return parse_answer(_read(response))
+            secrets = (self.private_key, self._secret_key, code, state)
+            raise _status_error(response, secrets)
 
 
 def _required(name: str) -> str:
@@ -135,18 +137,25 @@ def _required(name: str) -> str:
     return value
 
 
-def _require_ok(status: int) -> None:
-    if status == 200:
-        return
+def _status_error(response: requests.Response, secrets: tuple[str, ...]) -> ExchangeError:
+    """Return the error of this status, with the text of its body but none of `secrets`."""
+    status = response.status_code
     kind = _BY_STATUS.get(status, ProviderError if status >= 400 else InvalidResponse)
     error = kind(f"PlasGate answered {status}.")
     error.http_status = status
-    raise error
+    error.error_description = f"HTTP {status}"
+    if status >= 400:
+        # A body that is broken, too long or too late does not change what the status says.
+        with suppress(Exception):
+            if text := error_bodies.text_of(_read(response), secrets):
+                error.error_description += f": {text}"
+    return error
 
 
 def _read(response: requests.Response) -> bytes:
-    """Return the body of at most `MAX_BODY` bytes. Raises `InvalidResponse`."""
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+    """Return the body. Raises `InvalidResponse`; the transport limits its length."""
+    codings = response.headers.get("Content-Encoding", "").lower().split(",")
+    if not {coding.strip() for coding in codings} <= {"", "identity"}:
         raise InvalidResponse("The answer is compressed, although the request forbids that.")
     # RFC 9112, 6.3: an answer with an invalid length has no certain end.
     lengths = response.headers.get("Content-Length", "0").split(",")
@@ -154,10 +163,8 @@ def _read(response: requests.Response) -> bytes:
         raise InvalidResponse("The answer's length is not a number.")
     body = bytearray()
     # read1 receives once, and each receive keeps to the deadline.
-    while chunk := response.raw.read1(MAX_BODY, decode_content=False):
+    while chunk := response.raw.read1(transport.MAX_RESPONSE, decode_content=False):
         body += chunk
-        if len(body) > MAX_BODY:
-            raise InvalidResponse(f"The answer is longer than {MAX_BODY} bytes.")
     return bytes(body)
 
 
@@ -172,7 +179,7 @@ def _translated(error: Exception) -> ExchangeError:
     elif isinstance(error, OSError) and not any(map(_is_not_http, chain)):
         ours = ProviderUnreachable(f"The connection to PlasGate failed ({names}).")
     else:
-        ours = InvalidResponse(f"PlasGate's answer is incomplete or not HTTP ({names}).")
+        ours = InvalidResponse(f"PlasGate's answer is too long, incomplete or not HTTP ({names}).")
     ours.causes = causes
     return ours
 

@@ -1,11 +1,12 @@
-"""A `requests` session with one deadline for the whole call.
+"""A `requests` session with one deadline for the whole call, and a limit for what it receives.
 
 The timeout of `requests` is per read, so a server that sends one byte at a time can hold a worker
 without limit. Here urllib3's connections set the socket's timeout to the seconds left before each
 send and each receive, headers included. The deadline does not cover the lookup of the host's name.
 Each further address of the host may add one connect timeout.
 
-Connections are kept for the life of the process, since a new one costs a TLS handshake.
+The same connections count the bytes of each response. Connections are kept for the life of the
+process, since a new one costs a TLS handshake.
 """
 
 import io
@@ -19,7 +20,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse, parse_headers
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -28,7 +29,6 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import create_urllib3_context
 
 from django_plasgate_ip.exceptions import ProviderUnreachable
 
@@ -37,6 +37,8 @@ POOL_SIZE = 64
 # Firewalls drop idle connections silently. A request over such a connection gets no answer, and its
 # one-time code may be spent.
 MAX_IDLE_SECONDS = 20.0
+# Bytes of one response: interim responses, headers, body, chunk extensions and trailers.
+MAX_RESPONSE = 64 * 1024
 
 _call_ends_at: ContextVar[float] = ContextVar("django_plasgate_ip_call_ends_at")
 
@@ -115,8 +117,12 @@ class _Session(requests.Session):
         """Return None, so that requests does not read the body of a redirect."""
 
 
+class ResponseTooLong(HTTPException):
+    """The response has more than `MAX_RESPONSE` bytes."""
+
+
 class _Response(HTTPResponse):
-    """Reads within the deadline."""
+    """Reads within the deadline and the limit, and what http.client does not read as RFC 9110."""
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -125,18 +131,40 @@ class _Response(HTTPResponse):
         buffered: Any = self.fp
         self.fp = io.BufferedReader(_DeadlineReader(sock, buffered.detach()))
 
+    def _read_status(self) -> tuple[str, int, str]:
+        """Skip interim responses. http.client skips 100 only, and returns a 103 as the answer."""
+        while True:
+            start: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            # 101 is final: after it, the connection would speak another protocol.
+            if not 100 <= start[1] < 200 or start[1] == 101:
+                return start
+            parse_headers(self.fp)
+
+    def begin(self) -> None:
+        super().begin()
+        coding = self.headers.get("Transfer-Encoding", "")
+        # http.client does not trim the value.
+        if self.length is None and coding.strip().lower() == "chunked":
+            self.chunked, self.chunk_left = True, None
+
 
 class _DeadlineReader(io.RawIOBase):
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
         self._raw = raw
+        self._received = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(remaining())
-        return self._raw.readinto(buffer)
+        count: int | None = self._raw.readinto(buffer)
+        # SECURITY: a server could keep a worker busy until the deadline, and fill its memory.
+        self._received += count or 0
+        if self._received > MAX_RESPONSE:
+            raise ResponseTooLong
+        return count
 
     def close(self) -> None:
         self._raw.close()
@@ -200,7 +228,9 @@ class _Adapter(HTTPAdapter):
         _use_pools(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return _use_pools(super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs))
+        # An https proxy has TLS of its own.
+        contexts = dict.fromkeys(("ssl_context", "proxy_ssl_context"), self._context)
+        return _use_pools(super().proxy_manager_for(proxy, **contexts, **kwargs))
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
         """Do nothing: requests would have each new connection parse the CA bundle again."""
@@ -208,8 +238,13 @@ class _Adapter(HTTPAdapter):
 
 def _tls_context(ca_bundle: str | None) -> ssl.SSLContext:
     """Return a context that trusts these authorities, or the ones that requests ships."""
-    # This context checks the certificate and its host name by default.
-    context = create_urllib3_context()
+    # This context checks the certificate and its host name by default. SECURITY: the functions that
+    # make one in urllib3 and `ssl` would write its session keys to the file in SSLKEYLOGFILE.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.hostname_checks_common_name = False
+    # As in `ssl.create_default_context` since Python 3.13.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
     try:
         context.load_verify_locations(cafile=ca_bundle or DEFAULT_CA_BUNDLE_PATH)
     except OSError as error:

@@ -48,7 +48,7 @@ _MEANINGS = {
     ),
     "CredentialsRejected": _Meaning(
         "The endpoint exists. It rejected the made-up code, or your keys, balance or "
-        "subscription: PlasGate does not say which.",
+        "subscription: the status does not say which.",
         "To test the keys, verify one number with a phone on mobile data. This spends balance.",
         Level.OK,
     ),
@@ -132,7 +132,9 @@ def _call() -> Finding:
         answer = PlasGateClient().exchange(code, str(uuid.uuid4()), REDIRECT_URI)
         answered, outcomes = "", {_outcome(answer)}
     except ExchangeError as error:
-        answered, outcomes = f"{error} ", _outcomes(error)
+        _status, _colon, text = error.error_description.partition(": ")
+        answered = f'{error} It says "{text}". ' if text else f"{error} "
+        outcomes = _outcomes(error)
     milliseconds = (time.perf_counter() - started) * 1000
     meaning = next(_MEANINGS[names] for names in _MEANINGS if outcomes & set(names.split()))
     call = f"Called {conf.PLASGATE_IP_EXCHANGE_ENDPOINT} with a made-up code"

@@ -18,9 +18,13 @@ from django_plasgate_ip.sandbox import answers
 # From the start to the end of a verification.
 _DURATION = timedelta(seconds=5)
 _DEFAULT_REASONS = {Status.FAILED: Reason.NOT_ON_MOBILE_DATA, Status.ERROR: Reason.PROVIDER_ERROR}
-_FAILURE_TEXTS = {
+# What the answer of the sandbox says, and what the client reads of its error pages.
+_ERROR_DESCRIPTIONS = {
     Reason.NOT_ON_MOBILE_DATA: answers.NOT_ON_MOBILE_DATA,
     Reason.NOT_VERIFIED: answers.NOT_VERIFIED,
+    Reason.CREDENTIALS_REJECTED: "HTTP 403: Please check your private key and secret key.",
+    Reason.RATE_LIMITED: "HTTP 429: Too Many Requests",
+    Reason.PROVIDER_ERROR: "HTTP 500: Internal Server Error",
 }
 
 
@@ -82,7 +86,7 @@ def _answer_columns(
     if status == Status.VERIFIED:
         claims = answers.success(digits, scopes)
         return {"claims": claims, "sub": claims["sub"], "mobile_id": claims.get("mobile_id", "")}
-    text = _FAILURE_TEXTS.get(reason) if reason else None
+    text = _ERROR_DESCRIPTIONS.get(reason) if reason else None
     return {"error_description": text} if text else {}
 
 

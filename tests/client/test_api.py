@@ -19,7 +19,6 @@ from django.views.debug import ExceptionReporter
 from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip.client import PlasGateClient
-from django_plasgate_ip.client.api import MAX_BODY
 from django_plasgate_ip.exceptions import (
     CredentialsRejected,
     ExchangeError,
@@ -216,10 +215,11 @@ def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) 
         (400, ProviderError),
         (500, ProviderError),
         (399, InvalidResponse),
-        (201, InvalidResponse),
+        (300, InvalidResponse),
+        (101, InvalidResponse),
     ],
 )
-def test_a_status_other_than_200_is_an_error_even_with_a_success(
+def test_a_status_other_than_2xx_is_an_error_even_with_a_success(
     status: int, error: type[ExchangeError], plasgate: PlasGate
 ) -> None:
     plasgate.says(VERIFIED, status=status, headers={"Retry-After": "0"})
@@ -227,19 +227,46 @@ def test_a_status_other_than_200_is_an_error_even_with_a_success(
     with pytest.raises(error, match=str(status)) as caught:
         exchange()
     assert type(caught.value) is error
-    assert caught.value.http_status == status
+    assert (caught.value.http_status, caught.value.error_description) == (status, f"HTTP {status}")
     # SECURITY: the code is spent. It is not sent again.
     assert len(plasgate.calls) == 1
 
 
-def test_a_body_may_have_64_kib_and_not_one_byte_more(plasgate: PlasGate) -> None:
-    body = json.dumps(VERIFIED).encode()
-    plasgate.says(body + b" " * (64 * 1024 - len(body)))
-    assert exchange().succeeded
+@pytest.mark.parametrize("status", [201, 202, 299])
+def test_any_2xx_with_a_body_is_an_answer(status: int, plasgate: PlasGate) -> None:
+    plasgate.says(status=status)
 
-    plasgate.says(body + b" " * (64 * 1024 + 1 - len(body)))
-    with pytest.raises(InvalidResponse, match=str(MAX_BODY)):
+    assert exchange().claims == VERIFIED
+
+
+@pytest.mark.parametrize("status", [200, 204, 205])
+def test_a_2xx_without_a_body_is_an_invalid_response(status: int, plasgate: PlasGate) -> None:
+    plasgate.says(b"", status=status)
+
+    with pytest.raises(InvalidResponse, match="not JSON"):
         exchange()
+
+
+def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate: PlasGate) -> None:
+    """Also where a value is too short to look like a key."""
+    keys = {"private_key": "short-key", "secret_key": "a & b"}
+    echo = f"short-key a &amp; b {CODE} {STATE} insufficient balance"
+    plasgate.says({"message": echo}, status=403)
+
+    with pytest.raises(CredentialsRejected, match=r"^PlasGate answered 403\.$") as caught:
+        exchange(**keys)
+    assert caught.value.error_description == "HTTP 403: *** *** *** *** insufficient balance"
+
+
+@pytest.mark.parametrize("name", ["Content-Encoding", "Content-Length"])
+def test_an_error_keeps_its_status_if_its_body_cannot_be_read(
+    name: str, plasgate: PlasGate
+) -> None:
+    plasgate.says(b"insufficient balance", status=403, headers={name: "gzip"})
+
+    with pytest.raises(CredentialsRejected) as caught:
+        exchange()
+    assert caught.value.error_description == "HTTP 403"
 
 
 @pytest.mark.parametrize(
@@ -260,8 +287,20 @@ def test_a_compressed_answer_or_one_with_an_invalid_length_is_refused(
         exchange()
 
 
-def test_other_headers_of_the_answer_do_not_matter(plasgate: PlasGate) -> None:
-    plasgate.says(headers={"Content-Encoding": "Identity", "Content-Type": "text/html"})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Content-Encoding", "  Identity "),
+        ("Content-Encoding", ""),
+        ("Content-Encoding", "identity,, identity\t"),
+        ("Content-Length", f" {len(json.dumps(VERIFIED))} "),
+        ("Content-Type", "text/html"),
+    ],
+)
+def test_a_headers_value_may_have_any_of_https_forms(
+    name: str, value: str, plasgate: PlasGate
+) -> None:
+    plasgate.says(headers={name: value})
 
     assert exchange().succeeded
 

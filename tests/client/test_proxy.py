@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from django_plasgate_ip.exceptions import ProviderTimeout, ProviderUnreachable
+from django_plasgate_ip.exceptions import InvalidResponse, ProviderTimeout, ProviderUnreachable
 from tests.client.conftest import ends_soon, exchange
-from tests.provider import Provider, Start, Wire, drips, serve
+from tests.provider import Provider, Start, Wire, drips, floods, serve
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 
 
@@ -31,6 +31,16 @@ def test_the_deadline_holds_while_a_proxy_connects(start: Start, settings: Any) 
     # SECURITY: the proxy does not see the secret, which is sent inside of the tunnel.
     assert proxy.requests[0].startswith(b"CONNECT plasgate.invalid:443 ")
     assert SECRET_KEY.encode() not in proxy.requests[0]
+
+
+@pytest.mark.usefixtures("swept")
+def test_the_limit_holds_while_a_proxy_connects(start: Start, settings: Any) -> None:
+    proxy = start(floods(b"HTTP/1.1 200 Connection established\r\n", b"X: %s\r\n" % (b"x" * 999)))
+    settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
+
+    with ends_soon(), pytest.raises(InvalidResponse):
+        exchange(base_url="https://plasgate.invalid/ip/")
+    assert len(proxy.requests) == 1
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from django_plasgate_ip.exceptions import ProviderTimeout, ProviderUnreachable
+from django_plasgate_ip.exceptions import ExchangeError, ProviderTimeout, ProviderUnreachable
 from tests import certificates
 from tests.client.conftest import ends_soon, exchange
 from tests.provider import BODY, Start, Wire, answer, says, serve
@@ -39,6 +39,29 @@ def test_a_bundle_of_the_environment_is_ignored(
     with pytest.raises(ProviderUnreachable):
         exchange()
     assert provider.requests == []
+
+
+@pytest.mark.parametrize("through_proxy", [False, True], ids=["direct", "through a proxy"])
+@pytest.mark.usefixtures("trusted", "swept")
+def test_session_keys_are_not_written_to_a_file_of_the_environment(
+    through_proxy: bool,
+    start: Start,
+    tls: ssl.SSLContext,
+    tmp_path: Path,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    provider = start(says() if through_proxy else serve, tls=tls)
+    if through_proxy:
+        settings.PLASGATE_IP_PROXY = f"https://localhost:{provider.port}"
+        with pytest.raises(ExchangeError):
+            exchange(base_url="https://plasgate.invalid/ip/")
+    else:
+        assert exchange().succeeded
+
+    assert len(provider.requests) == 1
+    assert not (tmp_path / "keys").exists()
 
 
 @pytest.mark.usefixtures("trusted")

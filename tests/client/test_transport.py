@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -14,8 +15,10 @@ import pytest
 
 from django_plasgate_ip.client import PlasGateClient, transport
 from django_plasgate_ip.exceptions import (
+    CredentialsRejected,
     ExchangeError,
     InvalidResponse,
+    ProviderError,
     ProviderTimeout,
     ProviderUnreachable,
 )
@@ -32,6 +35,7 @@ from tests.provider import (
     answer,
     closed_port,
     drips,
+    floods,
     resets,
     says,
     serve,
@@ -47,7 +51,10 @@ from tests.visitor import CODE, VERIFIED
         # Without a length, it ends with the connection.
         [b"HTTP/1.0 200 OK\r\n\r\n", BODY[:50], BODY[50:]],
         [b"HTTP/1.1 100 Continue\r\n\r\n" * 3, answer()],
-        [answer(BODY + b" " * (64 * 1024 - len(BODY)))],
+        [b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\nHTTP/1.1 102 \r\n\r\n", answer()],
+        [CHUNKED.replace(b"chunked", b" Chunked\t"), CHUNKS, b"0\r\n\r\n"],
+        [HEAD, b"Content-Length:   %d \r\nContent-Encoding: \r\n\r\n" % len(BODY), BODY],
+        [answer(status="202 Accepted")],
     ],
     ids=lambda parts: repr(b"".join(parts))[2:40],
 )
@@ -76,7 +83,10 @@ def test_an_answer_may_have_any_of_https_forms(parts: list[bytes], start: Start)
             InvalidResponse,
         ),
         (says(b"220 mail.example ESMTP\r\n"), InvalidResponse),
-        (says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000), InvalidResponse),
+        (says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"), InvalidResponse),
+        # The status counts, even if the body never ends.
+        (floods(b"HTTP/1.1 403 Forbidden\r\n\r\n", b"x" * 9999), CredentialsRejected),
+        (says(answer(b"x" * 9, "500 Oops")[:-5]), ProviderError),
     ],
 )
 def test_a_broken_answer_is_distinguished_from_a_failed_connection(
@@ -90,6 +100,45 @@ def test_a_broken_answer_is_distinguished_from_a_failed_connection(
     # SECURITY: the code may be spent. It is not sent again.
     assert provider.connections == 1
     assert len(provider.requests) <= 1
+
+
+# The limit
+
+
+def test_a_response_may_have_64_kib_with_its_head_and_not_one_byte_more(start: Start) -> None:
+    head = len(answer(b" " * 60_000)) - 60_000
+    whole = answer(BODY + b" " * (64 * 1024 - head - len(BODY)))
+    # Each response of a connection is counted for itself.
+    provider = start(lambda wire: [wire.send(whole) for _each in range(2) if wire.request()])
+    assert exchange().claims == exchange().claims == VERIFIED
+    assert provider.connections == 1
+
+    start(says(whole.replace(b"200 OK", b"200 OK!")))
+    with pytest.raises(InvalidResponse, match=r"too long.*ResponseTooLong"):
+        exchange()
+
+
+ENDLESS = {
+    "headers": (HEAD, b"X: %s\r\n" % (b"x" * 60_000)),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 99),
+    "early hints": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 99),
+    "body": (HEAD + b"\r\n", b"x" * 9999),
+    "chunks": (CHUNKED, b"1\r\n \r\n" * 999),
+    "chunk extensions": (CHUNKED, b"1;%s\r\n \r\n" % (b"x" * 30_000)),
+    "trailers": (CHUNKED + CHUNKS + b"0\r\n", b"X: y\r\n" * 99),
+}
+
+
+@pytest.mark.parametrize(("begin", "repeat"), ENDLESS.values(), ids=ENDLESS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_an_endless_response_is_refused_before_the_deadline(
+    begin: bytes, repeat: bytes, secure: bool, start: Start, tls: ssl.SSLContext, trusted: None
+) -> None:
+    provider = start(floods(begin, repeat), tls=tls if secure else None)
+
+    with ends_soon(), pytest.raises(InvalidResponse, match="ResponseTooLong"):
+        exchange()
+    assert provider.connections == 1
 
 
 # The deadline

@@ -113,14 +113,13 @@ def test_no_call_is_made_if_only_the_tenants_have_keys(
 @pytest.mark.parametrize(
     ("status", "level", "what", "do"),
     [
-        (403, OK, "PlasGate does not say which", "with a phone"),
+        (403, OK, "the status does not say which", "with a phone"),
         (404, ERROR, "no such endpoint", "PLASGATE_IP_EXCHANGE_ENDPOINT"),
         (405, ERROR, "no such endpoint", "check-info"),
         (407, ERROR, "user name", "PLASGATE_IP_PROXY"),
         (410, ERROR, "no such endpoint", "PLASGATE_IP_BASE_URL"),
         (429, WARNING, "too many requests", "higher limit"),
         (400, WARNING, "documents 403", "phone"),
-        (204, ERROR, "is not the API", "PLASGATE_IP_BASE_URL"),
         (301, ERROR, "follows no redirect", "PLASGATE_IP_BASE_URL"),
         (500, ERROR, "has a fault", "support@plasgate.com"),
     ],
@@ -128,11 +127,12 @@ def test_no_call_is_made_if_only_the_tenants_have_keys(
 def test_a_status_is_explained(
     status: int, level: Level, what: str, do: str, answers: Answers
 ) -> None:
-    answers(http=status, body=HTML)
+    answers(http=status, body=HTML + "<p>a number of <b>reasons</b>")
     finding = found()
 
     assert finding.level is level
     assert f"PlasGate answered {status}. " in finding.what
+    assert ('It says "a number of reasons". ' in finding.what) is (status >= 400)
     assert what in finding.what
     assert do in finding.do
 

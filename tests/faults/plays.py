@@ -1,14 +1,13 @@
 """A provider's faults, each as the script of one connection, and the reason that it ends with."""
 
 import gzip
-import time
 from typing import Any
 
 import pytest
 
 from django_plasgate_ip.sandbox.answers import NOT_JSON
 from tests.faults.memory import MIB
-from tests.provider import BODY, CHUNKED, HEAD, PATIENCE, Play, Wire, answer, resets, says
+from tests.provider import BODY, CHUNKED, HEAD, Play, Wire, answer, drips, resets, says
 
 HUGE = 512 * MIB
 HTML = NOT_JSON.content
@@ -33,18 +32,14 @@ def floods(head: bytes, piece: bytes = b" " * 65536) -> Play:
     return play
 
 
-def interim_answers(wire: Wire) -> None:
-    wire.request()
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up:
-        wire.send(b"HTTP/1.1 100 Go\r\n\r\n" * 1000)
-
-
 # `tests.client` has the other faults: here is one of each kind, and those that need much memory.
 FAULTS = [
     fault("reset before the request was read", resets, "provider_unreachable"),
     fault("truncated body", says(answer()[:-9])),
-    fault("a flood of interim answers", interim_answers, "provider_timeout"),
+    fault("512 MiB of interim answers", floods(b"", b"HTTP/1.1 100 Go\r\n\r\n" * 1000)),
+    fault("512 MiB of headers", floods(HEAD, b"X: %s\r\n" % (b"x" * 60_000))),
+    fault("512 MiB of trailers", floods(CHUNKED + b"0\r\n", b"X: y\r\n" * 10_000)),
+    fault("headers that drip", drips(b"X: ", at_once=HEAD), "provider_timeout"),
     fault("512 MiB", floods(HEAD + b"Content-Length: %d\r\n\r\n" % HUGE)),
     fault("512 MiB in small chunks", floods(CHUNKED, b"20\r\n%s\r\n" % (b" " * 32) * 1000)),
     fault("512 MiB of an error page", floods(b"HTTP/1.1 500 Oops\r\n\r\n"), "provider_error"),

@@ -52,7 +52,8 @@ def ended(reason: str, receivers: Receivers) -> None:
     row = newest()
     assert (row.status, row.reason) == ("error", reason)
     assert row.completed_at is not None
-    assert (row.sub, row.mobile_id, row.error_description) == ("", "", "")
+    described = "HTTP 500" if reason == "provider_error" else ""
+    assert (row.sub, row.mobile_id, row.error_description) == ("", "", described)
     assert receivers.heard == [("failed", row)]
     assert receivers.failed.call_args.kwargs["verification"].reason == reason
 

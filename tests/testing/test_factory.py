@@ -37,6 +37,9 @@ def columns(row: PhoneVerification) -> dict[str, Any]:
         ("", "phone"),
         ("not_on_mobile_data", "mobile_id phone_verify"),
         ("credentials_rejected", "phone"),
+        ("rate_limited", "phone"),
+        ("provider_error", "phone"),
+        ("invalid_response", "phone"),
     ],
 )
 def test_a_row_has_the_columns_that_the_app_sets(

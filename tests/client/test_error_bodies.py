@@ -1,0 +1,61 @@
+"""What staff read of an HTTP error's body."""
+
+import json
+import re
+
+import pytest
+
+from django_plasgate_ip.client.error_bodies import text_of
+from django_plasgate_ip.sandbox.answers import KEYS_REFUSED, SERVER_ERROR
+from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
+from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
+from tests.visitor import CODE, MOBILE_ID, NUMBER, STATE
+
+KEYS = (PRIVATE_KEY, SECRET_KEY, CODE, STATE)
+NGINX = (
+    b"<html>\r\n<head><title>403 Forbidden</title><style>h1{margin:0}</style></head>\r\n<body>\r\n"
+    b"<center><h1>403 Forbidden</h1></center><hr><center>nginx</center>\r\n</body></html>\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (KEYS_REFUSED.content, "Please check your private key and secret key."),
+        (SERVER_ERROR.content, "Internal Server Error"),
+        (NGINX, "403 Forbidden nginx"),
+        (b"<P>Insufficient<BR>balance &amp; <i>quota</i></P>", "Insufficient balance & quota"),
+        (b" insufficient\r\n balance\0 ", "insufficient balance"),
+        ('{"message": "សមតុល្យមិនគ្រប់គ្រាន់"}'.encode(), "សមតុល្យមិនគ្រប់គ្រាន់"),
+        (b'\xef\xbb\xbf{"error": {"code": 7, "message": "<b>No</b> balance"}}', "No balance"),
+        (b'{"error": "invalid_grant", "error_description": " ", "message": 3}', "invalid_grant"),
+        (b'{"detail": "Not found", "error": true}', "Not found"),
+        (b'"No balance"', "No balance"),
+        # Other members may be about a person.
+        (b'{"given_name": "Teak", "error": {}}', ""),
+        (b'[{"message": "No"}]', ""),
+        (b"", ""),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"[" * 60_000, ""),
+        (b"no " * 20_000, "no " * 66 + "no"),
+    ],
+)
+def test_the_message_of_a_body_is_one_short_line(body: bytes, text: str) -> None:
+    assert text_of(body, KEYS) == text
+
+
+@pytest.mark.parametrize("secret", [*KEYS, NUMBER, MOBILE_ID])
+@pytest.mark.parametrize("before", [0, 185, 485, 985, 4080])
+@pytest.mark.parametrize("form", ["{}", "<wbr>{}", "private_key={}&", '"{}",'])
+def test_no_part_of_a_key_or_number_is_left_wherever_a_limit_cuts(
+    secret: str, before: int, form: str
+) -> None:
+    """The words before it become short, so that nothing after them is cut away."""
+    echo = "9" * before + " " + form.format(secret)
+    entities = re.sub(r"[$=/+.]", lambda match: f"&#{ord(match[0])};", echo)
+
+    for body in (echo, f"<html><p>{echo}", json.dumps({"message": echo}), entities):
+        for encoding in ("utf-8", "utf-16"):
+            text = text_of(body.encode(encoding), KEYS)
+            assert secret[:8] not in text.replace(" ", "")
+            assert secret[-8:] not in text.replace(" ", "")
