@@ -116,7 +116,10 @@ def _posted(request: HttpRequest) -> Any:
     except (ValueError, RecursionError):
         data = None
     fields = data.items() if isinstance(data, dict) else ()
-    return {name: value for name, value in fields if isinstance(value, str)}
+    # The form explains what is wrong with a number that is not text.
+    return {
+        name: value for name, value in fields if isinstance(value, str) or name == "phone_number"
+    }
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:

@@ -50,6 +50,7 @@ _HINTS = {
     "path of one.",
     "E023": "Set it to the dotted path of a function that takes the request and the verification, "
     "and returns a path, a URL or a URL name.",
+    "E024": 'Set it to "possible" for new prefixes and PlasGate\'s staging system, or to "valid".',
 }
 
 
@@ -151,6 +152,10 @@ def _is_region(code: Any) -> bool:
     return isinstance(code, str) and code in SUPPORTED_REGIONS
 
 
+def _is_validation(mode: Any) -> bool:
+    return isinstance(mode, str) and mode in ("valid", "possible")
+
+
 def _is_list_of_names(names: Any) -> bool:
     # A tuple without its comma is a text, which is a collection of single characters.
     is_list = isinstance(names, Collection) and bool(names)
@@ -212,5 +217,6 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ("E018", "PLASGATE_IP_EXCHANGE_ENDPOINT", _is_endpoint, "a path of letters, digits and ._-/"),
     ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "the path of a file, or None"),
     ("E020", "PLASGATE_IP_PROXY", _is_proxy, "an http or https URL, or None"),
+    ("E024", "PLASGATE_IP_NUMBER_VALIDATION", _is_validation, '"valid" or "possible"'),
     ("E021", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
 )
