@@ -90,6 +90,9 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _start(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST" and (url := redirects.start_on_public_host(request)):
+        # The session's cookie belongs to one host, and the callback is on the public one.
+        return HttpResponseRedirect(url)
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return _login_needed(request)
     if request.method != "POST":

@@ -134,7 +134,8 @@ def _is_http_url(url: Any) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _is_origin(url: Any) -> bool:
+def is_origin(url: Any) -> bool:
+    """Whether this is a scheme and a host, or None."""
     return url is None or (_is_http_url(url) and not urlsplit(url).path)
 
 
@@ -201,7 +202,7 @@ _A_RETENTION = "a timedelta of at least one hour, or None"
 # The error's id, the setting, whether a value is valid, and what valid values are.
 _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ("E003", "PLASGATE_IP_BASE_URL", _is_http_url, "an http or https URL without a query"),
-    ("E004", "PLASGATE_IP_PUBLIC_URL", _is_origin, "a scheme and a host, or None"),
+    ("E004", "PLASGATE_IP_PUBLIC_URL", is_origin, "a scheme and a host, or None"),
     ("E010", "PLASGATE_IP_DEFAULT_REGION", _is_region, "an ISO 3166 country code in capitals"),
     ("E011", "PLASGATE_IP_PHONE_PARAMETERS", _is_list_of_names, "a tuple or list of names"),
     ("E012", "PLASGATE_IP_ATTEMPT_LIFETIME", _is_lifetime, "a positive timedelta"),
