@@ -172,7 +172,9 @@ def test_a_json_start_returns_where_to_go_and_where_to_look(
     ("body", "code"),
     [
         (None, "invalid"),  # a form
-        (b'{"phone_number": 85577696118}', "required"),
+        (b'{"phone_number": 85577696118}', "not_text"),
+        (b'{"phone_number": 85577696118.0}', "not_text"),
+        (b'{"phone_number": null}', "required"),
         (b'["077 696 118"]', "required"),
         (b"077 696 118", "required"),
         (b"\xff", "required"),
@@ -188,6 +190,34 @@ def test_a_script_gets_the_errors_of_its_form_or_json(
     assert error["code"] == code
     assert error["message"]
     assert not PhoneVerification.objects.exists()
+
+
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["page", "JSON"])
+def test_a_visitor_of_another_host_is_led_to_the_public_one_and_keeps_next(
+    stranger: Visitor, settings: Any, headers: dict[str, str]
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = "https://localhost"
+
+    # Before the login, whose session would belong to the wrong host.
+    response = stranger.get("/phone/", {"next": "http://testserver/here/"}, headers=headers)
+
+    assert response.status_code == 302
+    assert response["Location"] == "https://localhost/phone/?next=%2Fhere%2F&moved=1"
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_the_form_opens_where_no_request_has_the_public_host(
+    visitor: Visitor, settings: Any
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example"
+
+    # A proxy hides the host: the request that followed the redirect has the first host again.
+    location = visitor.get("/phone/?next=/here/")["Location"]
+    form = visitor.get(location.removeprefix("https://shop.example"))
+
+    assert visitor.submit(form, phone_number=TYPED).status_code == 302
+    assert newest().next_url == "/here/"
+    assert newest().redirect_uri == "https://shop.example/phone/callback/"
 
 
 # Callback

@@ -19,6 +19,7 @@ CACHES = "django.core.cache.backends"
 CONTENT = "{% block content %}{% endblock %}"
 BODY = "{% block body %}{% endblock %}"
 PRODUCTION = {
+    "ALLOWED_HOSTS": [".example.com"],
     "PLASGATE_IP_PUBLIC_URL": "https://www.example.com",
     "PLASGATE_IP_ENCRYPTION_KEYS": [Fernet.generate_key()],
 }
@@ -141,6 +142,14 @@ def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
         ({"PLASGATE_IP_PUBLIC_URL": ""}, ["W006"]),
         # Each tenant may have its own host.
         ({"PLASGATE_IP_PUBLIC_URL": None, "PLASGATE_IP_CREDENTIALS": FUNCTION}, []),
+        ({"ALLOWED_HOSTS": ["example.com"]}, ["W012"]),
+        ({"PLASGATE_IP_PUBLIC_URL": "https://www.example.com:8443"}, []),
+        ({"PLASGATE_IP_PUBLIC_URL": "https://[::1]"}, ["W012"]),
+        ({"PLASGATE_IP_PUBLIC_URL": "https://[::1]", "ALLOWED_HOSTS": ["[::1]"]}, []),
+        ({"SESSION_COOKIE_DOMAIN": "shop.example.com"}, ["W012"]),
+        ({"SESSION_COOKIE_DOMAIN": "ample.com"}, ["W012"]),
+        ({"SESSION_COOKIE_DOMAIN": ".example.com"}, []),
+        ({"SESSION_COOKIE_DOMAIN": "WWW.example.com"}, []),
         ({"PLASGATE_IP_ENCRYPTION_KEYS": None}, ["W007"]),
         ({"PLASGATE_IP_LOGIN_REQUIRED": False}, ["W008"]),
         ({"PLASGATE_IP_LOGIN_REQUIRED": False, "PLASGATE_IP_MAX_STARTS_PER_ADDRESS": 50}, []),
