@@ -192,6 +192,22 @@ def test_a_script_gets_the_errors_of_its_form_or_json(
     assert not PhoneVerification.objects.exists()
 
 
+def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(
+    visitor: Visitor, answers: Answers, settings: Any
+) -> None:
+    answers(login_hint="999012345678")
+    assert visitor.start("+999 012 345 678").status_code == 400
+
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
+    visitor.verify("+999 012 345 678")
+
+    assert visitor.sent["phone_number"] == "999012345678"
+    assert outcome() == ("verified", "")
+    assert visitor.get(f"/phone/{newest().pk}/", headers=JSON).json()["phone_number"] == (
+        "+999 *******78"
+    )
+
+
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["page", "JSON"])
 def test_a_visitor_of_another_host_is_led_to_the_public_one_and_keeps_next(
     stranger: Visitor, settings: Any, headers: dict[str, str]
