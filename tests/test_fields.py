@@ -12,6 +12,7 @@ from django.core.exceptions import FieldError, ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F, Q
+from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.models import PhoneVerification
@@ -218,6 +219,6 @@ def test_a_possible_number_is_stored_found_and_read_like_any_other(
 
 @pytest.mark.django_db
 def test_numbers_are_masked_in_every_repr() -> None:
-    row = stored(phone_number="+14155552671")
+    row = stored(phone_number=PhoneNumber.from_string("+14155552671"))
     found = [row.phone_number, *PhoneVerification.objects.values_list("phone_number", flat=True)]
     assert [repr(number) for number in found] == ["<Number +1 415 *** **71>"] * 2
