@@ -54,23 +54,14 @@ UNSAFE = {
     "a script, broken by a line": "java\nscript:alert(1)",
     "another scheme": "ftp://testserver/",
     "an empty text": "",
-    "the callback": "/phone/callback/",
-    "the callback with a query": "/phone/callback/?code=1",
-    "the callback with this host": "http://testserver/phone/callback/#a",
-    "the callback without its slash": "/phone/callback",
-    "the callback between spaces": " /phone/callback/ ",
-    "the callback with an encoded letter": "/phone/c%61llback/",
-    "the callback with an encoded slash": "/phone/callback%2F",
-    "the callback after a dot segment": "/phone/x/../callback/",
-    "the callback after an encoded dot segment": "/phone/x/%2E%2e/callback/",
-    "the callback after a doubled slash": "/phone//callback/",
-    "the callback with backslashes": "\\phone\\callback\\",
-    "the callback in a second place": "/second/callback/",
-    "the callback's page with another query": "?a=1",
-    "the callback's page with a fragment": "#top",
-    "the callback's page as a dot": "./?a=1",
-    "the callback from its own page": "../callback/",
 }
+#: Each is the callback, in another spelling.
+LOOPS = [
+    *("/phone/callback/", "/phone/callback/?code=1", "http://testserver/phone/callback/#a"),
+    *("/phone/callback", " /phone/callback/ ", "/phone/c%61llback/", "/phone/callback%2F"),
+    *("/phone/x/../callback/", "/phone/x/%2E%2e/callback/", "/phone//callback/", "../callback/"),
+    *("\\phone\\callback\\", "/second/callback/", "?a=1", "#top", "./?a=1"),
+]
 
 
 class EveryLanguage:
@@ -104,8 +95,11 @@ def test_a_next_on_this_site_is_kept_as_it_is() -> None:
 def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings: Any) -> None:
     settings.ROOT_URLCONF = Twice
     kept = [cause for cause, url in UNSAFE.items() if redirects.safe_next(request_of(), url)]
+    loops = [
+        url for url in [*LOOPS, " /phone/callback/ "] if redirects.safe_next(request_of(), url)
+    ]
 
-    assert kept == []
+    assert kept == loops == []
 
 
 @pytest.mark.parametrize("site", [EveryLanguage, OtherLanguages])

@@ -29,12 +29,6 @@ def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
     assert matches(term) == [wanted]
 
 
-def test_a_term_finds_a_possible_number_if_the_setting_says_so(settings: Any) -> None:
-    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
-    wanted = verified(phone_number="+999012345678")
-    assert matches("+999 012 345 678") == [wanted]
-
-
 @pytest.mark.parametrize(
     "term", ["7769611", "+8557769611", MASKED, "ara", SUB[:-1], MOBILE_ID[1:], "Teak", NONCE]
 )
