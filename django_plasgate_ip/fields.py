@@ -5,6 +5,7 @@ An instance holds the encrypted value (`encryption.Sealed`), never the plain one
 attribute decrypts the value. A wrong key breaks that read, but not the pages that load the row.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldError
@@ -13,6 +14,7 @@ from django.db.models.lookups import Exact
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import pre_delete
 from phonenumber_field import modelfields
+from phonenumbers import NumberParseException
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.encryption import Sealed, is_kept_sealed
@@ -40,6 +42,7 @@ class PhoneNumberField(_PhoneNumberField):
     if TYPE_CHECKING:
         _pyi_private_set_type: Any
         _pyi_private_get_type: Any
+        region: str | None
 
         def __init__(self, *args: Any, region: str | None = None, **kwargs: Any) -> None: ...
 
@@ -47,12 +50,15 @@ class PhoneNumberField(_PhoneNumberField):
         """Return a `phones.Number`, or an empty value unchanged."""
         if isinstance(value, phones.Number):
             return value
+        if isinstance(value, str):
+            with suppress(NumberParseException):
+                return phones.Number.from_string(value, self.region)
         return phones.hidden(super().to_python(value))
 
     def get_prep_value(self, value: Any) -> Any:
         """Return E.164. ``PHONENUMBER_DB_FORMAT`` is ignored: "NATIONAL" drops the country code."""
         number = self.to_python(value)
-        if isinstance(number, phones.Number) and number.is_valid():
+        if isinstance(number, phones.Number) and number.country_code is not None:
             return phones.e164(number)
         return super().get_prep_value(value)
 

@@ -30,10 +30,14 @@ class PhoneNumberField(_EncodableField, forms.CharField):
     default_error_messages = {
         "required": _("Type your phone number."),
         "invalid": _("This is not a phone number. Type it like this: 077 696 118"),
+        "not_text": _("Send the phone number as text, in quotes."),
     }
 
     def to_python(self, value: Any) -> Any:
         """Return the number, or an empty text. Raises ValidationError for any other text."""
+        # A JSON number has lost the zeros and the plus sign before its digits.
+        if isinstance(value, (int, float)):
+            raise forms.ValidationError(self.error_messages["not_text"], code="not_text")
         text = super().to_python(value)
         if not text:
             return ""

@@ -4,23 +4,77 @@ Inside the app a number is a `Number` (E.164, ``+855…``). PlasGate gets digits
 (``855…``). Pages and logs show the mask.
 """
 
+import re
 import unicodedata
-from collections.abc import Iterator
 from typing import Any
+from urllib.parse import unquote
 
 from phonenumber_field.phonenumber import PhoneNumber
-from phonenumbers import NumberParseException
+from phonenumbers import (
+    NumberParseException,
+    PhoneNumberType,
+    ValidationResult,
+    country_code_for_region,
+    is_possible_number_for_type_with_reason,
+    is_valid_number,
+    national_significant_number,
+    ndd_prefix_for_region,
+    number_type,
+    region_code_for_country_code,
+)
 
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.redaction import Hidden
 
-# E.164 allows 15 digits; the rest is for separators.
-MAX_LENGTH = 40
+# E.164 allows 15 digits, and a keycap is three characters. The rest is for separators.
+MAX_LENGTH = 64
+
+# PlasGate's staging system has numbers with this country code, which no country has.
+_STAGE = 999
+# The types of number that no phone has. Of the other types, numbering plans are not reliable.
+_SERVICES = {
+    PhoneNumberType.TOLL_FREE,
+    PhoneNumberType.PREMIUM_RATE,
+    PhoneNumberType.SHARED_COST,
+    PhoneNumberType.UAN,
+    PhoneNumberType.VOICEMAIL,
+}
+# The marks of keycaps and emoji, the grapheme joiner, and Khmer's two invisible vowels.
+_INVISIBLE = re.compile("[\u20e3\ufe00-\ufe0f\u034f\u17b4\u17b5\U000e0100-\U000e01ef]")
+# Characters that stand between two numbers as often as inside one.
+_LISTING = set("/,|\u2044\u2215\u3001\u060c")
+# Dots, and characters that look like dashes but belong to other categories than Pd.
+_GROUPING = set("._~\u00b7\u2022\u2027\u2219\u30fb\u02d7\u2043\u2053\u2212\u223c\u2500\u30fc")
 
 
 class Number(PhoneNumber):  # type: ignore[misc]
-    """A phone number with a masked ``repr``."""
+    """A phone number with a masked ``repr``. PlasGate's staging numbers are such numbers, too."""
+
+    @classmethod
+    def from_string(cls, phone_number: str, region: str | None = None) -> "Number":
+        """Return the number that phonenumbers reads. Raises its NumberParseException."""
+        if not re.fullmatch(rf"\+{_STAGE}[0-9]{{6,12}}", phone_number):
+            number: Number = super().from_string(phone_number, region)
+            return number
+        rest = phone_number[4:]
+        zeros = len(rest) - len(rest.lstrip("0"))
+        return cls(
+            country_code=_STAGE,
+            national_number=int(rest),
+            italian_leading_zero=zeros > 0,
+            number_of_leading_zeros=zeros,
+            raw_input=phone_number,
+        )
+
+    def is_valid(self) -> bool:
+        """Whether a phone can have this number, as ``PLASGATE_IP_NUMBER_VALIDATION`` defines it."""
+        if self.country_code is None:
+            return False
+        kind = number_type(self)
+        if kind != PhoneNumberType.UNKNOWN:
+            return kind not in _SERVICES
+        return conf.PLASGATE_IP_NUMBER_VALIDATION == "possible" and _is_possible(self)
 
     def __repr__(self) -> str:
         return f"<Number {mask(self) if self.is_valid() else '***'}>"
@@ -30,29 +84,34 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     """Return the number that a person typed.
 
     `text` may be national (``077 696 118``) or international (``+855 77 696 118``,
-    ``85577696118``, ``00855…``). It may have spaces, dashes, dots and brackets, and the digits of
-    any script (Khmer, Arabic, full width). `region` is the ISO 3166 region of national numbers, by
-    default ``PLASGATE_IP_DEFAULT_REGION``. A `PhoneNumber` is read like its E.164 text.
+    ``85577696118``, ``00855…``, ``0855…``), or a ``tel:`` link. It may have spaces, dashes, dots,
+    slashes and brackets, and the digits of any script (Khmer, Arabic, full width, keycaps).
+    `region` is the ISO 3166 region of national numbers, by default ``PLASGATE_IP_DEFAULT_REGION``.
+    A `PhoneNumber` is read like its E.164 text.
 
-    Raises `InvalidPhoneNumber` for any other text. Letters and extensions are refused, because
-    phonenumbers would read the former as digits and drop the latter.
+    Raises `InvalidPhoneNumber` for any other text: no number, two of them, or one that no phone
+    has. Letters and extensions are refused, because phonenumbers would read the former as digits
+    and drop the latter.
     """
-    plain = _plain(str(text.as_e164) if isinstance(text, PhoneNumber) else text)
-    for candidate in _readings(plain):
-        number = _valid(candidate, region or conf.PLASGATE_IP_DEFAULT_REGION)
-        if number is not None:
-            return number
-    raise InvalidPhoneNumber("This is not a phone number that can be verified.")
+    if isinstance(text, PhoneNumber):
+        text = str(text.raw_input if text.country_code is None else text.as_e164)
+    region = region or conf.PLASGATE_IP_DEFAULT_REGION
+    marks = _marks(text)
+    found = _numbers(_plain(marks), region)
+    if len(found) != 1 or _has_two(marks, region):
+        raise InvalidPhoneNumber("This is not a phone number that can be verified.")
+    return found.pop()
 
 
 def from_wire(text: str, region: str | None = None) -> Number:
     """Return the number in an answer: digits with the country code, the plus sign optional.
 
-    A national number (``077…``) is read as `parse` reads it, in `region`. Raises
+    A national number (``077…``) is read as `parse` reads it in `region`. Raises
     `InvalidPhoneNumber`.
     """
-    plain = _plain(text)
-    return _valid("+" + plain.removeprefix("+"), None) or parse(plain, region)
+    plain = _plain(_marks(text))
+    number = _read("+" + plain.removeprefix("+"), None)
+    return number if number and number.is_valid() else parse(plain, region)
 
 
 def digits(number: PhoneNumber) -> str:
@@ -83,7 +142,9 @@ def mask(number: Any) -> str:
     """
     if not isinstance(number, PhoneNumber) or number.country_code is None:
         return ""
-    head, first, *groups = str(number.as_international).replace("-", " ").split(" ")
+    # Of a country code that it does not know, phonenumbers returns the national digits only.
+    national = str(number.as_international).removeprefix(f"+{number.country_code}")
+    head, (first, *groups) = f"+{number.country_code}", re.split("[ -]", national.lstrip(" -"))
     tail = " ".join(groups)
     if sum(character.isdigit() for character in tail[:-2]) >= 4:
         head += " " + first
@@ -93,39 +154,87 @@ def mask(number: Any) -> str:
     return f"{head} {stars}{tail[-2:]}"
 
 
-def _plain(text: str) -> str:
-    """Return ASCII digits with at most a leading plus sign."""
+def _marks(text: str) -> str:
+    """Return ASCII digits and plus signs, with "," and " " for separators.
+
+    A "," may also stand between two numbers.
+    """
     if len(text) > MAX_LENGTH:
         raise InvalidPhoneNumber("This is too long for a phone number.")
-    plain = "".join(_character(character) for character in text.strip())
-    if not plain.removeprefix("+").isdecimal():
+    text, links = re.subn(r"^\W*tel:", "", text.strip(), flags=re.IGNORECASE)
+    marks = "".join(_mark(character) for character in (unquote(text) if links else text))
+    if not _plain(marks).removeprefix("+").isdecimal():
         raise InvalidPhoneNumber("A phone number has digits only.")
-    return plain
+    return marks
 
 
-def _character(character: str) -> str:
-    """Return an ASCII digit, a plus sign, or nothing for a separator. "?" is refused later."""
+def _mark(character: str) -> str:
+    """Return what `_marks` consists of, or "?" for a character that no number has."""
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
-    # Zs and Cf are spaces, the zero-width space that Khmer keyboards put between words, and the
-    # direction marks around a number that is copied from a contact card. Pd are dashes.
-    if category in {"Zs", "Cf", "Pd"} or character in "./()":
+    # Cf: the zero-width space that Khmer keyboards put between words, and the direction marks
+    # around a number that is copied from a contact card.
+    if category == "Cf" or _INVISIBLE.match(character):
         return ""
-    return "+" if character in "+\uff0b" else "?"
+    folded = unicodedata.normalize("NFKC", character)
+    if folded in _LISTING:
+        return ","
+    # Spaces, dashes and brackets.
+    if category in {"Zs", "Pd", "Ps", "Pe"} or folded in _GROUPING:
+        return " "
+    return "+" if folded == "+" else "?"
 
 
-def _readings(plain: str) -> Iterator[str]:
-    yield plain
-    if plain.startswith("00"):
+def _plain(marks: str) -> str:
+    return re.sub("[ ,]", "", marks)
+
+
+def _has_two(marks: str, region: str) -> bool:
+    """Whether a number ends before the last digit: "012 345 678 / 9" is short for two numbers."""
+    for gap in re.finditer("[ ,]+", marks):
+        first, rest = marks[: gap.start()], _plain(marks[gap.end() :])
+        # Between the groups of one number, the same separator stands more than once.
+        listed = "," in gap[0] and bool(rest) and ("," not in first or len(rest) < 3)
+        again = rest.startswith(("+", "0")) and bool(_numbers(rest, region))
+        if (listed or again) and _numbers(_plain(first), region):
+            return True
+    return False
+
+
+def _numbers(plain: str, region: str) -> set[Number]:
+    """Return the numbers that these digits can mean. Numbers that phonenumbers knows come first."""
+    international = "+" + plain.lstrip("+0")
+    dialled = {plain}
+    if plain.startswith(("+", "00")):
         # Most countries dial 00 before the country code. phonenumbers knows the region's own
         # prefix (Cambodia: 001).
-        yield "+" + plain[2:]
+        dialled.add(international)
+    # A zero before the country code is a mistake, unless the region has such a number.
+    mistaken = plain.startswith((f"0{country_code_for_region(region)}", str(_STAGE)))
+    for texts in (dialled, {international} if mistaken else set()):
+        numbers = {_read(text, region) for text in texts}
+        valid = {number for number in numbers if number and number.is_valid()}
+        if valid:
+            return {number for number in valid if is_valid_number(number)} or valid
+    return set()
 
 
-def _valid(text: str, region: str | None) -> Number | None:
+def _read(text: str, region: str | None) -> Number | None:
     try:
-        number = Number.from_string(text, region=region)
+        return Number.from_string(text, region)
     except NumberParseException:
         return None
-    return number if number.is_valid() else None
+
+
+def _is_possible(number: Number) -> bool:
+    """Whether the number is as long as its country's mobile numbers."""
+    if number.country_code == _STAGE:
+        return True
+    # phonenumbers keeps the zero of a national number that is too short.
+    region = region_code_for_country_code(number.country_code)
+    trunk = ndd_prefix_for_region(region, strip_non_digits=True)
+    if trunk == "0" and national_significant_number(number).startswith(trunk):
+        return False
+    length = is_possible_number_for_type_with_reason(number, PhoneNumberType.MOBILE)
+    return bool(length == ValidationResult.IS_POSSIBLE)

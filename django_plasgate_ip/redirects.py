@@ -1,13 +1,15 @@
 """The URLs that a visitor is redirected to: the callback, ``next`` and the fallback."""
 
 import logging
+import posixpath
 import re
-from urllib.parse import urlencode, urlsplit
+from contextlib import suppress
+from urllib.parse import unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -19,6 +21,8 @@ logger = logging.getLogger("django_plasgate_ip")
 
 # Characters of the percent-encoded URL in the Location header.
 MAX_URL_LENGTH = 2000
+# In the query of the start page: the browser has been redirected to the public host.
+MOVED = "moved"
 
 
 def callback_path() -> str:
@@ -45,10 +49,36 @@ def absolute(request: HttpRequest, path: str) -> str:
 
 def safe_next(request: HttpRequest, url: str) -> str:
     """Return `url` if a verified visitor may be redirected to it, or an empty text."""
-    # The callback redirects to `next`: a `next` that is the callback would loop.
-    if not url or not is_safe_url(request, url) or urlsplit(url).path == callback_path():
+    # The callback redirects to `next`: a `next` that leads to the callback would loop.
+    if not url or not is_safe_url(request, url) or _leads_to_callback(url):
         return ""
     return url
+
+
+def _leads_to_callback(url: str) -> bool:
+    """Whether a browser that follows `url` from the callback opens the callback."""
+    # Browsers read a backslash as a slash and "%2e" as a dot. Servers merge slashes.
+    target = urljoin(callback_path(), url.strip().replace("\\", "/"))
+    path = posixpath.normpath("/" + unquote(urlsplit(target).path).lstrip("/"))
+    prefix = get_script_prefix()
+    if not f"{path}/".startswith(prefix):
+        return False
+    path = f"/{path[len(prefix) :]}"
+    usual = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
+    languages = {usual, translation.get_language() or usual}
+    return any(_is_callback(path, language) for language in languages)
+
+
+def _is_callback(path: str, language: str) -> bool:
+    """Whether the path without its last slash is the callback's, if this language is active."""
+    with translation.override(language):
+        # Django's middleware redirects a path without its last slash or its language.
+        for whole in (f"{path}/", f"/{language}{path}/"):
+            with suppress(Resolver404):
+                match = resolve(whole)
+                if match.app_names[-1:] == ["plasgate_ip"] and match.url_name == "callback":
+                    return True
+    return False
 
 
 def is_safe_url(request: HttpRequest, url: str) -> bool:
@@ -61,9 +91,33 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
         and not re.match(r"[/\\]{2}", url)
         and len(iri_to_uri(url)) <= MAX_URL_LENGTH
         and url_has_allowed_host_and_scheme(
-            url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+            url,
+            allowed_hosts={request.get_host(), _public_host()},
+            require_https=request.is_secure(),
         )
     )
+
+
+def start_on_public_host(request: HttpRequest) -> str:
+    """Return the start page's URL on the public host, with ``next``.
+
+    It is an empty text if the request has that host, or has been redirected before: behind many
+    proxies, no request has the public host.
+    """
+    port = re.compile(":(80|443)$")
+    hosts = {port.sub("", host.lower()) for host in (request.get_host(), _public_host()) if host}
+    if len(hosts) == 1 or MOVED in request.GET:
+        return ""
+    parts = urlsplit(safe_next(request, request.GET.get("next", "")).strip())
+    # The public host would refuse a `next` that names this one.
+    path = parts.path or ("/" if parts.netloc else "")
+    next_url = urlunsplit(("", "", path, parts.query, parts.fragment))
+    query = {"next": next_url, MOVED: "1"} if next_url else {MOVED: "1"}
+    return absolute(request, reverse("plasgate_ip:start", query=query))
+
+
+def _public_host() -> str:
+    return (conf.PLASGATE_IP_PUBLIC_URL or "").partition("//")[2]
 
 
 def fallback_url(request: HttpRequest, verification: PhoneVerification | None = None) -> str:

@@ -91,6 +91,9 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def _start(request: HttpRequest) -> HttpResponse:
+    if request.method != "POST" and (url := redirects.start_on_public_host(request)):
+        # The session's cookie belongs to one host, and the callback is on the public one.
+        return HttpResponseRedirect(url)
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return _login_needed(request)
     if request.method != "POST":
@@ -117,7 +120,10 @@ def _posted(request: HttpRequest) -> Any:
     except (ValueError, RecursionError):
         data = None
     fields = data.items() if isinstance(data, dict) else ()
-    return {name: value for name, value in fields if isinstance(value, str)}
+    # The form explains what is wrong with a number that is not text.
+    return {
+        name: value for name, value in fields if isinstance(value, str) or name == "phone_number"
+    }
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:

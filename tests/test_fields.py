@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.exceptions import FieldError
+from django.core.exceptions import FieldError, ValidationError
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F, Q
+from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.phones import parse
 from tests.kept import CLAIMS, KEY, NEW_KEY, NONCE, create
 from tests.visitor import MOBILE_ID
 
@@ -197,7 +199,26 @@ def test_numbers_are_stored_as_e164_with_every_format_of_the_site(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("written", ["+85520123456", "+999012345678"])
+def test_a_possible_number_is_stored_found_and_read_like_any_other(
+    written: str, settings: Any
+) -> None:
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
+    row = stored(phone_number=parse(written))
+    row.clean_fields(exclude=["redirect_uri"])
+
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "valid"
+    with pytest.raises(ValidationError):
+        row.clean_fields(exclude=["redirect_uri"])
+    # A row that is stored already stays as it is.
+    row.save()
+    row = PhoneVerification.objects.get(phone_number=written)
+    assert raw("phone_number") == [written] == [str(row.phone_number.as_e164)]
+    assert row.masked_number.endswith(f"*{written[-2:]}")
+
+
+@pytest.mark.django_db
 def test_numbers_are_masked_in_every_repr() -> None:
-    row = stored(phone_number="+14155552671")
+    row = stored(phone_number=PhoneNumber.from_string("+14155552671"))
     found = [row.phone_number, *PhoneVerification.objects.values_list("phone_number", flat=True)]
     assert [repr(number) for number in found] == ["<Number +1 415 *** **71>"] * 2

@@ -25,9 +25,11 @@ def test_the_typed_number_is_cleaned_to_a_phone_number(typed: str) -> None:
         ("  ", "Type your phone number.", "required"),
         (None, "Type your phone number.", "required"),
         ("077", NOT_A_NUMBER, "invalid"),
+        (85577696118, "Send the phone number as text, in quotes.", "not_text"),
+        (0.0, "Send the phone number as text, in quotes.", "not_text"),
     ],
 )
-def test_any_other_text_is_one_error(typed: str | None, message: str, code: str) -> None:
+def test_any_other_text_is_one_error(typed: Any, message: str, code: str) -> None:
     form = StartForm({"phone_number": typed})
 
     assert form.errors.get_json_data() == {"phone_number": [{"message": message, "code": code}]}

@@ -21,10 +21,14 @@ def number(text: str) -> PhoneNumber:
     return PhoneNumber.from_string(text)
 
 
-def examples() -> list[PhoneNumber]:
-    """Return a mobile number of every region that has one."""
+def number_of(text: str) -> phones.Number:
+    return phones.Number.from_string(text)
+
+
+def examples(kind: int = phonenumbers.PhoneNumberType.MOBILE) -> list[PhoneNumber]:
+    """Return a number of this type of every region that has one."""
     found = [
-        phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+        phonenumbers.example_number_for_type(region, kind)
         for region in sorted(phonenumbers.SUPPORTED_REGIONS)
     ]
     return [number(phonenumbers.format_number(each, 0)) for each in found if each]
@@ -54,6 +58,12 @@ def examples() -> list[PhoneNumber]:
         # A contact card adds direction marks, non-breaking hyphens and dashes.
         "\u202a+855 77\u2011696\u2013118\u202c",
         "\ufeff077696118",
+        *("0855 77 696 118", "0855 077 696 118", "+0855 77 696 118", "000 855 77 696 118"),
+        *("+855 0 77 696 118", "TEL:+855-77-696-118", "\u200etel:%2B855%2077%20696%20118"),
+        # Separators, what looks like a dash or a bracket, and keycaps.
+        *("077_696\u00b7118", "077,696,118", "[077] {696} \uff08118\uff09"),
+        *("077\u2212696\u30fc118", "077\uff0d696\uff70118", "077\uff0f696\uff0e118"),
+        "".join(f"{digit}\ufe0f\u20e3" for digit in "077696118"),
         # As long as a number with separators may be.
         "077696118" + "-" * (phones.MAX_LENGTH - 9),
     ],
@@ -88,6 +98,12 @@ def test_a_number_is_the_same_in_every_way_of_typing_it(typed: str) -> None:
         "+999123456789",
         "00",
         "117",
+        # Two numbers, also where the second is written short.
+        *("077 696 118 / 012 345 678", "077696118,012345678", "012 345 678/9"),
+        "012 345 678 \uff5c 79",
+        # Cambodia dials 001 before a country code, and most others 00: +65 92…, or +1 659….
+        "001 65 9234 5678",
+        *("+800 1234 5678", "tel:077696118;phone-context=+855", "tel:tel:077696118"),
         "1" * 10_000_000,
         "077696118" + "-" * (phones.MAX_LENGTH - 8),
     ],
@@ -100,11 +116,31 @@ def test_any_other_text_is_refused_and_not_repeated_in_the_error(typed: str) -> 
     assert not [word for word in typed.split() if len(word) > 2 and word in str(caught.value)]
 
 
+@pytest.mark.parametrize("kind", ["TOLL_FREE", "PREMIUM_RATE", "SHARED_COST", "UAN", "VOICEMAIL"])
+def test_a_number_of_a_service_is_refused(settings: Any, kind: str) -> None:
+    for each in examples(getattr(phonenumbers.PhoneNumberType, kind)):
+        for settings.PLASGATE_IP_NUMBER_VALIDATION in ("valid", "possible"):
+            with pytest.raises(InvalidPhoneNumber):
+                phones.parse(each)
+
+
+def test_a_mobile_number_is_read_in_every_regions_own_notation() -> None:
+    for each in examples():
+        region = phonenumbers.region_code_for_number(each)
+        for notation in (each.as_international, each.as_national, each.as_rfc3966):
+            assert phones.parse(notation, region) == each, notation
+            assert phones.parse(notation.replace(" ", "/"), region) == each, notation
+
+
 @pytest.mark.parametrize(
     ("typed", "region", "expected"),
     [
         ("081 234 5678", "TH", "+66812345678"),
         ("02 1234 5678", "IT", "+390212345678"),
+        # It begins like the region's own country code after a zero.
+        ("066 123 4567", "TH", "+66661234567"),
+        # Its groups could be two short numbers.
+        ("27 12 34 56", "LU", "+35227123456"),
         # With a country code, the region does not matter.
         ("+855 77 696 118", "US", NUMBER),
         ("0085577696118", "TH", NUMBER),
@@ -126,9 +162,14 @@ def test_the_region_is_a_setting_and_the_sites_format_does_not_matter(settings: 
         phones.parse(PhoneNumber(raw_input="077"))
 
 
-@pytest.mark.parametrize("answered", [f" {DIGITS} ", NUMBER, "077696118", "855077696118"])
+@pytest.mark.parametrize(
+    "answered", [f" {DIGITS} ", NUMBER, "077696118", "855077696118", "0855 77696118"]
+)
 def test_an_answer_may_write_the_number_in_several_ways(answered: str) -> None:
     assert phones.e164(phones.from_wire(answered)) == NUMBER
+    # A national number belongs to the region of the number asked for.
+    assert phones.e164(phones.from_wire("081 234 5678", "TH")) == "+66812345678"
+    assert phones.e164(phones.from_wire(DIGITS, "TH")) == NUMBER
 
 
 def test_every_regions_number_comes_back_from_the_wire_unchanged() -> None:
@@ -152,7 +193,43 @@ def test_every_text_is_a_valid_number_or_refused(typed: str) -> None:
     except InvalidPhoneNumber:
         return
     assert parsed.is_valid()
-    assert not any(unicodedata.category(character).startswith("L") for character in typed)
+    letters = {each for each in typed if unicodedata.category(each).startswith("L")}
+    # These look like dashes.
+    assert letters <= {"\u30fc", "\uff70"} or typed.strip().lower().startswith("tel:")
+
+
+@pytest.mark.parametrize(
+    ("expected", "ways"),
+    [
+        ("+85520123456", ["020 123 456", "855 20 123 456", "0855 20 123 456"]),
+        ("+999012345678", ["+999012345678", "999012345678", "00999 012 345 678"]),
+        # Where one reading is valid, merely possible ones do not make the number ambiguous.
+        ("+85599912345", ["99 912 345"]),
+    ],
+)
+def test_a_possible_number_is_read_from_every_side_if_the_setting_says_so(
+    settings: Any, expected: str, ways: list[str]
+) -> None:
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
+    # A site's own field keeps a number that phonenumbers can't read as raw text.
+    for typed in [*ways, PhoneNumber(raw_input=expected)]:
+        parsed = phones.parse(typed)
+        assert str(parsed) == phones.e164(parsed) == expected
+        assert phones.parse(parsed) == phones.from_wire(phones.digits(parsed)) == parsed
+        assert repr(parsed) == f"<Number {phones.mask(parsed)}>"
+
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "valid"
+    assert parsed.is_valid() is (expected == "+85599912345")
+
+
+def test_a_number_of_the_wrong_length_is_not_even_possible(settings: Any) -> None:
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
+
+    # A digit is missing or added; a service; the stage without a number; two numbers.
+    wrong = "077 696 11|077 696 11899|1800 999 999|+80001234567|+99912345|+998|020 123 456/7"
+    for typed in wrong.split("|"):
+        with pytest.raises(InvalidPhoneNumber):
+            phones.parse(typed)
 
 
 @pytest.mark.parametrize(
@@ -166,10 +243,12 @@ def test_every_text_is_a_valid_number_or_refused(typed: str) -> None:
         ("+376312345", "+376 *** *45"),
         # One group.
         ("+68531234", "+685 ***34"),
+        # A country code that no country has.
+        ("+999012345678", "+999 *******78"),
     ],
 )
 def test_a_mask_shows_enough_to_recognise_ones_own_number(e164: str, masked: str) -> None:
-    assert phones.mask(number(e164)) == masked
+    assert phones.mask(number_of(e164)) == masked
 
 
 def test_a_mask_hides_at_least_four_digits_in_every_region() -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.urls import include, path, reverse
+from django.urls import include, path, reverse, set_script_prefix
 from django.utils import translation
 
 from django_plasgate_ip import redirects
@@ -16,7 +16,9 @@ from tests import urls
 SAFE = {
     "a path": "/here/?a=1&b=2#c",
     "a relative path, not a view's name": "profile",
-    "a query alone": "?a=1",
+    "the app's start page": "../?next=/phone/callback/",
+    "a page below the callback": "callback/",
+    "a page whose name begins like the callback's": "/phone/callbacks/",
     "two slashes later in the path": "/here//there/",
     "another address in the query": "/here/?to=//evil.example",
     "this host": "http://testserver/here/",
@@ -52,14 +54,31 @@ UNSAFE = {
     "a script, broken by a line": "java\nscript:alert(1)",
     "another scheme": "ftp://testserver/",
     "an empty text": "",
-    "the callback": "/phone/callback/",
-    "the callback with a query": "/phone/callback/?code=1",
-    "the callback with this host": "http://testserver/phone/callback/",
 }
+#: Each is the callback, in another spelling.
+LOOPS = [
+    *("/phone/callback/", "/phone/callback/?code=1", "http://testserver/phone/callback/#a"),
+    *("/phone/callback", " /phone/callback/ ", "/phone/c%61llback/", "/phone/callback%2F"),
+    *("/phone/x/../callback/", "/phone/x/%2E%2e/callback/", "/phone//callback/", "../callback/"),
+    *("\\phone\\callback\\", "/second/callback/", "?a=1", "#top", "./?a=1"),
+]
 
 
 class EveryLanguage:
     urlpatterns = i18n_patterns(path("phone/", include("django_plasgate_ip.urls")))
+
+
+class OtherLanguages:
+    urlpatterns = i18n_patterns(
+        path("phone/", include("django_plasgate_ip.urls")), prefix_default_language=False
+    )
+
+
+class Twice:
+    urlpatterns = [
+        *urls.urlpatterns,
+        path("second/", include("django_plasgate_ip.urls", namespace="second")),
+    ]
 
 
 def request_of(host: str = "testserver", *, secure: bool = False) -> HttpRequest:
@@ -73,10 +92,41 @@ def test_a_next_on_this_site_is_kept_as_it_is() -> None:
     assert {cause: redirects.safe_next(request_of(), url) for cause, url in SAFE.items()} == SAFE
 
 
-def test_a_next_that_leads_elsewhere_is_dropped() -> None:
+def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings: Any) -> None:
+    settings.ROOT_URLCONF = Twice
     kept = [cause for cause, url in UNSAFE.items() if redirects.safe_next(request_of(), url)]
+    loops = [
+        url for url in [*LOOPS, " /phone/callback/ "] if redirects.safe_next(request_of(), url)
+    ]
 
-    assert kept == []
+    assert kept == loops == []
+
+
+@pytest.mark.parametrize("site", [EveryLanguage, OtherLanguages])
+@pytest.mark.parametrize("language", ["en", "km"])
+def test_a_next_is_not_the_callback_in_any_language(
+    settings: Any, site: type, language: str
+) -> None:
+    settings.ROOT_URLCONF = site
+
+    with translation.override(language):
+        # LocaleMiddleware redirects a path that has no language to the visitor's.
+        for url in ("/phone/callback/", "/km/phone/callback", "/km/%70hone/callback/"):
+            assert redirects.safe_next(request_of(), url) == ""
+        for url in ("/fr/phone/callback/", "/km/phone/"):
+            assert redirects.safe_next(request_of(), url) == url
+    assert redirects.safe_next(request_of(), redirects.callback_path()) == ""
+
+
+def test_a_next_is_not_the_callback_below_a_script_prefix() -> None:
+    set_script_prefix("/shop/")
+    try:
+        assert redirects.safe_next(request_of(), "/shop/phone/callback") == ""
+        # Another program answers here.
+        for url in ("/phone/callback/", "/shop"):
+            assert redirects.safe_next(request_of(), url) == url
+    finally:
+        set_script_prefix("/")
 
 
 def test_a_next_must_be_on_the_host_of_the_request_and_keep_its_tls() -> None:
@@ -115,6 +165,35 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
     with translation.override("km"):
         assert redirects.callback_path() == "/en/phone/callback/"
         assert reverse("plasgate_ip:callback") == "/km/phone/callback/"
+
+
+# The public host
+
+
+@pytest.mark.parametrize(
+    ("public", "url", "moved"),
+    [
+        (None, "/phone/", ""),
+        ("https://testserver", "/phone/?next=/a/", ""),
+        ("https://TestServer:443", "/phone/", ""),
+        ("https://shop.example", "/phone/", "/phone/?moved=1"),
+        ("http://testserver:8000", "/phone/", "/phone/?moved=1"),
+        ("https://shop.example", "/phone/?next=/a/%3Fb&x=2", "/phone/?next=%2Fa%2F%3Fb&moved=1"),
+        # A `next` of this host or of the public one becomes a path. Any other is dropped.
+        ("https://shop.example", "/phone/?next=http://testserver/a", "/phone/?next=%2Fa&moved=1"),
+        ("https://shop.example", "/phone/?next=https://shop.example", "/phone/?next=%2F&moved=1"),
+        ("https://shop.example", "/phone/?next=//evil.example/", "/phone/?moved=1"),
+        ("https://shop.example", "/phone/?moved=1&next=/a/", ""),
+    ],
+)
+def test_the_start_is_redirected_to_the_public_host_once(
+    settings: Any, public: str | None, url: str, moved: str
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = public
+
+    target = redirects.start_on_public_host(RequestFactory().get(url))
+
+    assert target == (f"{public}{moved}" if moved else "")
 
 
 # The fallback

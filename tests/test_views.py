@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_plasgate_ip.admin.search import search
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests.conftest import Answers
@@ -172,7 +173,9 @@ def test_a_json_start_returns_where_to_go_and_where_to_look(
     ("body", "code"),
     [
         (None, "invalid"),  # a form
-        (b'{"phone_number": 85577696118}', "required"),
+        (b'{"phone_number": 85577696118}', "not_text"),
+        (b'{"phone_number": 85577696118.0}', "not_text"),
+        (b'{"phone_number": null}', "required"),
         (b'["077 696 118"]', "required"),
         (b"077 696 118", "required"),
         (b"\xff", "required"),
@@ -188,6 +191,43 @@ def test_a_script_gets_the_errors_of_its_form_or_json(
     assert error["code"] == code
     assert error["message"]
     assert not PhoneVerification.objects.exists()
+
+
+def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(
+    visitor: Visitor, answers: Answers, settings: Any
+) -> None:
+    answers(login_hint="999012345678")
+    assert visitor.start("+999 012 345 678").status_code == 400
+
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
+    visitor.verify("+999 012 345 678")
+
+    assert visitor.sent["phone_number"] == "999012345678"
+    assert outcome() == ("verified", "")
+    assert newest().masked_number == "+999 *******78"
+    assert (
+        search(PhoneVerification.objects.all(), "+999-012-345678", with_claims=False).get()
+        == newest()
+    )
+
+
+@pytest.mark.parametrize("headers", [{}, JSON], ids=["page", "JSON"])
+def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
+    stranger: Visitor, settings: Any, headers: dict[str, str]
+) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = "https://localhost"
+
+    # Before the login, whose session would belong to the wrong host.
+    response = stranger.get("/phone/", {"next": "http://testserver/here/"}, headers=headers)
+
+    assert (response.status_code, "no-store" in response["Cache-Control"]) == (302, True)
+    assert response["Location"] == "https://localhost/phone/?next=%2Fhere%2F&moved=1"
+
+    # Behind a proxy that hides the host, the next request has the first host again.
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    form = stranger.get(response["Location"].removeprefix("https://localhost"))
+    assert stranger.submit(form, phone_number=TYPED).status_code == 302
+    assert newest().next_url == "/here/"
 
 
 # Callback

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage
+from django.http.request import split_domain_port, validate_host
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
 from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
@@ -13,7 +14,7 @@ from django.template.loader_tags import BlockNode, ExtendsNode
 from django.utils.module_loading import import_string
 
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.checks.settings import message, value
+from django_plasgate_ip.checks.settings import is_origin, message, value
 from django_plasgate_ip.exceptions import InvalidScopes
 
 _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
@@ -135,6 +136,10 @@ def _check_deployment() -> Iterator[CheckMessage]:
             "can be wrong, and PlasGate may want the redirect URI registered."
         )
         yield message("W006", "PLASGATE_IP_PUBLIC_URL is not set.", hint)
+    if problem := public_host_problem():
+        setting, hint = problem
+        text = f"PLASGATE_IP_PUBLIC_URL has a host that {setting} does not cover."
+        yield message("W012", text, hint)
     if value("PLASGATE_IP_ENCRYPTION_KEYS") is None:
         text = "PLASGATE_IP_ENCRYPTION_KEYS is not set: claims use keys derived from SECRET_KEY."
         hint = "Set it to keys of their own, so that a leaked or lost SECRET_KEY does not matter."
@@ -150,3 +155,22 @@ def _check_deployment() -> Iterator[CheckMessage]:
         text = f"{' and '.join(limits)} are not set: anonymous visitors start without a limit."
         hint = "Set at least one of them: anybody can start, and each start may cost you balance."
         yield message("W008", text, hint)
+
+
+def public_host_problem() -> tuple[str, str] | None:
+    """Return the setting that does not cover the public host, and what to do; None if all do."""
+    public = value("PLASGATE_IP_PUBLIC_URL")
+    if not public or not is_origin(public):
+        return None
+    host, _port = split_domain_port(public.partition("//")[2].lower())
+    if not validate_host(host, settings.ALLOWED_HOSTS):
+        return "ALLOWED_HOSTS", (
+            f"Add {host!r} to ALLOWED_HOSTS, or Django may answer 400 to the callback."
+        )
+    domain = (settings.SESSION_COOKIE_DOMAIN or host).lower().lstrip(".")
+    if not f".{host}".endswith(f".{domain}"):
+        return "SESSION_COOKIE_DOMAIN", (
+            f"Set SESSION_COOKIE_DOMAIN to None or to a domain of {host!r}, or browsers come back "
+            "without their session."
+        )
+    return None

@@ -50,6 +50,7 @@ _HINTS = {
     "path of one.",
     "E023": "Set it to the dotted path of a function that takes the request and the verification, "
     "and returns a path, a URL or a URL name.",
+    "E024": 'Set it to "possible" for new prefixes and PlasGate\'s staging system, or to "valid".',
 }
 
 
@@ -133,7 +134,8 @@ def _is_http_url(url: Any) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
-def _is_origin(url: Any) -> bool:
+def is_origin(url: Any) -> bool:
+    """Whether this is a scheme and a host, or None."""
     return url is None or (_is_http_url(url) and not urlsplit(url).path)
 
 
@@ -149,6 +151,10 @@ def _is_endpoint(name: Any) -> bool:
 
 def _is_region(code: Any) -> bool:
     return isinstance(code, str) and code in SUPPORTED_REGIONS
+
+
+def _is_validation(mode: Any) -> bool:
+    return isinstance(mode, str) and mode in ("valid", "possible")
 
 
 def _is_list_of_names(names: Any) -> bool:
@@ -196,7 +202,7 @@ _A_RETENTION = "a timedelta of at least one hour, or None"
 # The error's id, the setting, whether a value is valid, and what valid values are.
 _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ("E003", "PLASGATE_IP_BASE_URL", _is_http_url, "an http or https URL without a query"),
-    ("E004", "PLASGATE_IP_PUBLIC_URL", _is_origin, "a scheme and a host, or None"),
+    ("E004", "PLASGATE_IP_PUBLIC_URL", is_origin, "a scheme and a host, or None"),
     ("E010", "PLASGATE_IP_DEFAULT_REGION", _is_region, "an ISO 3166 country code in capitals"),
     ("E011", "PLASGATE_IP_PHONE_PARAMETERS", _is_list_of_names, "a tuple or list of names"),
     ("E012", "PLASGATE_IP_ATTEMPT_LIFETIME", _is_lifetime, "a positive timedelta"),
@@ -212,5 +218,6 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ("E018", "PLASGATE_IP_EXCHANGE_ENDPOINT", _is_endpoint, "a path of letters, digits and ._-/"),
     ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "the path of a file, or None"),
     ("E020", "PLASGATE_IP_PROXY", _is_proxy, "an http or https URL, or None"),
+    ("E024", "PLASGATE_IP_NUMBER_VALIDATION", _is_validation, '"valid" or "possible"'),
     ("E021", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
 )

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connections, router
 from django.db.migrations.executor import MigrationExecutor
-from django.http.request import validate_host
 from django.urls import NoReverseMatch
 from django.utils.crypto import get_random_string
 
 from django_plasgate_ip import redirects
+from django_plasgate_ip.checks.project import public_host_problem
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.doctor.configuration import wrong_settings
 from django_plasgate_ip.doctor.findings import Finding, Level
@@ -104,10 +104,9 @@ def _to_register(path: str) -> Finding:
         )
         return Finding(Level.WARNING, "Site", what, do)
     what = f"The redirect URI to register at PlasGate is {public}{path}"
-    host = urlsplit(public).hostname or ""
     do = ""
-    if not validate_host(host, settings.ALLOWED_HOSTS):
-        do = f"Add {host!r} to ALLOWED_HOSTS, or Django may answer 400 to the callback."
+    if problem := public_host_problem():
+        _setting, do = problem
     elif urlsplit(public).scheme != "https":
         do = "Use https in production: this URL receives one-time codes."
     return Finding(Level.WARNING if do else Level.OK, "Site", what, do)

@@ -20,6 +20,7 @@ CACHES = "django.core.cache.backends"
 CONTENT = "{% block content %}{% endblock %}"
 BODY = "{% block body %}{% endblock %}"
 PRODUCTION = {
+    "ALLOWED_HOSTS": [".example.com"],
     "PLASGATE_IP_PUBLIC_URL": "https://www.example.com",
     "PLASGATE_IP_ENCRYPTION_KEYS": [Fernet.generate_key()],
     "PLASGATE_IP_SCOPES": "phone_verify mobile_id",
@@ -143,6 +144,12 @@ def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
         ({"PLASGATE_IP_PUBLIC_URL": ""}, ["W006"]),
         # Each tenant may have its own host.
         ({"PLASGATE_IP_PUBLIC_URL": None, "PLASGATE_IP_CREDENTIALS": FUNCTION}, []),
+        ({"ALLOWED_HOSTS": ["example.com"]}, ["W012"]),
+        ({"PLASGATE_IP_PUBLIC_URL": "https://www.example.com:8443"}, []),
+        ({"PLASGATE_IP_PUBLIC_URL": "https://[::1]", "ALLOWED_HOSTS": ["[::1]"]}, []),
+        ({"SESSION_COOKIE_DOMAIN": "shop.example.com"}, ["W012"]),
+        ({"SESSION_COOKIE_DOMAIN": "ample.com"}, ["W012"]),
+        ({"SESSION_COOKIE_DOMAIN": ".Example.com"}, []),
         ({"PLASGATE_IP_ENCRYPTION_KEYS": None}, ["W007"]),
         ({"PLASGATE_IP_SCOPES": "ip:profile phone_verify"}, ["W013"]),
         ({"PLASGATE_IP_SCOPES": ["profile"], "PLASGATE_IP_CLAIMS_RETENTION": DAY}, []),

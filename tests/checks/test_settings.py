@@ -29,6 +29,8 @@ GOOD: list[tuple[str, Any]] = [
     ("SCOPES", "openid ip:phone_verify phone_verify"),
     ("SCOPES", {"phone": True}),
     ("DEFAULT_REGION", "FR"),
+    ("NUMBER_VALIDATION", "valid"),
+    ("NUMBER_VALIDATION", "possible"),
     ("PHONE_PARAMETERS", ["id"]),
     ("ATTEMPT_LIFETIME", timedelta(microseconds=1)),
     ("TIMEOUT", 0.5),
@@ -111,6 +113,8 @@ WRONG: list[tuple[str, str, Any]] = [
     ("E021", "FALLBACK_URL", "sms.html"),
     ("E022", "CREDENTIALS", "keys_for"),
     ("E023", "FALLBACK_FUNCTION", "/sms/"),
+    ("E024", "NUMBER_VALIDATION", "Possible"),
+    ("E024", "NUMBER_VALIDATION", True),
 ]
 
 

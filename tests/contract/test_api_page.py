@@ -182,7 +182,7 @@ def test_the_pages_callback_and_success_verify_the_number(
     visitor: Visitor, answers: Answers
 ) -> None:
     answers(body=api_page.SUCCESS)
-    visitor.start("+85577696118")
+    visitor.start("+85577696118", path="/phone/?moved=1")
     visitor.come_back(**CALLBACK | {"redirect_uri": SITES_URI})
 
     (call,) = answers.calls
@@ -206,7 +206,7 @@ def test_the_callbacks_redirect_uri_may_have_the_pages_other_scheme(
 ) -> None:
     """The page's start has ``https://ip-demo…``, and its callback ``http://ip-demo…``."""
     answers(body=api_page.SUCCESS)
-    visitor.start("+85577696118")
+    visitor.start("+85577696118", path="/phone/?moved=1")
     visitor.come_back(**CALLBACK | {"redirect_uri": SITES_URI.replace("https", "http")})
 
     assert outcome() == ("verified", "")

@@ -135,6 +135,12 @@ def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:
             "https://shop.example:8443/phone/callback/",
             "'shop.example' to ALLOWED_HOSTS",
         ),
+        (
+            {"PUBLIC_URL": "https://localhost"},
+            Level.WARNING,
+            "https://localhost/phone/callback/",
+            "Set SESSION_COOKIE_DOMAIN to None",
+        ),
         ({"PUBLIC_URL": "http://testserver"}, Level.WARNING, "http://testserver/", "Use https"),
         ({"CALLBACK_NONCE": True}, Level.WARNING, "?nonce=", "Ask PlasGate"),
     ],
@@ -142,6 +148,7 @@ def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:
 def test_what_a_person_has_to_decide_about_the_redirect_uri_is_reported(
     values: dict[str, Any], level: Level, what: str, do: str, settings: Any
 ) -> None:
+    settings.SESSION_COOKIE_DOMAIN = "testserver"
     for name, value in values.items():
         setattr(settings, f"PLASGATE_IP_{name}", value)
     found = findings()[-1]

@@ -40,7 +40,7 @@ def test_the_start_page_has_a_qr_code_of_the_link(visitor: Visitor, settings: An
     assert Page(page).links["I have scanned it"] == screen_url(page)
 
     settings.PLASGATE_IP_PUBLIC_URL = "https://www.example.com/"
-    page = visitor.get("/phone/")
+    page = visitor.get("/phone/?moved=1")
     assert svg(page) == qr.svg(f"https://www.example.com{offered(page)}", TITLE)
     # 45 modules and the margin: a cheap camera reads it.
     assert 'viewBox="0 0 53 53"' in svg(page)
