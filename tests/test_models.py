@@ -130,7 +130,7 @@ def test_changes_of_sim_are_acknowledged_once(user: User, other_user: User) -> N
     assert objects.for_user(user).acknowledge_changes() == 0
     assert list(objects.with_unacknowledged_change()) == [others]
     changed.refresh_from_db()
-    assert changed.mobile_id_acknowledged_at is not None
+    assert changed.acknowledged_at is not None
 
 
 def test_another_query_can_be_annotated(user: User, other_user: User) -> None:

@@ -111,7 +111,7 @@ def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
     ages = (HOUR / 2, HOUR, HOUR + timedelta(microseconds=1))
     rows = [stored("failed", completed_at=now - age) for age in ages]
 
-    user_logged_in.send(User, request=request_of(session=BROWSER), user=user)
+    user_logged_in.send(User, request=request_of(session={**BROWSER}), user=user)
 
     expected = {0: [user, user, user], 1: [user, user, None], 2: [user, None, None]}
     assert owners(*rows) == expected[len(backends)]

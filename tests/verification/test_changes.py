@@ -70,7 +70,7 @@ def test_another_sim_is_reported_with_both_verifications(
     first, second = verified(user, OLD), verified(user, NEW)
 
     assert (first.mobile_id_changed, second.mobile_id_changed) == (False, True)
-    assert second.mobile_id_acknowledged_at is None
+    assert second.acknowledged_at is None
     assert heard(changes) == [(second, first)]
     sent = changes.call_args.kwargs
     assert (sent["verification"].mobile_id, sent["previous"].mobile_id) == (NEW, OLD)
@@ -190,7 +190,7 @@ def test_a_change_stands_until_it_is_acknowledged(user: User, other_user: User) 
     assert not flow.has_changed(request_of(user))
     row.refresh_from_db()
     assert row.mobile_id_changed
-    acknowledged_at = row.mobile_id_acknowledged_at
+    acknowledged_at = row.acknowledged_at
     assert acknowledged_at is not None
     assert began <= acknowledged_at <= timezone.now()
 
@@ -199,4 +199,4 @@ def test_a_change_stands_until_it_is_acknowledged(user: User, other_user: User) 
     assert flow.has_changed(request_of(user))
     assert PhoneVerification.objects.for_user(user).acknowledge_changes() == 1
     row.refresh_from_db()
-    assert row.mobile_id_acknowledged_at == acknowledged_at
+    assert row.acknowledged_at == acknowledged_at
