@@ -1,4 +1,4 @@
-"""A changed SIM: what is compared, who is notified, and how the user acknowledges the change."""
+"""What is new in a verified number: what is compared, who is notified, what is acknowledged."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -114,6 +114,53 @@ def test_only_the_last_completed_one_is_compared(user: User, changes: mock.Mock)
     moment = timezone.now() - timedelta(hours=1)
     PhoneVerification.objects.filter(pk=rows[5].pk).update(created_at=moment)
     assert not verified(user, THIRD).mobile_id_changed
+
+
+def test_another_number_than_the_accounts_last_one_is_a_change(
+    user: User, other_user: User
+) -> None:
+    verified(user, OLD, phone_number="")
+    verified(other_user, OLD, phone_number=OTHER_NUMBER)
+    numbers = (NUMBER, NUMBER, OTHER_NUMBER, "", OTHER_NUMBER, NUMBER)
+    # Also without a mobile_id.
+    rows = [verified(user, "", phone_number=number) for number in numbers]
+
+    assert [row.number_changed for row in rows] == [False, False, True, False, False, True]
+    assert flow.has_changed(request_of(user))
+    assert PhoneVerification.objects.for_user(user).acknowledge_changes() == 2
+    assert not flow.has_changed(request_of(user))
+
+
+def test_a_number_of_two_accounts_is_logged_when_verified_and_when_claimed(
+    user: User,
+    other_user: User,
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    verified(None, OLD, session_id="elsewhere")
+    verified(user, OLD)
+    verified(user, OLD, phone_number=OTHER_NUMBER)
+    stored("failed", user=other_user)
+    assert "number_held_twice" not in caplog.text
+
+    second = verified(other_user, NEW)
+    third = verified(None, NEW, phone_number=OTHER_NUMBER)
+    with django_capture_on_commit_callbacks(execute=True):
+        claim_at_login.claim_session(request_of(session={SESSION_KEY: "browser"}), other_user)
+
+    assert [text for text in caplog.messages if "twice" in text] == [
+        f"number_held_twice verification={row.pk} user={other_user.pk}" for row in (second, third)
+    ]
+    assert NUMBER[4:] not in caplog.text
+
+
+def test_a_callback_waits_for_one_query_unless_something_is_unusual(
+    user: User, django_assert_num_queries: Any
+) -> None:
+    for _time in range(2):
+        row = stored("exchanging", user=user)
+        with django_assert_num_queries(2):  # the other one stores the verdict
+            transitions.finish(row, Verdict(mobile_id=OLD), None, autocommit=True)
 
 
 def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.test import RequestFactory
 
+from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import claim_at_login
+from django_plasgate_ip.verification import browser_session, changes, claim_at_login
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests.conftest import Answers, Receivers
 from tests.verification.rows import stop_clock, stored, stored_end
@@ -76,6 +78,121 @@ def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(
 
     assert owners(*ended) == [user] * 3
     assert owners(other_session, other_account) == [None, other_user]
+    # Those that count are marked, also without a mobile_id.
+    marked = PhoneVerification.objects.filter(claimed_at_login=True)
+    assert set(marked) == set(ended[:2])
+    assert set(marked.with_unacknowledged_change()) == set(ended[:2])
+
+
+def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
+    user: User, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: Any
+) -> None:
+    caplog.set_level("INFO")
+    row, request = stored("verified"), request_of(session={**BROWSER})
+    stored("failed")
+    receiver = mock.Mock(side_effect=ZeroDivisionError)
+    signals.phone_claimed.connect(receiver)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            for _login in range(2):
+                claim_at_login.claim_session(request, user)
+            assert not receiver.called
+    finally:
+        signals.phone_claimed.disconnect(receiver)
+
+    receiver.assert_called_once_with(
+        signal=signals.phone_claimed,
+        sender=PhoneVerification,
+        verification=row,
+        user=user,
+        request=request,
+    )
+    assert receiver.call_args.kwargs["verification"].user == user
+    assert f"phone_claimed verification={row.pk} user={user.pk}" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("account", "claimed", "is_acknowledged"),
+    [
+        ({}, {}, True),
+        ({}, {"mobile_id": "e" * 128}, False),
+        ({}, {"phone_number": "+85512345678"}, False),
+        # The account's own row proves too little.
+        ({"scopes": "phone_verify"}, {}, False),
+        ({"claimed_at_login": True}, {}, False),
+    ],
+)
+def test_a_claim_of_what_the_account_holds_already_needs_no_acknowledgement(
+    user: User, account: dict[str, Any], claimed: dict[str, Any], is_acknowledged: bool
+) -> None:
+    stored("verified", HOUR, user=user, session_id="earlier", callback_session_id="", **account)
+    row = stored("verified", **claimed)
+
+    claim_at_login.claim_session(request_of(session={**BROWSER}), user)
+
+    row.refresh_from_db()
+    assert row.claimed_at_login
+    assert (row.acknowledged_at is not None) is is_acknowledged
+
+
+@pytest.mark.parametrize("winner", ["another login", "a late verification"])
+def test_what_another_request_does_meanwhile_is_not_undone(
+    user: User, other_user: User, monkeypatch: pytest.MonkeyPatch, winner: str
+) -> None:
+    row = stored("verified")
+    find = changes.find
+
+    def find_late(*args: Any) -> Any:
+        if winner == "another login":
+            PhoneVerification.objects.update(user=other_user)
+        else:
+            stored("verified")
+        return find(*args)
+
+    monkeypatch.setattr(changes, "find", find_late)
+    claim_at_login.claim_session(request_of(session={**BROWSER}), user)
+
+    late = PhoneVerification.objects.exclude(pk=row.pk).last()
+    assert owners(row) == [other_user if winner == "another login" else user]
+    # SECURITY: it is not marked, so it must not become the account's.
+    assert late is None or late.user is None
+
+
+def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
+    user: User, other_user: User
+) -> None:
+    own, live = stored("verified", user=user), stored(user=user)
+    ended = stored("error", reason="user_changed")
+    moved = (own, live, ended)
+    handed_over = stored(user=user, callback_session_id="a phone's")
+    # This browser is the phone of another one.
+    carried = stored(user=other_user, session_id="a computer's", callback_session_id="browser")
+    left = stored("verified", HOUR * 2), stored("failed", user=other_user)
+    request = request_of(session={**BROWSER})
+
+    browser_session.change_session_id(request, user)
+
+    new = browser_session.get_session_id(request)
+    assert (new != "browser", len(new)) == (True, 22)
+    ids = {r.pk: (r.session_id, r.callback_session_id) for r in PhoneVerification.objects.all()}
+    assert [ids[row.pk] for row in moved] == [(new, new)] * 3
+    assert ids[handed_over.pk] == (new, "a phone's")
+    assert ids[carried.pk] == ("a computer's", new)
+    assert [ids[row.pk] for row in left] == [("browser", "browser")] * 2
+
+
+def test_a_login_as_the_same_user_does_not_strand_a_live_verification(
+    visitor: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    visitor.start()
+    before = visitor.session[SESSION_KEY]
+    log_in(visitor)
+
+    assert visitor.session[SESSION_KEY] != before
+    visitor.come_back()
+    assert outcome() == ("verified", "")
+    assert not newest().claimed_at_login
 
 
 @pytest.mark.parametrize("status", ["pending", "exchanging"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import RequestFactory
+from django.utils import timezone
 
 from django_plasgate_ip.exceptions import PlasGateError, TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
@@ -103,6 +104,52 @@ def test_each_limit_takes_one_query(
         limit(settings, **most)
         with django_assert_num_queries(len(most)):
             limits.check(start)
+
+
+@pytest.mark.parametrize(
+    ("owns", "is_exempt"),
+    [
+        ({}, True),
+        ({"acknowledged_at": timezone.now(), "number_changed": True}, True),
+        ({"number_changed": True}, False),
+        ({"claimed_at_login": True}, False),
+        ({"scopes": "phone_verify"}, False),
+        ({"scopes": "phone mobile_id"}, False),
+        ({"callback_session_id": "phone"}, False),
+        ({"phone_number": OTHER_NUMBER}, False),
+        ({"user": None}, False),
+    ],
+)
+def test_strangers_do_not_lock_out_the_account_that_holds_the_number(
+    settings: Any, user: User, owns: dict[str, Any], is_exempt: bool
+) -> None:
+    limit(settings, number=2, user=3)
+    stored("verified", 2 * limits.HOUR, **({"user": user} | owns))
+    for _ in range(3):
+        stored()
+
+    assert (wait_for(stored(user=user)) is None) is is_exempt
+    assert wait_for(stored()) is not None
+    # The account's own limit stays.
+    for _ in range(3):
+        start = stored(user=user)
+    assert wait_for(start) is not None
+
+
+def test_a_refused_start_is_logged_without_its_number(
+    settings: Any, user: User, caplog: pytest.LogCaptureFixture, django_assert_num_queries: Any
+) -> None:
+    limit(settings, number=0, user=0)
+    start = stored(user=user)
+
+    with django_assert_num_queries(3):  # of the account's own number
+        assert wait_for(start) is not None
+    assert wait_for(stored()) is not None
+
+    assert caplog.messages == [
+        f"start_refused user={user.pk} limits=number,user",
+        "start_refused user=- limits=number",
+    ]
 
 
 # When the next one may start
