@@ -114,7 +114,7 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
     def exists_for(self, user: str = "pk") -> Exists:
         """Return an expression for another query: whether its user is in this queryset.
 
-        ``User.objects.annotate(has_phone=PhoneVerification.objects.verified().exists_for())``.
+        ``User.objects.annotate(has_phone=verifications.with_confirmed_number().exists_for())``.
         `user` is the field of the other model that holds the user, for example ``"author"``.
         """
         return Exists(self.filter(user=OuterRef(user)))
