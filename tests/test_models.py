@@ -16,7 +16,7 @@ from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
-from tests.kept import create
+from tests.kept import BROWSER, create
 from tests.visitor import MASKED, MOBILE_ID, NUMBER, SUB, TYPED
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=zones.utc)
@@ -131,9 +131,25 @@ def test_changes_are_acknowledged_once(user: User, other_user: User, change: str
     assert objects.for_user(user).acknowledge_changes() == 1
     assert objects.for_user(user).acknowledge_changes() == 0
     assert list(objects.with_unacknowledged_change()) == [others]
-    changed.refresh_from_db()
-    assert changed.acknowledged_at is not None
-    assert changed in objects.trusted()
+    assert objects.trusted().get(pk=changed.pk).acknowledged_at is not None
+
+
+def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> None:
+    trusted = [
+        make(),
+        make(scopes="openid ip:phone_verify mobile_id"),
+        make(callback_session_id=BROWSER),
+    ]
+    for weak in (
+        {"status": "failed"},
+        {"phone_number": ""},
+        {"mobile_id": ""},
+        {"scopes": "phone_verify"},
+        {"scopes": "phone mobile_id"},
+        {"callback_session_id": "a phone's"},
+    ):
+        make(**weak)  # type: ignore[arg-type]
+    assert set(PhoneVerification.objects.trusted()) == set(trusted)
 
 
 def test_another_query_can_be_annotated(user: User, other_user: User) -> None:
