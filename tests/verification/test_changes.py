@@ -129,9 +129,11 @@ def test_another_number_than_the_accounts_last_one_is_a_change(
 ) -> None:
     verified(user, OLD, phone_number="")
     verified(other_user, OLD, phone_number=OTHER_NUMBER)
+    verified(user, OLD)
     numbers = (NUMBER, NUMBER, OTHER_NUMBER, "", OTHER_NUMBER, NUMBER)
     # Also without a mobile_id.
     rows = [verified(user, "", phone_number=number) for number in numbers]
+    assert not PhoneVerification.objects.filter(mobile_id_changed=True).exists()
 
     assert [row.number_changed for row in rows] == [False, False, True, False, False, True]
     assert flow.has_changed(request_of(user))

@@ -112,6 +112,8 @@ def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
         ({}, {}, True),
         ({}, {"mobile_id": "e" * 128}, False),
         ({}, {"phone_number": "+85512345678"}, False),
+        # An earlier number: its phone may be lost.
+        ({"newer": "+85512345678"}, {}, False),
         # The account's own row proves too little.
         ({"scopes": "phone_verify"}, {}, False),
         ({"claimed_at_login": True}, {}, False),
@@ -120,7 +122,11 @@ def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
 def test_a_claim_of_what_the_account_holds_already_needs_no_acknowledgement(
     user: User, account: dict[str, Any], claimed: dict[str, Any], is_acknowledged: bool
 ) -> None:
+    account = {**account}
+    newer = account.pop("newer", None)
     stored("verified", HOUR, user=user, session_id="earlier", callback_session_id="", **account)
+    if newer:
+        stored("verified", HOUR / 2, user=user, session_id="earlier", phone_number=newer)
     row = stored("verified", **claimed)
 
     claim_at_login.claim_session(request_of(session={**BROWSER}), user)
