@@ -40,7 +40,9 @@ _EXPRESSIONS = {
     "mobile_id": "CASE WHEN n % 100 < 70 THEN repeat(md5('m' || {number}), 4) ELSE '' END",
     "claims": "CASE WHEN n % 100 < 88 THEN %s ELSE '' END",
     "mobile_id_changed": "n % 200 = 0",
-    "mobile_id_acknowledged_at": "CASE WHEN n % 400 = 0 THEN now() END",
+    "number_changed": "false",
+    "claimed_at_login": "false",
+    "acknowledged_at": "CASE WHEN n % 400 = 0 THEN now() END",
     "created_at": "now() - ({rows} - n) * (interval '365 days' / {rows})",
     "completed_at": "now() - ({rows} - n) * (interval '365 days' / {rows})"
     " + (3 + n % 17 + n::bigint * 7919 % 1000000 / 1e6) * interval '1 second'",

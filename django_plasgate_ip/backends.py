@@ -3,7 +3,8 @@
 It needs the scopes ``phone_verify`` and ``mobile_id``. Anonymous visitors must be allowed to start:
 set ``PLASGATE_IP_LOGIN_REQUIRED = False``. ``next`` of the start is the site's view that logs in::
 
-    user = authenticate(request, verification=flow.latest(request))
+    verification = VerifiedPhoneBackend().fresh_verification(request)
+    user = authenticate(request, verification=verification) if verification else None
     if user is not None:
         login(request, user)
 """
@@ -16,8 +17,6 @@ from django.contrib.auth.backends import BaseBackend
 from django.http import HttpRequest
 from django.utils import timezone
 
-from django_plasgate_ip import phones
-from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
 
@@ -29,7 +28,7 @@ class VerifiedPhoneBackend(BaseBackend):
     """Finds the account whose number this session has just verified, with the same SIM and phone.
 
     A number is not a password: operators give numbers to new owners, and thieves have SIM cards
-    replaced. Both change the ``mobile_id``, and so does a new phone of the owner. They log in as
+    replaced. Both change the ``mobile_id``, and so does a new phone of the owner. Owners log in as
     before, and the site calls ``acknowledge_changes`` after it has asked for the password, say.
 
     The backend grants no permissions.
@@ -39,25 +38,42 @@ class VerifiedPhoneBackend(BaseBackend):
     max_age = timedelta(minutes=5)
     #: For how long after its end a login takes over an anonymous verification of its session.
     claim_age = timedelta(minutes=30)
+    #: Whether staff and superusers may log in, too.
+    allow_staff = False
+
+    def fresh_verification(self, request: HttpRequest | None) -> PhoneVerification | None:
+        """Return the verification that this anonymous visitor may try to log in with, or None.
+
+        The visitor's session verified it within `max_age`, and has not tried it. Call Django's
+        ``authenticate`` only with one: Django reports every other call as a failed login, and sites
+        that count those lock out an address.
+        """
+        if request is None or not hasattr(request, "session") or request.user.is_authenticated:
+            return None
+        # SECURITY: a careless view may pass another session's verification. Or a thief starts one
+        # for somebody's number, and talks them into completing it on their phone. The session's
+        # entry rules out both.
+        since = timezone.now() - self.max_age
+        fresh = PhoneVerification.objects.on_primary().trusted().filter(completed_at__gte=since)
+        pk = request.session.get(LOGIN_KEY)
+        return fresh.filter(pk=pk, user=None).first() if pk else None
 
     def authenticate(  # type: ignore[override]
         self, request: HttpRequest | None, verification: PhoneVerification | None
     ) -> Any:
         """Return the one account that the number belongs to, or None.
 
-        `verification`: this session verified it within `max_age`, while anonymous, and the operator
-        confirmed its number. It then belongs to the account, so it works once. None gives no
-        reason: a reason would show which numbers have accounts.
+        `verification`: the `fresh_verification` of this request. It is good for one try. If it
+        finds an account, it belongs to it. None gives no reason: a reason would show which numbers
+        have accounts.
         """
-        if request is None or not hasattr(request, "session") or verification is None:
+        # The instance may be made up, so only the stored row counts.
+        row = self.fresh_verification(request)
+        if request is None or row is None or row != verification:
             return None
-        if request.user.is_authenticated:
-            return None
-        row = self._noted(request, verification)
-        if row is None or not self._is_good(row):
-            return None
+        del request.session[LOGIN_KEY]
         user = self._owner(row)
-        return user if user is not None and _use(request, row, user) else None
+        return user if user is not None and _assign(row, user) else None
 
     def get_user(self, user_id: Any) -> Any:
         """Return the active user with this primary key, or None, as Django's own backend does."""
@@ -65,28 +81,13 @@ class VerifiedPhoneBackend(BaseBackend):
         return user if user is not None and self.user_can_authenticate(user) else None
 
     def user_can_authenticate(self, user: Any) -> bool:
-        """Whether `user` may log in. Without a field ``is_active``, every user may."""
-        return bool(getattr(user, "is_active", True))
+        """Whether `user` may log in: if active, and no staff unless `allow_staff` is True.
 
-    def _noted(
-        self, request: HttpRequest, verification: PhoneVerification
-    ) -> PhoneVerification | None:
-        """Return the stored row, if this session verified it, or None."""
-        # SECURITY: a careless view may pass another session's verification. Or a thief starts one
-        # for somebody's number, and talks them into completing it on their phone. The session's
-        # entry rules out both. The instance may be made up, so only the stored row counts.
-        if request.session.get(LOGIN_KEY) != str(verification.pk):
-            return None
-        return PhoneVerification.objects.on_primary().filter(pk=verification.pk).first()
-
-    def _is_good(self, row: PhoneVerification) -> bool:
-        # SECURITY: with the `phone` scope alone, the operator reports which number is in use. It
-        # confirms no number that the visitor typed.
-        confirmed = scope_sets.needs_number(row.scopes.split())
-        # Only verified rows have a mobile_id. Without one, any SIM card would match.
-        if not confirmed or not row.mobile_id:
-            return False
-        return row.completed_at is not None and row.completed_at >= timezone.now() - self.max_age
+        Without a field ``is_active``, every user is active.
+        """
+        # SECURITY: an unlocked phone must not open the admin.
+        is_staff = getattr(user, "is_staff", False) or getattr(user, "is_superuser", False)
+        return bool(getattr(user, "is_active", True)) and (self.allow_staff or not is_staff)
 
     def _owner(self, row: PhoneVerification) -> Any:
         """Return the only user with this number, if their last SIM was this one, or None."""
@@ -121,25 +122,20 @@ def on_phone_verified(
 def _is_unchanged(row: PhoneVerification, user: Any) -> bool:
     """Whether the last number, SIM and device of `user` are those of `row`."""
     verifications = PhoneVerification.objects.on_primary().for_user(user)
-    # SECURITY: a SIM swap. Until the change is acknowledged, a second verification with the new SIM
-    # does not count either.
+    # SECURITY: a SIM swap, or a number that somebody else brought in. Until it is acknowledged, a
+    # second verification with the new SIM or number does not count either.
     if verifications.with_unacknowledged_change().exists():
         return False
-    # SECURITY: only the last number counts. An earlier phone may have been lost or stolen.
-    numbered = verifications.verified().exclude(phone_number="")
-    last = numbered.order_by("-completed_at").first()
-    # SECURITY: a hand-off does not count. Somebody at an unlocked computer could use their phone to
-    # add their number to its account, and log in with that number from then on.
-    return (
-        last is not None
-        and not last.is_handed_over
-        and last.mobile_id == row.mobile_id
-        and phones.e164(last.phone_number) == phones.e164(row.phone_number)
-    )
+    # SECURITY: only the last number counts. An earlier phone may have been lost or stolen. It must
+    # be trusted, as `row` is. With the `phone` scope alone, the operator reports which number is in
+    # use. And somebody at an unlocked computer could hand over to their own phone, and log in with
+    # its number from then on.
+    last = verifications.with_confirmed_number().order_by("-completed_at").values("pk")[:1]
+    same = verifications.trusted().filter(phone_number=row.phone_number, mobile_id=row.mobile_id)
+    return same.filter(pk=last).exists()
 
 
-def _use(request: HttpRequest, row: PhoneVerification, user: Any) -> bool:
+def _assign(row: PhoneVerification, user: Any) -> bool:
     """Give the verification to `user`. Return False if another request did so first."""
-    del request.session[LOGIN_KEY]
     anonymous = PhoneVerification.objects.on_primary().filter(pk=row.pk, user=None)
     return bool(anonymous.update(user=user))

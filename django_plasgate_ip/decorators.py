@@ -1,4 +1,4 @@
-"""A decorator and a mixin for views that require a verified phone."""
+"""A decorator and a mixin for views that require a verified phone number."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,15 +23,17 @@ def phone_verified_required(
 ) -> Any:
     """Redirect an unverified visitor to the start page, with this page as ``next``.
 
-    A signed-in user needs a verification of their own. An anonymous visitor needs one of this
-    session; where ``PLASGATE_IP_LOGIN_REQUIRED`` is True, they are redirected to the login instead.
-    The decorator works with and without brackets, on synchronous and asynchronous views.
+    A signed-in user needs a confirmed number of their own, and an anonymous visitor one of this
+    session (see ``flow.is_verified``). Where ``PLASGATE_IP_LOGIN_REQUIRED`` is True, anonymous
+    visitors are redirected to the login instead. The decorator works with and without brackets, on
+    synchronous and asynchronous views.
 
     `max_age`: how long ago the verification may have completed. None: at any time.
 
     `changed_url`: a path or url name of the site's own page, which may ask for the password. A user
-    with a changed SIM or device is redirected there, with ``next``, until the site calls
-    ``for_user(user).acknowledge_changes()``. None: a change is ignored.
+    with a changed SIM, device or number, or with a verification that a login claimed, is redirected
+    there, with ``next``, until the site calls ``for_user(user).acknowledge_changes()``. None: these
+    are ignored.
     """
     if callable(max_age):
         return _guarded(max_age, None, None)

@@ -158,8 +158,10 @@ def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
 
 
 def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
-    """Whether this request's user, or its anonymous session, was verified.
+    """Whether this request's user, or its anonymous session, has a confirmed number.
 
+    A row of the scope ``mobile_id`` alone has none. An account's unacknowledged changes do not
+    matter (see `has_changed`).
     `max_age`: completed no longer ago than this; None: at any time.
     """
     verifications = PhoneVerification.objects.on_primary()
@@ -170,7 +172,10 @@ def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
 
 
 def has_changed(request: HttpRequest) -> bool:
-    """Whether this request's user has a changed SIM or device that nobody has acknowledged."""
+    """Whether this request's user has a change that nobody has acknowledged.
+
+    It is another SIM or device, another number, or a verification that a login claimed.
+    """
     verifications = PhoneVerification.objects.on_primary().for_user(request.user)
     return verifications.with_unacknowledged_change().exists()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import models, router
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 # How long an exchange may take beyond PLASGATE_IP_TIMEOUT. DNS and the attempts to connect to
 # further addresses are outside that deadline (see `transport`).
 EXCHANGE_GRACE = timedelta(seconds=30)
+
+_IS_UNACKNOWLEDGED = Q(acknowledged_at=None) & (
+    Q(mobile_id_changed=True) | Q(number_changed=True) | Q(claimed_at_login=True)
+)
+_IS_NOT_HANDED_OVER = Q(callback_session_id="") | Q(callback_session_id=F("session_id"))
 
 
 class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
@@ -44,16 +49,38 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         """Return the verifications that have ended with any result."""
         return self.exclude(status__in=LIVE)
 
+    def with_confirmed_number(self) -> "PhoneVerificationQuerySet":
+        """Return the verified verifications with a number.
+
+        One of the scope ``mobile_id`` alone has none: it verifies a device, and no phone number.
+        """
+        return self.verified().exclude(phone_number="")
+
+    def trusted(self) -> "PhoneVerificationQuerySet":
+        """Return the verifications that prove who holds a number, with which SIM and device.
+
+        They are verified, had the scopes ``phone_verify`` and ``mobile_id``, were not handed over
+        to a phone, and nothing about them waits for an acknowledgement.
+        """
+        # In no other scope's name. "ip:phone_verify" requests the same.
+        scoped = self.filter(scopes__contains="phone_verify").filter(scopes__contains="mobile_id")
+        proven = scoped.with_confirmed_number().exclude(mobile_id="")
+        return proven.filter(_IS_NOT_HANDED_OVER, ~_IS_UNACKNOWLEDGED)
+
     def with_unacknowledged_change(self) -> "PhoneVerificationQuerySet":
-        """Return the verifications with an unacknowledged change of SIM or device."""
-        return self.filter(mobile_id_changed=True, mobile_id_acknowledged_at=None)
+        """Return the verifications that the account has to acknowledge, and has not.
+
+        They have another SIM or device, or another number, than the account's last one, or a login
+        claimed them.
+        """
+        return self.filter(_IS_UNACKNOWLEDGED)
 
     def acknowledge_changes(self) -> int:
-        """Acknowledge every change of SIM or device in this queryset. Return their number.
+        """Acknowledge all of `with_unacknowledged_change` in this queryset. Return their number.
 
         Call it after the user has confirmed the change, for example with a password.
         """
-        return self.with_unacknowledged_change().update(mobile_id_acknowledged_at=timezone.now())
+        return self.with_unacknowledged_change().update(acknowledged_at=timezone.now())
 
     def for_user(self, user: Any) -> "PhoneVerificationQuerySet":
         """Return the verifications of `user`. An anonymous user has no verifications."""
@@ -87,7 +114,7 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
     def exists_for(self, user: str = "pk") -> Exists:
         """Return an expression for another query: whether its user is in this queryset.
 
-        ``User.objects.annotate(has_phone=PhoneVerification.objects.verified().exists_for())``.
+        ``User.objects.annotate(has_phone=verifications.with_confirmed_number().exists_for())``.
         `user` is the field of the other model that holds the user, for example ``"author"``.
         """
         return Exists(self.filter(user=OuterRef(user)))
@@ -95,7 +122,7 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
     def is_verified(
         self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
     ) -> bool:
-        """Return whether this queryset has a verified verification of `user`.
+        """Return whether this queryset has a confirmed number of `user`.
 
         `phone_number` limits it to this number, in any format that `phones.parse` reads. Text that
         is not a phone number matches nothing. `max_age` limits it to verifications that were
@@ -107,12 +134,12 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
             return False
 
     def proves(self, phone_number: Any = None, max_age: timedelta | None = None) -> bool:
-        """Return whether this queryset has a verified verification of any user.
+        """Return whether this queryset has a confirmed number of any user.
 
         The arguments are those of `is_verified`. Raises `InvalidPhoneNumber` for text that is not
         a phone number.
         """
-        found = self.verified()
+        found = self.with_confirmed_number()
         if phone_number is not None:
             found = found.filter(phone_number=phones.parse(phone_number))
         if max_age is not None:
@@ -154,9 +181,10 @@ class PhoneVerification(models.Model):
     mobile_id = models.CharField(_("mobile ID"), max_length=255, blank=True)
     claims = EncryptedJSONField(_("claims"), default=dict, blank=True, editable=False)
     mobile_id_changed = models.BooleanField(_("SIM or device changed"), default=False)
-    mobile_id_acknowledged_at = models.DateTimeField(
-        _("change acknowledged at"), null=True, blank=True
-    )
+    number_changed = models.BooleanField(_("number changed"), default=False)
+    # SECURITY: somebody else may have verified the number in this browser before the login.
+    claimed_at_login = models.BooleanField(_("claimed at a login"), default=False)
+    acknowledged_at = models.DateTimeField(_("acknowledged at"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
 

@@ -25,3 +25,8 @@ phone_verification_failed = Signal()
 #: ``previous`` is the earlier verified row. ``request`` is None if a login claimed the
 #: verification.
 mobile_id_changed = Signal()
+
+#: A login claimed ``verification``, a verified row of its anonymous session: it belongs to the
+#: argument ``user`` now. ``request`` is the login's. Unless the account holds the same number, SIM
+#: and device already, it has to acknowledge the row before it can log in by phone.
+phone_claimed = Signal()

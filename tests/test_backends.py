@@ -8,21 +8,22 @@ from unittest import mock
 import pytest
 from django.contrib.auth import authenticate, login
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import path
 from django.utils import timezone
 
-from django_plasgate_ip import flow, signals
+from django_plasgate_ip import signals
 from django_plasgate_ip.backends import LOGIN_KEY, VerifiedPhoneBackend
-from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
 from tests.verification.test_claim_at_login import log_in
-from tests.visitor import DIGITS, MOBILE_ID, Visitor, newest, outcome
+from tests.visitor import DIGITS, FAILED, MOBILE_ID, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -37,7 +38,8 @@ OTHER_SIM = "e1" * 64
 
 def phone_login(request: HttpRequest) -> HttpResponse:
     """Be the view that the documentation shows."""
-    user = authenticate(request, verification=flow.latest(request))
+    verification = VerifiedPhoneBackend().fresh_verification(request)
+    user = authenticate(request, verification=verification) if verification else None
     if user is None:
         return HttpResponse("no", status=403)
     login(request, user)
@@ -84,6 +86,7 @@ class StricterBackend(VerifiedPhoneBackend):
     """A site's own."""
 
     max_age = timedelta(seconds=30)
+    allow_staff = True
 
 
 def log_in_by(
@@ -117,13 +120,17 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "an inactive owner": lambda owner: User.objects.update(is_active=False),
     "two owners": lambda owner: make_verification(User.objects.create_user("sok"), age=DAY),
     "a newer number": lambda owner: make_verification(owner, phone_number=OTHER_NUMBER),
+    "a last row that is not trusted": lambda owner: make_verification(
+        owner, scopes=["phone", "mobile_id"]
+    ),
+    "a claim": lambda owner: make_verification(owner, age=2 * DAY, claimed_at_login=True),
+    "a changed number": lambda owner: make_verification(owner, age=2 * DAY, number_changed=True),
+    "a member of staff": lambda owner: User.objects.update(is_staff=True),
+    "a superuser": lambda owner: User.objects.update(is_superuser=True),
     "a newer SIM": lambda owner: make_verification(owner, mobile_id=OTHER_SIM),
     "a last SIM that is unknown": lambda owner: make_verification(owner, mobile_id=""),
     "a change that is not acknowledged": lambda owner: make_verification(
         owner, age=2 * DAY, mobile_id_changed=True
-    ),
-    "a number from a hand-off": lambda owner: make_verification(
-        owner, callback_session_id="a phone's"
     ),
     "only a failure": lambda owner: [
         PhoneVerification.objects.all().delete(),
@@ -137,6 +144,14 @@ def test_nobody_is_logged_in_where_the_number_has(owner: User, change: Any) -> N
     change(owner)
 
     assert log_in_by(make_verification()) is None
+
+
+def test_a_subclass_may_log_in_staff(owner: User) -> None:
+    owner.is_staff = owner.is_superuser = True
+    owner.save()
+
+    assert log_in_by(make_verification(), backend=StricterBackend) == owner
+    assert VerifiedPhoneBackend().get_user(owner.pk) is None
 
 
 def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
@@ -159,9 +174,8 @@ def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
 def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner: User) -> None:
     assert log_in_by(make_verification(phone_number=OTHER_NUMBER)) is None
     assert log_in_by(make_verification(mobile_id=OTHER_SIM)) is None
-    # A number that nobody typed.
-    row = make_verification(scopes=["phone", "mobile_id"], phone_number=DIGITS)
-    assert log_in_by(row) is None
+    # It is not trusted: a number that nobody typed.
+    assert log_in_by(make_verification(scopes=["phone", "mobile_id"])) is None
 
     PhoneVerification.objects.for_user(owner).update(mobile_id="")
     assert log_in_by(make_verification(mobile_id="")) is None
@@ -206,6 +220,19 @@ def test_only_the_anonymous_session_that_verified_it_is_logged_in(
     assert log_in_by(row, RequestFactory().get("/")) is None
     assert VerifiedPhoneBackend().authenticate(None, row) is None
     assert VerifiedPhoneBackend().authenticate(request_of(None), None) is None
+
+
+def test_two_requests_at_once_log_in_once(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = make_verification()
+    look = PhoneVerificationQuerySet.with_unacknowledged_change
+
+    def look_late(rows: Any) -> Any:
+        PhoneVerification.objects.filter(pk=row.pk).update(user=owner)  # the other request
+        return look(rows)
+
+    monkeypatch.setattr(PhoneVerificationQuerySet, "with_unacknowledged_change", look_late)
+
+    assert log_in_by(row) is None
 
 
 # Django's part of a backend
@@ -280,6 +307,8 @@ def test_the_owner_of_a_number_logs_in_by_verifying_it_as_often_as_they_like(
 ) -> None:
     answers()
     for _time in range(2):
+        # The login claims the first of two, which leaves nothing to acknowledge.
+        stranger.verify()
         assert stranger.verify(next="/phone-login/")["Location"] == "/phone-login/"
         before = stranger.cookies["sessionid"].value
         assert is_let_in(stranger)
@@ -308,11 +337,31 @@ def test_a_planted_session_gains_nothing(
     assert is_let_in(victim)
 
 
+def test_a_visitor_with_nothing_to_try_is_no_failed_login(
+    stranger: Visitor, owner: User, answers: Answers
+) -> None:
+    """Sites that count failed logins would lock out the address of a whole operator."""
+    failures = mock.Mock()
+    user_login_failed.connect(failures)
+    assert not is_let_in(stranger)
+    answers(FAILED)
+    stranger.verify()
+    assert not is_let_in(stranger)
+    answers(login_hint="85512345678")
+    stranger.verify("012 345 678")
+    assert not failures.called
+
+    # The number has no account. The verification is good for one try, and not for a reload.
+    assert not is_let_in(stranger)
+    assert not is_let_in(stranger)
+    failures.assert_called_once()
+
+
 @pytest.mark.parametrize(("minutes", "is_claimed"), [(29, True), (31, False)])
-def test_a_login_takes_over_only_what_was_verified_just_before_it(
+def test_a_number_that_somebody_else_brought_in_opens_the_account_once_acknowledged(
     stranger: Visitor, user: User, answers: Answers, minutes: int, is_claimed: bool
 ) -> None:
-    """Somebody else may have verified a number in this browser earlier, and left."""
+    """Somebody else may have verified a number in this browser, and left."""
     answers()
     stranger.verify()
     earlier = timezone.now() - timedelta(minutes=minutes)
@@ -321,6 +370,9 @@ def test_a_login_takes_over_only_what_was_verified_just_before_it(
     log_in(stranger)
 
     assert (newest().user == user) is is_claimed
-    elsewhere = Visitor()
-    elsewhere.verify()
-    assert is_let_in(elsewhere) is is_claimed
+    attacker = Visitor()
+    attacker.verify()
+    assert not is_let_in(attacker)
+    PhoneVerification.objects.for_user(user).acknowledge_changes()
+    attacker.verify()
+    assert is_let_in(attacker) is is_claimed

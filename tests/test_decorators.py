@@ -102,6 +102,7 @@ def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(
 ) -> None:
     make_verification(user, "failed")
     make_verification(other_user)
+    make_verification(user, scopes=["mobile_id"])  # a device, and no number
 
     for method in ("GET", "POST"):
         assert is_sent_to(opened(VIEWS[name], user, method=method), "/phone/")
@@ -136,15 +137,17 @@ def test_a_view_may_require_a_recent_verification(user: User, name: str) -> None
     assert opened(FRESH[name], user).status_code == 200
 
 
+@pytest.mark.parametrize("change", ["mobile_id_changed", "number_changed", "claimed_at_login"])
 @pytest.mark.parametrize("name", UNCHANGED)
-def test_a_user_with_another_sim_confirms_it_first(user: User, name: str) -> None:
+def test_a_user_with_a_change_confirms_it_first(user: User, name: str, change: str) -> None:
     assert is_sent_to(opened(UNCHANGED[name], user), "/phone/")
 
     make_verification(user)
     assert opened(UNCHANGED[name], user).status_code == 200
 
-    make_verification(user, mobile_id_changed=True)
-    make_verification(user)  # the new SIM again, which confirms nothing
+    is_changed: dict[str, Any] = {change: True}
+    make_verification(user, **is_changed)
+    make_verification(user)  # the same again, which confirms nothing
     assert is_sent_to(opened(UNCHANGED[name], user), "/confirm/")
     assert opened(VIEWS["bare"], user).status_code == 200  # a view that does not care
 

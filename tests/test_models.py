@@ -16,7 +16,7 @@ from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
-from tests.kept import create
+from tests.kept import BROWSER, create
 from tests.visitor import MASKED, MOBILE_ID, NUMBER, SUB, TYPED
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=zones.utc)
@@ -120,17 +120,36 @@ def test_a_callback_belongs_to_the_newest_verification_that_its_session_continue
     assert not make(session_id="laptop", callback_session_id="").is_handed_over
 
 
-def test_changes_of_sim_are_acknowledged_once(user: User, other_user: User) -> None:
+@pytest.mark.parametrize("change", ["mobile_id_changed", "number_changed", "claimed_at_login"])
+def test_changes_are_acknowledged_once(user: User, other_user: User, change: str) -> None:
     make(user)
-    changed = make(user, mobile_id_changed=True)
-    others = make(other_user, mobile_id_changed=True)
+    is_changed: dict[str, Any] = {change: True}
+    changed, others = make(user, **is_changed), make(other_user, **is_changed)
     objects = PhoneVerification.objects
     assert set(objects.with_unacknowledged_change()) == {changed, others}
+    assert changed not in objects.trusted()
     assert objects.for_user(user).acknowledge_changes() == 1
     assert objects.for_user(user).acknowledge_changes() == 0
     assert list(objects.with_unacknowledged_change()) == [others]
-    changed.refresh_from_db()
-    assert changed.mobile_id_acknowledged_at is not None
+    assert objects.trusted().get(pk=changed.pk).acknowledged_at is not None
+
+
+def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> None:
+    trusted = [
+        make(),
+        make(scopes="openid ip:phone_verify mobile_id"),
+        make(callback_session_id=BROWSER),
+    ]
+    for weak in (
+        {"status": "failed"},
+        {"phone_number": ""},
+        {"mobile_id": ""},
+        {"scopes": "phone_verify"},
+        {"scopes": "phone mobile_id"},
+        {"callback_session_id": "a phone's"},
+    ):
+        make(**weak)  # type: ignore[arg-type]
+    assert set(PhoneVerification.objects.trusted()) == set(trusted)
 
 
 def test_another_query_can_be_annotated(user: User, other_user: User) -> None:
@@ -150,6 +169,17 @@ def test_only_a_verified_verification_of_the_user_counts(user: User, other_user:
     make(user)
     make(user, "failed")
     assert PhoneVerification.objects.is_verified(user)
+
+
+def test_a_device_without_a_number_is_no_verified_phone(user: User) -> None:
+    device = make(user, phone_number="", scopes="mobile_id")
+    objects = PhoneVerification.objects
+    assert objects.verified().latest_for(user) == device
+    assert not objects.is_verified(user)
+    assert not objects.with_confirmed_number().exists()
+    number = make(user)
+    assert objects.is_verified(user)
+    assert list(objects.with_confirmed_number()) == [number]
 
 
 def test_a_number_can_be_given_in_any_format(user: User) -> None:

@@ -73,7 +73,7 @@ def test_the_export_has_every_column_in_plain_text(user: User) -> None:
         user=user,
         error_description="welcome",
         mobile_id_changed=True,
-        mobile_id_acknowledged_at=timezone.now(),
+        acknowledged_at=timezone.now(),
         callback_session_id="a phone",
         key_fingerprint="0f" * 16,
         next_url="/wallet/of/teak/",

@@ -65,10 +65,11 @@ def test_a_verified_users_badge_says_so_in_words(user: User, other_user: User) -
 
 def test_a_verification_has_a_badge_without_a_query() -> None:
     verified, failed = make_verification(), make_verification(status="failed")
+    device = make_verification(scopes=["mobile_id"])  # without a number
 
     with CaptureQueriesContext(connection) as queries:
         assert "Phone verified" in badge(verified)
-        assert badge(failed) == ""
+        assert badge(failed) == badge(device) == ""
 
     assert len(queries) == 0
 

@@ -80,7 +80,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         (gettext_lazy("Who"), {"fields": ("number", "account")}),
         (
             gettext_lazy("SIM or device"),
-            {"fields": ("mobile_id_changed", "mobile_id_acknowledged_at")},
+            {"fields": ("mobile_id_changed", "acknowledged_at")},
         ),
         (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
         (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),

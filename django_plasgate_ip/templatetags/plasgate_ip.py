@@ -23,7 +23,7 @@ def plasgate_ip_badge(who: Any, show_unverified: bool = False) -> dict[str, bool
     """Show whether somebody's phone is verified: "not verified" only if `show_unverified` is True.
 
     `who`: a user, for whom the tag makes a query; a `PhoneVerification`; or True or False. For a
-    list, annotate its query with ``PhoneVerificationQuerySet.exists_for``, and pass the annotation.
+    list, annotate its query with ``with_confirmed_number().exists_for()``, and pass the annotation.
     """
     return {"verified": _is_verified(who), "show_unverified": show_unverified}
 
@@ -56,7 +56,7 @@ def _is_verified(who: Any) -> bool:
     if isinstance(who, bool):
         return who
     if isinstance(who, PhoneVerification):
-        return who.status == Status.VERIFIED
+        return who.status == Status.VERIFIED and bool(who.phone_number)
     # Django passes an empty text for a variable that does not exist.
     if who is None or isinstance(who, str):
         return False

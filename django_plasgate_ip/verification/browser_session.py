@@ -1,11 +1,15 @@
 """The id that ties a browser to its verifications: one small random text in its Django session."""
 
 import secrets
+from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
 
 #: The app's only key in the session. Its value is the ``session_id`` of this session's
 #: verifications.
@@ -42,6 +46,26 @@ def remember(request: HttpRequest, session_id: str) -> None:
     """Store the id in the session. A session that has this id already is not saved again."""
     if get_session_id(request) != session_id:
         request.session[SESSION_KEY] = session_id
+
+
+def change_session_id(request: HttpRequest, user: Any) -> None:
+    """Give the session of `user`, who has just logged in, a new id, and move what they still need.
+
+    These are the verifications of `user`, those that the login ended, and those that this browser
+    continues for another one. Other anonymous verifications keep the old id.
+
+    SECURITY: session fixation. Who planted this session before the login knows its old id.
+    """
+    old, new = get_session_id(request), secrets.token_urlsafe(16)
+    verifications = PhoneVerification.objects.on_primary()
+    moved = Q(user_id=user.pk) | Q(user=None, reason=Reason.USER_CHANGED)
+    is_continued = ~Q(session_id=old)
+    # In one transaction: with one of its two ids, a verification would look handed over.
+    with transaction.atomic(using=verifications.db):
+        continued = verifications.filter(moved | is_continued, callback_session_id=old)
+        continued.update(callback_session_id=new)
+        verifications.filter(moved, session_id=old).update(session_id=new)
+    remember(request, new)
 
 
 def is_own(request: HttpRequest, verification: PhoneVerification) -> bool:

@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.security_events import SecurityEvent, record
 
 HOUR = timedelta(hours=1)
 
@@ -28,25 +29,40 @@ def check(verification: PhoneVerification) -> None:
     own, so starts at the same moment can't exceed the limit. Each limit takes one query.
     """
     now = timezone.now()
-    waits = [
-        exceeded_at + HOUR - now
-        for same, most in _limits(verification)
+    waits = {
+        name: exceeded_at + HOUR - now
+        for name, same, most in _limits(verification)
         if (exceeded_at := _exceeded_at(same, most, since=now - HOUR))
-    ]
+    }
+    if "number" in waits and _is_of_owner(verification):
+        del waits["number"]
     if waits:
-        raise TooManyStarts(max(waits))
+        limits = ",".join(waits)
+        record(SecurityEvent.START_REFUSED, user=verification.user_id, limits=limits)
+        raise TooManyStarts(max(waits.values()))
 
 
-def _limits(row: PhoneVerification) -> Iterator[tuple[Q, int]]:
-    """Yield, for each limit that is set, which rows count and how many may start in an hour."""
+def _limits(row: PhoneVerification) -> Iterator[tuple[str, Q, int]]:
+    """Yield the name of each limit that is set, which rows count, and how many may start."""
     if row.phone_number and (most := conf.PLASGATE_IP_MAX_STARTS_PER_NUMBER) is not None:
-        yield Q(phone_number=row.phone_number), most
+        yield "number", Q(phone_number=row.phone_number), most
     if row.user_id and (most := conf.PLASGATE_IP_MAX_STARTS_PER_USER) is not None:
-        yield Q(user_id=row.user_id), most
+        yield "user", Q(user_id=row.user_id), most
     if row.address and (most := conf.PLASGATE_IP_MAX_STARTS_PER_ADDRESS) is not None:
-        yield Q(address=row.address), most
+        yield "address", Q(address=row.address), most
     if (most := conf.PLASGATE_IP_MAX_STARTS_PER_SITE) is not None:
-        yield Q(), most
+        yield "site", Q(), most
+
+
+def _is_of_owner(row: PhoneVerification) -> bool:
+    """Whether the account that starts holds the number already.
+
+    SECURITY: otherwise ten starts of a stranger would lock out the owner of a number.
+    """
+    if row.user_id is None:
+        return False
+    trusted = PhoneVerification.objects.on_primary().trusted()
+    return trusted.filter(user_id=row.user_id, phone_number=row.phone_number).exists()
 
 
 def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:

@@ -14,7 +14,8 @@ from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
-from django_plasgate_ip.verification import limits, sim_change
+from django_plasgate_ip.verification import changes, limits
+from django_plasgate_ip.verification.changes import Changes
 from django_plasgate_ip.verification.verdict import Verdict
 
 # How many earlier verifications of its session a start reads. Older ones ended long ago.
@@ -79,10 +80,12 @@ def finish(
     """
     columns = result_columns(end)
     number = columns.get("phone_number", verification.phone_number)
-    previous = sim_change.find_previous(verification.user_id, number, end.mobile_id)
-    if not verification.transition(**columns, mobile_id_changed=previous is not None):
+    found = Changes()
+    if end.status == Status.VERIFIED:
+        found = changes.find(verification, number, end.mobile_id)
+    if not verification.transition(**columns, **found.columns):
         return False
-    send = partial(send_signals, verification, request, previous)
+    send = partial(send_signals, verification, request, found)
     if autocommit:
         send()
     else:
@@ -134,12 +137,9 @@ def result_columns(end: Verdict) -> dict[str, Any]:
 def send_signals(
     verification: PhoneVerification,
     request: HttpRequest | None,
-    previous: PhoneVerification | None = None,
+    found: Changes,
 ) -> None:
-    """Send the signals of a verification that has ended.
-
-    `previous`: the verified row with another ``mobile_id`` (see `sim_change`), or None.
-    """
+    """Send the signals of a verification that has ended, and report what has changed."""
     if verification.is_handed_over:
         # SECURITY: this may be the phone's request. A receiver that logs in the request's user, or
         # writes to its session, would do so in the wrong browser.
@@ -147,8 +147,7 @@ def send_signals(
     is_verified = verification.status == Status.VERIFIED
     signal = signals.phone_verified if is_verified else signals.phone_verification_failed
     signal.send_robust(PhoneVerification, verification=verification, request=request)
-    if previous is not None:
-        sim_change.send_signal(verification, previous, request)
+    found.report(verification, request)
 
 
 def _superseded(live: PhoneVerification) -> Reason:

@@ -24,7 +24,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 @phone_verified_required
 def members(request: HttpRequest) -> HttpResponse:
-    verification = PhoneVerification.objects.verified().latest_for(request.user)
+    verification = PhoneVerification.objects.with_confirmed_number().latest_for(request.user)
     return render(request, "members.html", {"verification": verification})
 
 

@@ -45,7 +45,7 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
     verification = verified(
         user=User.objects.create_user("dara"),
         mobile_id_changed=True,
-        mobile_id_acknowledged_at=STARTED,
+        acknowledged_at=STARTED,
     )
     response = viewer.get(EXPORT)
 
@@ -61,7 +61,7 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
             "error_description": "",
             "scopes": "mobile_id phone_verify profile",
             "mobile_id_changed": "true",
-            "mobile_id_acknowledged_at": "2026-03-01 10:15:00+07:00",
+            "acknowledged_at": "2026-03-01 10:15:00+07:00",
             "created_at": "2026-03-01 10:15:00+07:00",
             "completed_at": "2026-03-01 10:15:04+07:00",
             "seconds": "4.200",

@@ -61,7 +61,11 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     mysite.views = SimpleNamespace(members=lambda request: HttpResponse())
     monkeypatch.setitem(sys.modules, "mysite", mysite)
     (tmp_path / ".env").write_text("")
-    receivers, registered = signals.phone_verified.receivers[:], admin.site._registry.copy()
+    listened, registered = (
+        (signals.phone_verified, signals.phone_claimed),
+        admin.site._registry.copy(),
+    )
+    receivers = [signal.receivers[:] for signal in listened]
     yield {
         "__name__": "documentation",
         "BASE_DIR": tmp_path,
@@ -75,8 +79,9 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
         "urlpatterns": [],
         "user": user,
     }
-    signals.phone_verified.receivers = receivers
-    signals.phone_verified.sender_receivers_cache.clear()
+    for signal, before in zip(listened, receivers, strict=True):
+        signal.receivers = before
+        signal.sender_receivers_cache.clear()
     admin.site._registry = registered
 
 
@@ -146,6 +151,48 @@ def test_the_view_logs_the_owner_of_the_number_in(
     assert phone_login(request)["Location"] == "/"
     assert request.user == user
     assert phone_login(request_of(AnonymousUser()))["Location"] == "/accounts/login/"
+
+
+def test_who_signs_up_by_phone_may_log_in_by_phone(names: dict[str, Any], user: User) -> None:
+    sign_up = run(names, "docs/login.rst")["sign_up"]
+    names["render"] = lambda request, template, context: HttpResponse(context["number"])
+    posted = {"username": "sok", "password1": "tuk-tuk-tonle-sap", "password2": "tuk-tuk-tonle-sap"}
+
+    assert sign_up(request_of(AnonymousUser(), **posted))["Location"] == "/phone/"
+    row = make_verification()
+    shown, sent = request_of(AnonymousUser()), request_of(AnonymousUser(), **posted)
+    shown.session[SESSION_KEY] = sent.session[SESSION_KEY] = row.session_id
+    assert sign_up(shown).content.decode() == MASKED
+    assert sign_up(sent)["Location"] == "/"
+    (trusted,) = PhoneVerification.objects.trusted().filter(user__username="sok")
+    assert (trusted, trusted.claimed_at_login) == (row, True)
+
+
+def test_a_new_number_is_acknowledged_with_the_password(names: dict[str, Any], user: User) -> None:
+    confirm = run(names, "docs/login.rst")["confirm_it_is_me"]
+    names["render"] = lambda request, template, context: HttpResponse(str(context["changes"]))
+    make_verification(user, number_changed=True)
+
+    for wrong in ({}, {"password": "a wrong one"}):
+        assert "+855" not in confirm(request_of(user, **wrong)).content.decode()
+        assert PhoneVerification.objects.with_unacknowledged_change().exists()
+    assert confirm(request_of(user, password="a password"))["Location"] == "/"
+    assert not PhoneVerification.objects.with_unacknowledged_change().exists()
+
+
+def test_a_number_of_two_accounts_is_taken_from_the_second(
+    names: dict[str, Any], user: User, other_user: User
+) -> None:
+    run(names, "docs/login.rst")
+    first, second = make_verification(user), make_verification(other_user)
+    others = make_verification(other_user, phone_number="012 345 678"), make_verification()
+    for signal, row in [
+        (signals.phone_verified, others[0]),
+        (signals.phone_verified, others[1]),
+        (signals.phone_claimed, second),
+    ]:
+        signal.send(PhoneVerification, verification=row, user=row.user, request=None)
+    assert set(PhoneVerification.objects.all()) == {first, *others}
 
 
 def test_a_tenant_is_found_by_its_host(names: dict[str, Any], user: User) -> None:

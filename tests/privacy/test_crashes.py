@@ -24,7 +24,7 @@ from django_plasgate_ip.client.credentials import Credentials
 from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import callback, limits, sim_change, transitions, verdict
+from django_plasgate_ip.verification import callback, changes, limits, transitions, verdict
 from tests import urls
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
@@ -88,7 +88,7 @@ CALLBACK: dict[str, Break] = {
     "callback": broken(callback, "validate"),
     "exchange": broken(PlasGateClient, "exchange"),
     "verdict": broken(verdict, "rejection_reason"),
-    "SIM": broken(sim_change, "find_previous"),
+    "SIM": broken(changes, "find"),
     "result": broken(QuerySet, "update", times=1),
     "signal": broken(transitions, "send_signals"),
     "UPDATE": broken_database("UPDATE", "claims"),

@@ -2,14 +2,16 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
 from django.test import RequestFactory
 
+from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import claim_at_login
+from django_plasgate_ip.verification import browser_session, changes, claim_at_login
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests.conftest import Answers, Receivers
 from tests.verification.rows import stop_clock, stored, stored_end
@@ -76,6 +78,114 @@ def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(
 
     assert owners(*ended) == [user] * 3
     assert owners(other_session, other_account) == [None, other_user]
+    # Those that count are marked, also without a mobile_id.
+    marked = PhoneVerification.objects.filter(claimed_at_login=True)
+    assert set(marked) == set(ended[:2])
+    assert set(marked.with_unacknowledged_change()) == set(ended[:2])
+
+
+def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
+    user: User, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: Any
+) -> None:
+    caplog.set_level("INFO")
+    row, request = stored("verified"), request_of(session={**BROWSER})
+    stored("failed")
+    receiver = mock.Mock(side_effect=ZeroDivisionError)
+    signals.phone_claimed.connect(receiver)
+
+    with django_capture_on_commit_callbacks(execute=True):
+        for _login in range(2):
+            claim_at_login.claim_session(request, user)
+        assert not receiver.called
+
+    receiver.assert_called_once()
+    sent = receiver.call_args.kwargs
+    assert (sent["sender"], sent["verification"]) == (PhoneVerification, row)
+    assert sent["user"] == sent["verification"].user == user
+    assert sent["request"] is request
+    assert f"phone_claimed verification={row.pk} user={user.pk}" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("account", "claimed", "is_acknowledged"),
+    [
+        ({}, {}, True),
+        ({}, {"mobile_id": "e" * 128}, False),
+        ({}, {"phone_number": "+85512345678"}, False),
+        # An earlier number: its phone may be lost.
+        ({"newer": "+85512345678"}, {}, False),
+        # The account's own row proves too little.
+        ({"scopes": "phone_verify"}, {}, False),
+        ({"claimed_at_login": True}, {}, False),
+    ],
+)
+def test_a_claim_of_what_the_account_holds_already_needs_no_acknowledgement(
+    user: User, account: dict[str, Any], claimed: dict[str, Any], is_acknowledged: bool
+) -> None:
+    account = {**account}
+    newer = account.pop("newer", None)
+    stored("verified", HOUR, user=user, session_id="earlier", callback_session_id="", **account)
+    if newer:
+        stored("verified", HOUR / 2, user=user, session_id="earlier", phone_number=newer)
+    row = stored("verified", **claimed)
+
+    claim_at_login.claim_session(request_of(session={**BROWSER}), user)
+
+    row.refresh_from_db()
+    assert row.claimed_at_login
+    assert (row.acknowledged_at is not None) is is_acknowledged
+
+
+def test_what_another_request_does_meanwhile_is_not_undone(
+    user: User, other_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row, find = stored("verified"), changes.find
+    late: list[PhoneVerification] = []
+
+    def find_late(*args: Any) -> Any:
+        PhoneVerification.objects.update(user=other_user)
+        late.append(stored("verified"))
+        return find(*args)
+
+    monkeypatch.setattr(changes, "find", find_late)
+    claim_at_login.claim_session(request_of(session={**BROWSER}), user)
+
+    # SECURITY: the late one is not marked, so it must not become the account's.
+    assert owners(row, *late) == [other_user, None]
+
+
+def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
+    user: User, other_user: User
+) -> None:
+    own = stored("verified", user=user), stored(user=user), stored("error", reason="user_changed")
+    handed_over = stored(user=user, callback_session_id="a phone's")
+    # This browser is the phone of another one.
+    carried = stored(user=other_user, session_id="a computer's", callback_session_id="browser")
+    left = stored("verified", HOUR * 2), stored("failed", user=other_user)
+    request = request_of(session={**BROWSER})
+
+    browser_session.change_session_id(request, user)
+
+    new = browser_session.get_session_id(request)
+    assert (new != "browser", len(new)) == (True, 22)
+    ids = [(new, new)] * 3 + [(new, "a phone's"), ("a computer's", new)] + [("browser",) * 2] * 2
+    for row, expected in zip((*own, handed_over, carried, *left), ids, strict=True):
+        row.refresh_from_db()
+        assert (row.session_id, row.callback_session_id) == expected
+
+
+def test_a_login_as_the_same_user_does_not_strand_a_live_verification(
+    visitor: Visitor, user: User, answers: Answers
+) -> None:
+    answers()
+    visitor.start()
+    before = visitor.session[SESSION_KEY]
+    log_in(visitor)
+
+    assert visitor.session[SESSION_KEY] != before
+    visitor.come_back()
+    assert outcome() == ("verified", "")
+    assert not newest().claimed_at_login
 
 
 @pytest.mark.parametrize("status", ["pending", "exchanging"])
@@ -111,7 +221,7 @@ def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
     ages = (HOUR / 2, HOUR, HOUR + timedelta(microseconds=1))
     rows = [stored("failed", completed_at=now - age) for age in ages]
 
-    user_logged_in.send(User, request=request_of(session=BROWSER), user=user)
+    user_logged_in.send(User, request=request_of(session={**BROWSER}), user=user)
 
     expected = {0: [user, user, user], 1: [user, user, None], 2: [user, None, None]}
     assert owners(*rows) == expected[len(backends)]

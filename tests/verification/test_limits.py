@@ -105,6 +105,47 @@ def test_each_limit_takes_one_query(
             limits.check(start)
 
 
+@pytest.mark.parametrize(
+    ("owns", "is_exempt"),
+    [
+        ({}, True),
+        ({"claimed_at_login": True}, False),
+        ({"phone_number": OTHER_NUMBER}, False),
+        ({"user": None}, False),
+    ],
+)
+def test_strangers_do_not_lock_out_the_account_that_holds_the_number(
+    settings: Any, user: User, owns: dict[str, Any], is_exempt: bool
+) -> None:
+    limit(settings, number=2, user=3)
+    stored("verified", 2 * limits.HOUR, **({"user": user} | owns))
+    for _ in range(3):
+        stored()
+
+    assert (wait_for(stored(user=user)) is None) is is_exempt
+    assert wait_for(stored()) is not None
+    # The account's own limit stays.
+    for _ in range(3):
+        start = stored(user=user)
+    assert wait_for(start) is not None
+
+
+def test_a_refused_start_is_logged_without_its_number(
+    settings: Any, user: User, caplog: pytest.LogCaptureFixture, django_assert_num_queries: Any
+) -> None:
+    limit(settings, number=0, user=0)
+    start = stored(user=user)
+
+    with django_assert_num_queries(3):  # of the account's own number
+        assert wait_for(start) is not None
+    assert wait_for(stored()) is not None
+
+    assert caplog.messages == [
+        f"start_refused user={user.pk} limits=number,user",
+        "start_refused user=- limits=number",
+    ]
+
+
 # When the next one may start
 
 

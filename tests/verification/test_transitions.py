@@ -13,6 +13,7 @@ from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import limits, transitions
+from django_plasgate_ip.verification.changes import Changes
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.conftest import Receivers
 from tests.verification.rows import stop_clock, stored, stored_end, unsaved
@@ -246,8 +247,8 @@ def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
     request, own = HttpRequest(), unsaved(status)
     handed_over = unsaved(status, callback_session_id="phone")
 
-    transitions.send_signals(own, request)
-    transitions.send_signals(handed_over, request)
+    transitions.send_signals(own, request, Changes())
+    transitions.send_signals(handed_over, request, Changes())
 
     name = "verified" if status == "verified" else "failed"
     assert receivers.heard == [(name, own), (name, handed_over)]

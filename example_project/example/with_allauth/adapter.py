@@ -27,8 +27,7 @@ class PhoneAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def get_phone(self, user: Any) -> tuple[str, bool] | None:
         """Return the number that `user` verified last, as E.164, and True; or None."""
-        with_number = PhoneVerification.objects.verified().exclude(phone_number="")
-        newest = with_number.latest_for(user)
+        newest = PhoneVerification.objects.with_confirmed_number().latest_for(user)
         return (phones.e164(newest.phone_number), True) if newest else None
 
     def get_user_by_phone(self, phone: str) -> Any:
