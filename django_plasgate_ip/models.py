@@ -63,14 +63,16 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         """Return the verifications of one session, newest first. An empty id matches nothing."""
         return self._newest_first(session_id=session_id) if session_id else self.none()
 
-    def for_callback(self, session_id: str) -> "PhoneVerification | None":
+    def for_callback(self, session_id: str, nonce: str = "") -> "PhoneVerification | None":
         """Return the verification that a callback in this session belongs to, or None.
 
-        It is the newest verification that this session started or took over from another session.
+        Of those that this session started or took over from another session, it is the one with
+        `nonce`, the callback's, and otherwise the newest.
         """
         if not session_id:
             return None
-        return self._newest_first(callback_session_id=session_id).first()
+        found = self._newest_first(callback_session_id=session_id)
+        return (found.filter(nonce=nonce).first() if nonce else None) or found.first()
 
     def _newest_first(self, **values: Any) -> "PhoneVerificationQuerySet":
         # The primary key breaks ties. Without it, two concurrent starts could each regard the

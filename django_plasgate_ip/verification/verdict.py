@@ -65,10 +65,14 @@ def judge(answer: Answer, scopes: Iterable[str], phone_number: str) -> Verdict:
 
 def failure_reason(answer: Answer) -> Reason:
     """Return why the operator did not confirm the number."""
-    text = answer.error_description.lower()
-    if any(word in text for word in _NETWORK_WORDS):
+    if is_about_network(answer.error_description):
         return Reason.NOT_ON_MOBILE_DATA
     return Reason.NOT_VERIFIED
+
+
+def is_about_network(text: str) -> bool:
+    """Whether the provider's text says that the visitor was not on mobile data."""
+    return any(word in text.lower() for word in _NETWORK_WORDS)
 
 
 def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -> Reason | None:
