@@ -51,7 +51,7 @@ def _in_this_process(options: Options, provider: RemoteProvider) -> Line:
 
     def visit(mine: list[Browser]) -> None:
         for browser in mine:
-            site.get(browser, callback_path(browser), expect=302)
+            site.get(browser, callback_path(browser), expect=303)
         connections.close_all()
 
     base_url = override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept"))
@@ -145,7 +145,7 @@ def _visit(
 ) -> None:
     with ThreadPoolExecutor(clients) as pool:
         statuses = list(pool.map(lambda browser: _get(port, browser, path), browsers))
-    assert set(statuses) == {302}, set(statuses)
+    assert set(statuses) == {303}, set(statuses)
 
 
 def _get(port: int, browser: Browser, path: str) -> int:

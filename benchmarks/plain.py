@@ -78,7 +78,7 @@ def _callback(request: HttpRequest, post: Any) -> HttpResponse:
         verify=site.PLASGATE_IP_CA_BUNDLE,
     )
     _keep(verification, response.json())
-    return HttpResponseRedirect("/")
+    return HttpResponseRedirect("/", status=303)
 
 
 def _keep(verification: PlainVerification, claims: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ def _callback(
             (browser, callback_path(browser, path))
             for browser in with_verifications(new_browsers(options.rounds + WARM_UP))
         )
-        return lambda: site.get(*next(urls), expect=302)
+        return lambda: site.get(*next(urls), expect=303)
 
     contestants = {
         "here": callbacks("/phone/callback/"),
@@ -114,4 +114,4 @@ def _second_start() -> int:
 
 def _one_callback() -> int:
     (browser,) = with_verifications(new_browsers(1))
-    return _counted(lambda: Site().get(browser, callback_path(browser), expect=302))
+    return _counted(lambda: Site().get(browser, callback_path(browser), expect=303))

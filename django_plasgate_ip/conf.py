@@ -65,8 +65,8 @@ class Settings:
     PLASGATE_IP_CA_BUNDLE = Setting[str | None](None)
     #: Whether only signed-in visitors may start.
     PLASGATE_IP_LOGIN_REQUIRED = Setting[bool](True)
-    #: Whether ``redirect_uri`` carries a nonce, where the provider's account allows it.
-    PLASGATE_IP_CALLBACK_NONCE = Setting[bool](False)
+    #: Whether ``redirect_uri`` carries a nonce; None: where the scopes carry no number.
+    PLASGATE_IP_CALLBACK_NONCE = Setting[bool | None](None)
     #: Whether the form's answer is a page that refreshes to PlasGate, instead of a redirect.
     PLASGATE_IP_CONTINUE_PAGE = Setting[bool](False)
     #: The page for visitors whose network can't verify them: a path, a URL or a url name.

@@ -6,7 +6,7 @@ small id in the session, so any worker on any machine can take the next step.
 
 import logging
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,6 +24,7 @@ from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.redaction import Hidden
+from django_plasgate_ip.security_events import SecurityEvent, record
 from django_plasgate_ip.verification import browser_session, callback, limits, transitions, verdict
 from django_plasgate_ip.verification.verdict import Verdict
 
@@ -84,7 +85,8 @@ def launch(
     """
     client = _client(request)
     verification.key_fingerprint = credentials.fingerprint(client.private_key)
-    verification.nonce = secrets.token_urlsafe(16) if conf.PLASGATE_IP_CALLBACK_NONCE else ""
+    has_nonce = redirects.has_nonce(verification.scopes.split())
+    verification.nonce = secrets.token_urlsafe(16) if has_nonce else ""
     verification.redirect_uri = redirects.redirect_uri(request, verification.nonce)
     verification.language = translation.get_language() or ""
     verification.address = limits.address_of(request)
@@ -97,26 +99,36 @@ def launch(
 def complete(request: HttpRequest) -> PhoneVerification:
     """Finish this session's verification with the code in `request`, the callback.
 
-    Returns the finished verification. A repeated callback gets the stored result. While another
-    request exchanges the code, the verification is returned unfinished (``is_live``).
+    Returns the finished verification. A repeated callback gets the stored result. The verification
+    is returned unfinished (``is_live``) while another request exchanges the code, and if the
+    callback is not plausible: then nothing has changed.
 
     Raises `InvalidCallback` if this session has no verification. Raises RuntimeError inside a
     transaction, because it calls the provider: decorate your view with ``non_atomic_requests``.
+    Call it for a GET only: a HEAD or a prefetch must not spend the code.
     """
+    parameters = callback.read(request)
     session_id = browser_session.get_session_id(request)
-    verification = PhoneVerification.objects.on_primary().for_callback(session_id)
+    verifications = PhoneVerification.objects.on_primary()
+    verification = verifications.for_callback(session_id, parameters.get("nonce", ""))
+    if others := _end_in_wrong_browser(request, parameters, verification):
+        return _refuse(request, verification, "wrong_browser", about=others)
     if verification is None:
-        raise InvalidCallback("This session has no verification.")
+        return _refuse(request, None, "no_verification", about=None)
     if verification.status != Status.PENDING:
         return verification
     # Other requests must see the claim while this one waits for the operator.
     transitions.require_no_transaction()
     client = _client(request)
-    end = callback.validate(request, verification, client.private_key)
+    # SECURITY: a link of somebody else must not end a visitor's verification. Only a code or an
+    # error that may be PlasGate's does.
+    if cause := callback.refusal_cause(parameters, verification, client.private_key):
+        return _refuse(request, verification, cause, about=verification)
+    end = callback.end_before_exchange(request, parameters, verification)
     if end is None:
         if not transitions.claim(verification):
             return _stored(verification)
-        end = _exchange(client, request, verification)
+        end = _exchange(client, parameters, verification)
     if not transitions.finish(verification, end, request, autocommit=True):
         return _stored(verification)
     return verification
@@ -193,11 +205,48 @@ def _authorize_url(client: PlasGateClient, verification: PhoneVerification) -> s
     return Hidden(client.authorize_url(verification.redirect_uri, scopes, number))
 
 
+def _end_in_wrong_browser(
+    request: HttpRequest, parameters: Mapping[str, str], own: PhoneVerification | None
+) -> PhoneVerification | None:
+    """End the pending verification of another browser that the callback's nonce names.
+
+    Return it, or None if there is none or the callback is not plausible for it. `own`: the
+    verification of this browser, or None.
+    """
+    others = callback.find_elsewhere(parameters, own)
+    if others is None:
+        return None
+    if callback.refusal_cause(parameters, others, _client(request).private_key):
+        return None
+    # SECURITY: the person who started could still use this code, with which another person may have
+    # come back. Receivers do not get this request, because it is not the starting visitor's.
+    is_ended = transitions.finish(others, Verdict(Reason.WRONG_BROWSER), request=None)
+    return others if is_ended else None
+
+
+def _refuse(
+    request: HttpRequest,
+    verification: PhoneVerification | None,
+    cause: str,
+    about: PhoneVerification | None,
+) -> PhoneVerification:
+    """Record a refused callback `about` a verification, and return this session's, unchanged.
+
+    A visit without a query is not recorded. Raises `InvalidCallback` if this session has none.
+    """
+    if request.META.get("QUERY_STRING"):
+        ids = {"verification": about.pk if about else None, "user": request.user.pk}
+        record(SecurityEvent.CALLBACK_REFUSED, **ids, cause=cause)
+    if verification is None:
+        raise InvalidCallback("This session has no verification.")
+    return verification
+
+
 def _exchange(
-    client: PlasGateClient, request: HttpRequest, verification: PhoneVerification
+    client: PlasGateClient, parameters: Mapping[str, str], verification: PhoneVerification
 ) -> Verdict:
     """Exchange the code. No transaction may be open, and no row locked, while this waits."""
-    code, state = request.GET["code"], request.GET["state"]
+    code, state = parameters["code"], parameters["state"]
     try:
         answer = client.exchange(code, state, verification.redirect_uri)
     except ExchangeError as error:

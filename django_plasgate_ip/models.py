@@ -1,20 +1,20 @@
-"""The model `PhoneVerification`, which stores one verification, and its named queries."""
+"""The model `PhoneVerification`, which stores one verification."""
 
 import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, router
-from django.db.models import Exists, F, OuterRef, Q
+from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.encryption import kept_sealed
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -23,128 +23,6 @@ if TYPE_CHECKING:
 # How long an exchange may take beyond PLASGATE_IP_TIMEOUT. DNS and the attempts to connect to
 # further addresses are outside that deadline (see `transport`).
 EXCHANGE_GRACE = timedelta(seconds=30)
-
-_IS_UNACKNOWLEDGED = Q(acknowledged_at=None) & (
-    Q(mobile_id_changed=True) | Q(number_changed=True) | Q(claimed_at_login=True)
-)
-_IS_NOT_HANDED_OVER = Q(callback_session_id="") | Q(callback_session_id=F("session_id"))
-
-
-class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
-    """Named queries of verifications. They can be chained in any order."""
-
-    def on_primary(self) -> "PhoneVerificationQuerySet":
-        """Read from the database that the router writes to: a replica may lag behind it."""
-        return self.using(router.db_for_write(self.model))
-
-    def verified(self) -> "PhoneVerificationQuerySet":
-        """Return the verifications that ended as verified."""
-        return self.filter(status=Status.VERIFIED)
-
-    def live(self) -> "PhoneVerificationQuerySet":
-        """Return the verifications that have not ended."""
-        return self.filter(status__in=LIVE)
-
-    def ended(self) -> "PhoneVerificationQuerySet":
-        """Return the verifications that have ended with any result."""
-        return self.exclude(status__in=LIVE)
-
-    def with_confirmed_number(self) -> "PhoneVerificationQuerySet":
-        """Return the verified verifications with a number.
-
-        One of the scope ``mobile_id`` alone has none: it verifies a device, and no phone number.
-        """
-        return self.verified().exclude(phone_number="")
-
-    def trusted(self) -> "PhoneVerificationQuerySet":
-        """Return the verifications that prove who holds a number, with which SIM and device.
-
-        They are verified, had the scopes ``phone_verify`` and ``mobile_id``, were not handed over
-        to a phone, and nothing about them waits for an acknowledgement.
-        """
-        # In no other scope's name. "ip:phone_verify" requests the same.
-        scoped = self.filter(scopes__contains="phone_verify").filter(scopes__contains="mobile_id")
-        proven = scoped.with_confirmed_number().exclude(mobile_id="")
-        return proven.filter(_IS_NOT_HANDED_OVER, ~_IS_UNACKNOWLEDGED)
-
-    def with_unacknowledged_change(self) -> "PhoneVerificationQuerySet":
-        """Return the verifications that the account has to acknowledge, and has not.
-
-        They have another SIM or device, or another number, than the account's last one, or a login
-        claimed them.
-        """
-        return self.filter(_IS_UNACKNOWLEDGED)
-
-    def acknowledge_changes(self) -> int:
-        """Acknowledge all of `with_unacknowledged_change` in this queryset. Return their number.
-
-        Call it after the user has confirmed the change, for example with a password.
-        """
-        return self.with_unacknowledged_change().update(acknowledged_at=timezone.now())
-
-    def for_user(self, user: Any) -> "PhoneVerificationQuerySet":
-        """Return the verifications of `user`. An anonymous user has no verifications."""
-        return self.none() if user.pk is None else self.filter(user_id=user.pk)
-
-    def for_session(self, session_id: str) -> "PhoneVerificationQuerySet":
-        """Return the verifications of one session, newest first. An empty id matches nothing."""
-        return self._newest_first(session_id=session_id) if session_id else self.none()
-
-    def for_callback(self, session_id: str) -> "PhoneVerification | None":
-        """Return the verification that a callback in this session belongs to, or None.
-
-        It is the newest verification that this session started or took over from another session.
-        """
-        if not session_id:
-            return None
-        return self._newest_first(callback_session_id=session_id).first()
-
-    def _newest_first(self, **values: Any) -> "PhoneVerificationQuerySet":
-        # The primary key breaks ties. Without it, two concurrent starts could each regard the
-        # other as the newer one.
-        return self.filter(**values).order_by("-created_at", "-pk")
-
-    def latest_for(self, user: Any) -> "PhoneVerification | None":
-        """Return the newest verification of `user` in this queryset, or None.
-
-        ``objects.verified().latest_for(user)`` returns the newest verified one.
-        """
-        return self.for_user(user).order_by("-created_at").first()
-
-    def exists_for(self, user: str = "pk") -> Exists:
-        """Return an expression for another query: whether its user is in this queryset.
-
-        ``User.objects.annotate(has_phone=verifications.with_confirmed_number().exists_for())``.
-        `user` is the field of the other model that holds the user, for example ``"author"``.
-        """
-        return Exists(self.filter(user=OuterRef(user)))
-
-    def is_verified(
-        self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
-    ) -> bool:
-        """Return whether this queryset has a confirmed number of `user`.
-
-        `phone_number` limits it to this number, in any format that `phones.parse` reads. Text that
-        is not a phone number matches nothing. `max_age` limits it to verifications that were
-        completed at most that long ago.
-        """
-        try:
-            return self.for_user(user).proves(phone_number, max_age)
-        except InvalidPhoneNumber:
-            return False
-
-    def proves(self, phone_number: Any = None, max_age: timedelta | None = None) -> bool:
-        """Return whether this queryset has a confirmed number of any user.
-
-        The arguments are those of `is_verified`. Raises `InvalidPhoneNumber` for text that is not
-        a phone number.
-        """
-        found = self.with_confirmed_number()
-        if phone_number is not None:
-            found = found.filter(phone_number=phones.parse(phone_number))
-        if max_age is not None:
-            found = found.filter(completed_at__gte=timezone.now() - max_age)
-        return found.exists()
 
 
 class PhoneVerification(models.Model):

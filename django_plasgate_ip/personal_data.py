@@ -11,7 +11,8 @@ from phonenumber_field.phonenumber import PhoneNumber
 from django_plasgate_ip import phones
 from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.exceptions import ClaimsUnreadable, InvalidPhoneNumber
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 
 BATCH_SIZE = 500
 

@@ -43,11 +43,11 @@ class Reason(models.TextChoices):
     PROVIDER_UNREACHABLE = "provider_unreachable", _("provider unreachable")
     PROVIDER_TIMEOUT = "provider_timeout", _("provider too slow")
     INVALID_RESPONSE = "invalid_response", _("unreadable answer")
-    INVALID_CALLBACK = "invalid_callback", _("callback not trusted")
     EXPIRED = "expired", _("not back in time")
     SUPERSEDED = "superseded", _("started again")
     INTERRUPTED = "interrupted", _("cut off")
-    USER_CHANGED = "user_changed", _("another user signed in")
+    USER_CHANGED = "user_changed", _("signed in or out")
+    WRONG_BROWSER = "wrong_browser", _("back in another browser")
 
     @property
     def status(self) -> Status:
@@ -85,8 +85,8 @@ _WORDS = {
     Reason.NOT_VERIFIED: (
         _("Your mobile network did not confirm this number. Check it and try again."),
         _(
-            "The operator reports that the SIM card in use has another number. There is nothing "
-            "to fix on the site."
+            "The SIM card in use has another number, or the operator does not know it. There is "
+            "nothing to fix on the site."
         ),
     ),
     Reason.NUMBER_MISMATCH: (
@@ -154,14 +154,6 @@ _WORDS = {
             "PLASGATE_IP_BASE_URL, and that the account may use the scopes in PLASGATE_IP_SCOPES."
         ),
     ),
-    Reason.INVALID_CALLBACK: (
-        _("We could not trust the answer from your mobile network. Please start again."),
-        _(
-            "The callback had no code or state, or its private_key, redirect_uri or nonce was not "
-            "the one that the site sent. Somebody changed the link, or PlasGate changed the "
-            "redirect URI. If this happens often, check the redirect URI registered at PlasGate."
-        ),
-    ),
     Reason.EXPIRED: (
         _("This took too long. Please start again."),
         _(
@@ -184,10 +176,21 @@ _WORDS = {
         ),
     ),
     Reason.USER_CHANGED: (
-        _("You signed in while your number was being checked. Please start again."),
+        _("You signed in or out while your number was being checked. Please start again."),
         _(
-            "Another account was signed in when the visitor came back. There is nothing to fix on "
-            "the site."
+            "Another account was signed in when the visitor came back, or the visitor had signed "
+            "out. There is nothing to fix on the site."
+        ),
+    ),
+    Reason.WRONG_BROWSER: (
+        _(
+            "Your mobile network sent you back to another browser or app. Please start again in "
+            "the browser that you always use."
+        ),
+        _(
+            "The callback arrived in another browser than the one that started. The phone opened "
+            "it in another app, or another person followed the visitor's link. If this happens "
+            "often for one user, check that account."
         ),
     ),
 }

@@ -3,6 +3,7 @@
 import logging
 import posixpath
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import unquote, urlencode, urljoin, urlsplit, urlunsplit
 
@@ -14,6 +15,7 @@ from django.utils import translation
 from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
 
+from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf, load_function
 from django_plasgate_ip.models import PhoneVerification
 
@@ -39,6 +41,14 @@ def redirect_uri(request: HttpRequest, nonce: str) -> str:
     """Return the callback's URL, with `nonce` in its query unless that is empty."""
     url = absolute(request, callback_path())
     return f"{url}?{urlencode({'nonce': nonce})}" if nonce else url
+
+
+def has_nonce(scopes: Iterable[str]) -> bool:
+    """Whether the ``redirect_uri`` of a start with these scopes carries a nonce."""
+    setting = conf.PLASGATE_IP_CALLBACK_NONCE
+    # SECURITY: without a number in the scopes, the answer is not compared with anything. The nonce
+    # is then all that ties a code to the browser that started.
+    return not scope_sets.needs_number(scopes) if setting is None else setting
 
 
 def absolute(request: HttpRequest, path: str) -> str:

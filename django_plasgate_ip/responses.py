@@ -168,5 +168,6 @@ def vary(response: HttpResponse) -> HttpResponse:
 
 def is_prefetch(request: HttpRequest) -> bool:
     """Whether the browser loads the page in advance, before its user has opened it."""
-    purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))
-    return any("prefetch" in purpose for purpose in purposes)
+    names = ("Sec-Purpose", "X-Purpose", "Purpose", "X-Moz")
+    purposes = " ".join(request.headers.get(name, "") for name in names).lower()
+    return any(word in purposes for word in ("prefetch", "preview", "prerender"))

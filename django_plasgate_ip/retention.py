@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import LIVE, Status
 from django_plasgate_ip.verification import transitions
 

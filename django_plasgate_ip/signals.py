@@ -9,7 +9,7 @@ receivers and the verification are not affected. Receivers get
     the finished row; its ``status`` and ``reason`` are plain text,
 ``request``
     the request of the visitor's own browser that ended it. It is None if the purge command ended
-    it, or if a phone confirmed it in a hand-off.
+    it, if a phone confirmed it in a hand-off, or if its callback came to another browser.
 """
 
 from django.dispatch import Signal

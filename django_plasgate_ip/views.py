@@ -11,9 +11,9 @@ from django.urls import get_script_prefix
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from django_plasgate_ip import flow, redirects, responses
 from django_plasgate_ip.apps import handoff_app
@@ -41,29 +41,29 @@ def start(request: HttpRequest) -> HttpResponse:
     return responses.vary(_start(request))
 
 
+@csrf_exempt  # It changes nothing, and the visitor gets the app's page instead of Django's 403.
 @login_not_required
 @never_cache
 @responses.outside_transactions
 @sensitive_variables()
-@require_GET
 def callback(request: HttpRequest) -> HttpResponse:
     """Complete the verification, and redirect: the code must not stay in the address bar."""
+    if request.method != "GET":
+        return _not_allowed(request)
     if responses.is_prefetch(request):
         # Only a visit spends the code. A browser may store a 2xx response and show it later.
         return HttpResponse(status=503)
     try:
-        verification = flow.complete(request)
+        url = _result_url(request, flow.complete(request))
     except InvalidCallback:
-        template = "django_plasgate_ip/invalid_callback.html"
-        response = responses.render_page(request, template, {}, status=400)
-        # The site's base.html may have forms. "no-referrer" would send their POST with
-        # "Origin: null", which Django's CSRF check refuses.
-        response["Referrer-Policy"] = "same-origin"
-        return response
+        if not request.META.get("QUERY_STRING"):
+            return _invalid_callback(request)
+        url = redirects.callback_path()
     # Not `redirect`: it would read a next such as "foo" as the name of a view.
-    response = HttpResponseRedirect(_result_url(request, verification))
+    response = HttpResponseRedirect(url, status=303)
     # SECURITY: the address holds the code and the private key. No other site may receive them in a
-    # Referer header, and no cache may store them (never_cache).
+    # Referer header, no script of the site's pages may read them, and no cache may store them
+    # (never_cache).
     response["Referrer-Policy"] = "no-referrer"
     return response
 
@@ -165,6 +165,36 @@ def _redirect_or_json(request: HttpRequest, started: flow.StartedVerification) -
             "detail_url": responses.detail_url(verification),
         }
     )
+
+
+def _not_allowed(request: HttpRequest) -> HttpResponse:
+    message = _("Your browser can't open this page in this way. Please start again.")
+    response = _refusal(request, message, "method_not_allowed", status=405)
+    response["Allow"] = "GET"
+    # The address may hold a code, and the site's base.html may have forms. "no-referrer" would send
+    # their POST with "Origin: null", which Django's CSRF check refuses.
+    response["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _invalid_callback(request: HttpRequest) -> HttpResponse:
+    message = _(
+        "You did not start in this browser, or you started too long ago. The link may have opened "
+        "in another app."
+    )
+    return _refusal(request, message, "invalid_callback", status=400)
+
+
+def _refusal(request: HttpRequest, message: str, code: str, status: int) -> HttpResponse:
+    if responses.wants_json(request):
+        errors = {"__all__": [{"message": message, "code": code}]}
+        return responses.vary(JsonResponse({"errors": errors}, status=status))
+    # A computer whose verification continues on a phone has one, but gets no callback.
+    latest = flow.latest(request)
+    start_url = responses.start_url(latest.next_url if latest else "")
+    context = {"message": message, "start_url": start_url}
+    template = "django_plasgate_ip/invalid_callback.html"
+    return responses.vary(responses.render_page(request, template, context, status))
 
 
 def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:

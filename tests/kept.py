@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.utils import timezone
 
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import LIVE, Reason
 from tests.visitor import MOBILE_ID, NUMBER, PROFILE, SUB, VERIFIED
 

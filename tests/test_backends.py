@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.backends import LOGIN_KEY, VerifiedPhoneBackend
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls

@@ -147,7 +147,7 @@ def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secr
         "browser POST 302 /phone/",
         "browser GET 302 /sandbox/authenticate",
         "site POST 200 /sandbox/ip-auth",
-        "browser GET 302 /phone/callback/",
+        "browser GET 303 /phone/callback/",
         "browser GET 200 /members/",
     ]
     row = dict(re.findall(r"^  (\w[\w ]+?)  +(\S.*)$", printed.partition("row:")[2], re.M))
@@ -214,7 +214,7 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
     assert "+855 77 *** *18" in members.text
     assert "Select user to change" in admin.text
     log = (site / "log").read_text()
-    assert '"GET /phone/callback/?... HTTP/1.1" 302' in log
+    assert '"GET /phone/callback/?... HTTP/1.1" 303' in log
     assert "code=" not in log
 
 

@@ -16,7 +16,8 @@ from django.db.models.signals import post_delete, pre_delete
 from django.utils import timezone
 
 from django_plasgate_ip import personal_data, retention
-from django_plasgate_ip.models import PhoneVerification, PhoneVerificationQuerySet
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import Status
 from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create
 from tests.staff import detail, post, staff

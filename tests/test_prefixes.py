@@ -182,7 +182,8 @@ def test_the_apps_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor
     for url in ("/phone/", "/own/"):
         assert stranger.get(url)["Location"] == f"/accounts/login/?next={url}"
     # The callback's code must not be in a login page's next.
-    assert stranger.get("/phone/callback/?code=a&state=b").status_code == 400
+    assert stranger.get("/phone/callback/?code=a&state=b")["Location"] == "/phone/callback/"
+    assert stranger.get("/phone/callback/").status_code == 400
     assert stranger.get("/phone/0b5f6d3e-0000-4000-8000-000000000000/").status_code == 404
 
 

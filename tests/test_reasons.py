@@ -7,8 +7,8 @@ from django_plasgate_ip.reasons import LIVE, Reason, Status
 FAILED = {"not_on_mobile_data", "not_verified", "number_mismatch", "provider_denied"}
 ERROR = {
     *("credentials_rejected", "rate_limited", "provider_error", "provider_unreachable"),
-    *("provider_timeout", "invalid_response", "invalid_callback"),
-    *("expired", "superseded", "interrupted", "user_changed"),
+    *("provider_timeout", "invalid_response"),
+    *("expired", "superseded", "interrupted", "user_changed", "wrong_browser"),
 }
 # Words for things that a visitor can't change and should not read about.
 INTERNAL = re.compile(

@@ -276,3 +276,18 @@ def test_a_broken_fallback_is_logged_and_none_is_offered(
     assert {(record.name, record.levelname) for record in caplog.records} == {
         ("django_plasgate_ip", "ERROR")
     }
+
+
+@pytest.mark.parametrize(
+    ("setting", "with_number", "without"),
+    [(None, False, True), (True, True, True), (False, False, False)],
+)
+def test_a_nonce_is_on_by_default_where_the_scopes_carry_no_number(
+    setting: bool | None, with_number: bool, without: bool, settings: Any
+) -> None:
+    settings.PLASGATE_IP_CALLBACK_NONCE = setting
+
+    for scopes in (["phone_verify"], ["openid", "ip:profile", "phone"]):
+        assert redirects.has_nonce(scopes) is with_number
+    for scopes in (["phone"], ["openid", "mobile_id", "ip:phone"]):
+        assert redirects.has_nonce(scopes) is without

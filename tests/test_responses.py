@@ -254,13 +254,10 @@ def test_json_is_for_requests_that_prefer_it_by_name() -> None:
 
 
 def test_a_prefetch_is_recognised_by_any_of_its_headers() -> None:
-    for headers in (
-        {"Sec-Purpose": "prefetch;prerender"},
-        {"Purpose": "prefetch"},
-        {"X-Moz": "prefetch"},
-    ):
-        assert responses.is_prefetch(request_of(**headers))
-    assert not responses.is_prefetch(request_of(Purpose="visit"))
+    for name in ("Sec-Purpose", "purpose", "X-PURPOSE", "X-Moz"):
+        for value in ("prefetch;prerender", "Prefetch", "x; PREVIEW", "prerender;q=1"):
+            assert responses.is_prefetch(request_of(**{name: value})), (name, value)
+    assert not responses.is_prefetch(request_of(Purpose="visit", X_Other="prefetch"))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ PLUGINS = {"admin", "handoff", "sandbox", "testing", "doctor", "management", "ba
 FORBIDDEN = {
     "client": WEB | PLUGINS | {"flow", "verification", "models", "redirects"},
     "models": WEB | PLUGINS | {"flow", "verification", "client", "redirects"},
+    "querysets": WEB | PLUGINS | {"flow", "verification", "client", "redirects"},
     "redirects": WEB | PLUGINS | {"flow", "verification", "client"},
     "verification": WEB | PLUGINS | {"flow", "redirects"},
     "flow": WEB | PLUGINS,

@@ -234,19 +234,29 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
 
 
 def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
-    visitor: Visitor, answers: Answers
+    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any
 ) -> None:
+    login_required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, login_required]
+    settings.PLASGATE_IP_CALLBACK_NONCE = True
     answers()
-    visitor.start()
+    visitor.start(next="/here/")
     url = visitor.callback_url()
 
-    assert visitor.get(url, headers={"Sec-Purpose": "prefetch"}).status_code == 503
-    for send, status in ((visitor.head, 405), (visitor.options, 405), (visitor.post, 403)):
-        assert send(url).status_code == status
+    for browser in (visitor, stranger):
+        assert browser.get(url, headers={"Sec-Purpose": "prefetch"}).status_code == 503
+        for send in (browser.head, browser.options, browser.put):
+            assert (send(url).status_code, send(url)["Allow"]) == (405, "GET")
+        page = browser.post(url, headers={"Referrer": "https://plasgate.example"})
+        assert (page.status_code, page["Referrer-Policy"]) == (405, "same-origin")
+        start = "/phone/?next=%2Fhere%2F" if browser is visitor else "/phone/"
+        assert Page(page).links["Start again"] == start
+    error = visitor.post(url, headers=JSON).json()["errors"]["__all__"][0]
+    assert error["code"] == "method_not_allowed"
     assert answers.calls == []
     assert outcome() == ("pending", "")
 
-    assert visitor.come_back().status_code == 302
+    assert visitor.come_back().status_code == 303
     assert outcome() == ("verified", "")
 
 
@@ -263,17 +273,23 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
     answers(FAILED)
     visitor.start()
     stranger.authorize_url = visitor.authorize_url
+    twice, too_many = {"code": [CODE, CODE]}, {"code": [CODE] * 1001}
 
-    # "no-referrer" would send the POSTs of this one page's forms with "Origin: null", which the
-    # CSRF check refuses.
-    policies = ["same-origin", "no-referrer", "no-referrer"]
-    for policy, response in zip(
-        policies, (stranger.come_back(), visitor.come_back(), visitor.come_back()), strict=True
+    for browser, changes, where in (
+        (stranger, {}, "/phone/callback/"),
+        (stranger, twice, "/phone/callback/"),
+        (stranger, too_many, "/phone/callback/"),
+        (visitor, twice, f"/phone/{newest().pk}/"),
+        (visitor, too_many, f"/phone/{newest().pk}/"),
+        (visitor, {}, f"/phone/{newest().pk}/"),
+        (visitor, {}, f"/phone/{newest().pk}/"),
     ):
-        assert response["Referrer-Policy"] == policy
+        response = browser.come_back(**changes)
+        assert (response.status_code, response["Location"]) == (303, where)
+        assert response["Referrer-Policy"] == "no-referrer"
         assert "no-store" in response["Cache-Control"]
         assert "private" in response["Cache-Control"]
-        assert CODE not in response.content.decode() + response.get("Location", "")
+        assert response.content == b""
     ours = [record for record in caplog.records if not record.name.startswith("django.db")]
     assert CODE not in str([record.getMessage() for record in ours])
 
@@ -286,12 +302,43 @@ def test_next_is_an_address_and_never_the_name_of_a_view(
     assert visitor.verify(next="login")["Location"] == "login"
 
 
-def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(stranger: Visitor) -> None:
-    response = stranger.get("/phone/callback/", {"code": CODE, "state": STATE})
+def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(
+    stranger: Visitor, visitor: Visitor
+) -> None:
+    redirect = stranger.get("/phone/callback/", {"code": CODE, "state": STATE})
+    response = stranger.get(redirect["Location"])
 
     assert response.status_code == 400
     assert "Start again in this browser" in response.content.decode()
     assert Page(response).links["Start again"] == "/phone/"
+    error = stranger.get("/phone/callback/", headers=JSON)
+    assert (error.status_code, error.json()["errors"]["__all__"][0]["code"]) == (
+        400,
+        "invalid_callback",
+    )
+
+    # A phone continues this browser's verification, which brings its `next`.
+    visitor.start(next="/here/")
+    PhoneVerification.objects.update(callback_session_id="a phone's")
+    response = visitor.get("/phone/callback/?")
+    assert response.status_code == 400
+    assert Page(response).links["Start again"] == "/phone/?next=%2Fhere%2F"
+
+
+def test_a_callback_without_a_query_shows_what_this_session_has(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers()
+    visitor.start(next="/here/")
+    row = newest()
+
+    for query in ("", "?", "?x"):
+        assert visitor.get(f"/phone/callback/{query}")["Location"] == f"/phone/{row.pk}/"
+    assert outcome() == ("pending", "")
+
+    visitor.come_back()
+    assert visitor.get("/phone/callback/")["Location"] == "/here/"
+    assert len(answers.calls) == 1
 
 
 # A verification's own page

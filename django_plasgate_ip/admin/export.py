@@ -41,6 +41,8 @@ COLUMNS = (
     "error_description",
     "scopes",
     "mobile_id_changed",
+    "number_changed",
+    "claimed_at_login",
     "acknowledged_at",
     "created_at",
     "completed_at",
@@ -120,7 +122,9 @@ def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> 
         verification.reason,
         verification.error_description,
         verification.scopes,
-        "true" if verification.mobile_id_changed else "false",
+        _flag(verification.mobile_id_changed),
+        _flag(verification.number_changed),
+        _flag(verification.claimed_at_login),
         _moment(verification.acknowledged_at, zone),
         _moment(verification.created_at, zone),
         _moment(verification.completed_at, zone),
@@ -129,6 +133,10 @@ def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> 
     if with_claims:
         cells += [verification.sub, verification.mobile_id, claims_as_json(verification)]
     return cells
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
 
 
 def _moment(moment: datetime | None, zone: tzinfo) -> str:

@@ -79,8 +79,15 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         ),
         (gettext_lazy("Who"), {"fields": ("number", "account")}),
         (
-            gettext_lazy("SIM or device"),
-            {"fields": ("mobile_id_changed", "acknowledged_at")},
+            gettext_lazy("Changes"),
+            {
+                "fields": (
+                    "mobile_id_changed",
+                    "number_changed",
+                    "claimed_at_login",
+                    "acknowledged_at",
+                )
+            },
         ),
         (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
         (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),

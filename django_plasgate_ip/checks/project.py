@@ -13,12 +13,14 @@ from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
 from django.template.loader_tags import BlockNode, ExtendsNode
 from django.utils.module_loading import import_string
 
+from django_plasgate_ip import redirects
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.checks.settings import is_origin, message, value
 from django_plasgate_ip.exceptions import InvalidScopes
 
 _SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 _AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
+_LOGIN_BACKEND = "django_plasgate_ip.backends.VerifiedPhoneBackend"
 _REQUEST = "django.template.context_processors.request"
 _EXTENDS = "{% extends %}"
 _LOCAL = "django.core.cache.backends.locmem.LocMemCache"
@@ -29,7 +31,7 @@ _PRIVATE_CACHES = {"cache": (_LOCAL, _DUMMY), "cached_db": (_LOCAL,)}
 
 def check_project(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
     """Return a message for each setting of Django's with which a verification can't return."""
-    return [*_check_middleware(), *_check_templates(), *_check_sessions(), *_check_backends()]
+    return [*_check_middleware(), *_check_templates(), *_check_sessions(), *_check_scopes_of_site()]
 
 
 def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -107,15 +109,31 @@ def _has_session_backend(name: str) -> bool:
     return _has_class([f"{settings.SESSION_ENGINE}.SessionStore"], store)
 
 
-def _check_backends() -> Iterator[CheckMessage]:
-    ours = "django_plasgate_ip.backends.VerifiedPhoneBackend"
-    if not _has_class(settings.AUTHENTICATION_BACKENDS, ours):
-        return
+def _check_scopes_of_site() -> Iterator[CheckMessage]:
     try:
         scopes = scope_sets.bare(scope_sets.normalise(value("PLASGATE_IP_SCOPES")))
     except (InvalidScopes, TypeError):
         # Another check reports it.
         return
+    if value("PLASGATE_IP_CALLBACK_NONCE") is False and not scope_sets.needs_number(scopes):
+        text = "PLASGATE_IP_CALLBACK_NONCE is False, but PLASGATE_IP_SCOPES carry no number."
+        hint = (
+            "Set it to None, so that nobody can store their number for another visitor. PlasGate "
+            "must accept a redirect URI with a query."
+        )
+        yield message("W010", text, hint)
+    if _has_class(settings.AUTHENTICATION_BACKENDS, _LOGIN_BACKEND):
+        yield from _check_login(scopes)
+
+
+def _check_login(scopes: frozenset[str]) -> Iterator[CheckMessage]:
+    if not redirects.has_nonce(scopes):
+        text = "VerifiedPhoneBackend is in use, but PLASGATE_IP_CALLBACK_NONCE is not True."
+        hint = (
+            "Set it to True, so that a callback ends the verification of another browser that it "
+            "names. PlasGate must accept a redirect URI with a query."
+        )
+        yield message("W011", text, hint)
     if value("PLASGATE_IP_LOGIN_REQUIRED") or not {"phone_verify", "mobile_id"} <= scopes:
         hint = (
             "Set PLASGATE_IP_LOGIN_REQUIRED to False, so that visitors can verify before they log "

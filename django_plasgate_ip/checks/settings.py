@@ -51,6 +51,8 @@ _HINTS = {
     "E023": "Set it to the dotted path of a function that takes the request and the verification, "
     "and returns a path, a URL or a URL name.",
     "E024": 'Set it to "possible" for new prefixes and PlasGate\'s staging system, or to "valid".',
+    "E025": "Set it to None, the default: redirect_uri then carries a nonce where the scopes carry "
+    "no number.",
 }
 
 
@@ -184,6 +186,10 @@ def _is_count(number: Any) -> bool:
     return type(number) is int and number >= 0
 
 
+def _is_choice(answer: Any) -> bool:
+    return answer is None or isinstance(answer, bool)
+
+
 def _is_file(path: Any) -> bool:
     return path is None or (isinstance(path, (str, os.PathLike)) and os.path.isfile(path))
 
@@ -218,6 +224,7 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ("E018", "PLASGATE_IP_EXCHANGE_ENDPOINT", _is_endpoint, "a path of letters, digits and ._-/"),
     ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "the path of a file, or None"),
     ("E020", "PLASGATE_IP_PROXY", _is_proxy, "an http or https URL, or None"),
-    ("E024", "PLASGATE_IP_NUMBER_VALIDATION", _is_validation, '"valid" or "possible"'),
     ("E021", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
+    ("E024", "PLASGATE_IP_NUMBER_VALIDATION", _is_validation, '"valid" or "possible"'),
+    ("E025", "PLASGATE_IP_CALLBACK_NONCE", _is_choice, "True, False or None"),
 )

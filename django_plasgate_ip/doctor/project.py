@@ -12,6 +12,7 @@ from django.urls import NoReverseMatch
 from django.utils.crypto import get_random_string
 
 from django_plasgate_ip import redirects
+from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.checks.project import public_host_problem
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.doctor.configuration import wrong_settings
@@ -87,9 +88,14 @@ def _redirect_uri() -> Iterator[Finding]:
         yield Finding(Level.ERROR, "Site", what, do)
         return
     yield _to_register(path)
-    if conf.PLASGATE_IP_CALLBACK_NONCE:
+    if "PLASGATE_IP_SCOPES" in wrong_settings():
+        return
+    if redirects.has_nonce(scope_sets.normalise(conf.PLASGATE_IP_SCOPES)):
         what = "PLASGATE_IP_CALLBACK_NONCE adds a different ?nonce=... to each redirect URI."
-        do = "Ask PlasGate whether your account accepts a redirect URI with a query."
+        do = (
+            "Ask PlasGate whether your account accepts a redirect URI with a query. If it does "
+            "not, set PLASGATE_IP_CALLBACK_NONCE to False, and request a number in the scopes."
+        )
         yield Finding(Level.WARNING, "Site", what, do)
 
 

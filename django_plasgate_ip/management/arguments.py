@@ -8,7 +8,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
-from django_plasgate_ip.models import PhoneVerificationQuerySet
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.retention import BATCH_SIZE
 
 

@@ -32,7 +32,7 @@ class Outcome(Enum):
     OTHER_SCHEME = (
         "29",
         "other scheme",
-        "The callback repeats redirect_uri in the other scheme, http or https. The app refuses it.",
+        "The callback repeats redirect_uri in the other scheme, http or https. The app accepts it.",
     )
 
     def __init__(self, ending: str, label: str, happens: str) -> None:

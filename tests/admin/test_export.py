@@ -61,6 +61,8 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
             "error_description": "",
             "scopes": "mobile_id phone_verify profile",
             "mobile_id_changed": "true",
+            "number_changed": "false",
+            "claimed_at_login": "false",
             "acknowledged_at": "2026-03-01 10:15:00+07:00",
             "created_at": "2026-03-01 10:15:00+07:00",
             "completed_at": "2026-03-01 10:15:04+07:00",

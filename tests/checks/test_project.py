@@ -68,12 +68,17 @@ def sessions(engine: str, cache: str = "redis.RedisCache") -> dict[str, Any]:
     }
 
 
-def backend(scopes: Any, login_required: bool = False) -> dict[str, Any]:
+def backend(scopes: Any, login_required: bool = False, nonce: bool | None = True) -> dict[str, Any]:
     return {
+        "PLASGATE_IP_CALLBACK_NONCE": nonce,
         "AUTHENTICATION_BACKENDS": ["django_plasgate_ip.backends.VerifiedPhoneBackend"],
         "PLASGATE_IP_LOGIN_REQUIRED": login_required,
         "PLASGATE_IP_SCOPES": scopes,
     }
+
+
+def nonce(value: Any, scopes: str) -> dict[str, Any]:
+    return {"PLASGATE_IP_CALLBACK_NONCE": value, "PLASGATE_IP_SCOPES": scopes.split()}
 
 
 OVERRIDE = f"{{% extends plasgate_ip_base %}}{BODY}"
@@ -109,6 +114,15 @@ SITES: list[tuple[dict[str, Any], list[str]]] = [
     (backend(["phone_verify"]), ["W009"]),
     (backend(["email"]), ["E005"]),
     (backend(7), ["E005"]),
+    # The nonce: where nothing else ties a code to its browser, and for a login.
+    (backend("profile mobile_id", nonce=None), ["W011"]),
+    (backend("profile mobile_id", nonce=False), ["W011"]),
+    (nonce(None, "ip:phone mobile_id"), []),
+    (nonce(True, "phone"), []),
+    (nonce(False, "openid phone ip:mobile_id"), ["W010"]),
+    (nonce(False, "phone phone_verify"), []),
+    (nonce("no", "phone"), ["E025"]),
+    (nonce(0, "phone_verify"), ["E025"]),
 ]
 
 

@@ -198,9 +198,6 @@ def test_the_pages_callback_and_success_verify_the_number(
     assert (row.sub, row.mobile_id) == (SUCCESS["sub"], SUCCESS["mobile_id"])
 
 
-@pytest.mark.xfail(
-    raises=AssertionError, reason="a redirect_uri that comes back in the other scheme is refused"
-)
 def test_the_callbacks_redirect_uri_may_have_the_pages_other_scheme(
     visitor: Visitor, answers: Answers
 ) -> None:

@@ -143,6 +143,12 @@ def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:
         ),
         ({"PUBLIC_URL": "http://testserver"}, Level.WARNING, "http://testserver/", "Use https"),
         ({"CALLBACK_NONCE": True}, Level.WARNING, "?nonce=", "Ask PlasGate"),
+        ({"SCOPES": ["phone"]}, Level.WARNING, "?nonce=", "Ask PlasGate"),
+        # Without a finding about a nonce, the redirect URI is the last one.
+        *(
+            ({"SCOPES": scopes, "CALLBACK_NONCE": False}, Level.OK, "to register", "")
+            for scopes in (["phone"], ["no such scope"])
+        ),
     ],
 )
 def test_what_a_person_has_to_decide_about_the_redirect_uri_is_reported(

@@ -48,9 +48,9 @@ def test_of_two_hundred_simultaneous_callbacks_one_exchanges_and_the_others_do_n
 
     own_page = f"/phone/{newest().pk}/"
     assert {(loser.result().status_code, loser.result()["Location"]) for loser in answered} == {
-        (302, own_page)
+        (303, own_page)
     }
-    assert (winner.result().status_code, winner.result()["Location"]) == (302, "/here/")
+    assert (winner.result().status_code, winner.result()["Location"]) == (303, "/here/")
     assert under_way == ("exchanging", "")
     assert all("In progress" in page.content.decode() and page["Refresh"] for page in pages)
     assert heard_meanwhile == []

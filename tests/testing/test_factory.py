@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 ANOTHER = "+85577696119"
 # Columns that differ between two verifications of one kind.
 OWN = {
-    *("id", "session_id", "callback_session_id", "claims", "language"),
+    *("id", "session_id", "callback_session_id", "claims", "language", "nonce", "redirect_uri"),
     *("created_at", "completed_at", "exchanging_at"),
 }
 

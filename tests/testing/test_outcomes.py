@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 ANOTHER = "+85577696119"
 # Reasons that PlasGate can't cause.
-OTHERS = {"invalid_callback", "expired", "superseded", "interrupted", "user_changed"}
+OTHERS = {"expired", "superseded", "interrupted", "user_changed", "wrong_browser"}
 PLAYABLE = sorted(set(Reason.values) - OTHERS)
 
 

@@ -20,7 +20,6 @@ from tests.visitor import CODE, SESSION_STATE, STATE, changed
 KEY = site.PLASGATE_IP_PRIVATE_KEY
 URI = "https://shop.example/phone/callback/"
 NONCE = "a-nonce-of-this-row"
-INVALID = Verdict(Reason.INVALID_CALLBACK)
 GENUINE = {
     "code": CODE,
     "private_key": KEY,
@@ -49,8 +48,14 @@ def request_of(user: Any = None, **changes: Any) -> HttpRequest:
     return request
 
 
-def validate(verification: PhoneVerification | None = None, **changes: Any) -> Verdict | None:
-    return callback.validate(request_of(**changes), verification or pending(), KEY)
+def cause(verification: PhoneVerification | None = None, **changes: Any) -> str:
+    parameters = callback.read(request_of(**changes))
+    return callback.refusal_cause(parameters, verification or pending(), KEY)
+
+
+def end(verification: PhoneVerification, user: Any = None, **changes: Any) -> Verdict | None:
+    request = request_of(user, **changes)
+    return callback.end_before_exchange(request, callback.read(request), verification)
 
 
 @pytest.mark.parametrize(
@@ -59,86 +64,143 @@ def validate(verification: PhoneVerification | None = None, **changes: Any) -> V
         {},
         # The SDKs need no more than these two.
         {"private_key": None, "redirect_uri": None, "session_state": None},
-        {"unknown": "1"},
+        # The app does not read them.
+        {"fbclid": ["1", "2"], "session_state": ["1", "1"], "unknown": "\x00" + "x" * 9000},
         {"error": "", "error_description": " "},
-        {"error": " ", "error_description": ""},
+        {"error": " ", "error_description": "Welcome"},
         # The verification has no nonce to compare.
         {"nonce": "any"},
+        {"code": "d%20e&f" + "x" * 4000, "state": "a b+c/ü="},
+        {"redirect_uri": URI.replace("https", "http")},
     ],
-    ids=str,
+    ids=lambda changes: str(changes)[:40],
 )
 def test_a_genuine_callback_may_be_exchanged(changes: dict[str, Any]) -> None:
-    assert validate(**changes) is None
+    assert cause(**changes) == ""
+    assert end(pending(), **changes) is None
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "expected"),
     [
-        {"private_key": "another"},
-        {"private_key": ""},
-        {"redirect_uri": "https://evil.example/phone/callback/"},
-        {"redirect_uri": URI + "?x=1"},
-        {"redirect_uri": ""},
+        ({"private_key": "another"}, "private_key"),
+        ({"private_key": ""}, "private_key"),
+        ({"redirect_uri": "https://evil.example/phone/callback/"}, "redirect_uri"),
+        ({"redirect_uri": ""}, "redirect_uri"),
         # Two readers may each take another value of a repeated parameter.
-        {"code": [CODE, CODE]},
-        {"state": [STATE, "other"]},
-        {"private_key": [KEY, KEY]},
-        {"redirect_uri": [URI, URI]},
-        {"error": ["", ""]},
-        {"unknown": ["1", "1"]},
-        {"code": None},
-        {"code": ""},
-        {"state": None},
-        {"state": ""},
-        # The error of an untrusted callback is not believed.
-        {"error": "access_denied", "private_key": "another"},
-        {"error": "access_denied", "redirect_uri": "https://evil.example/"},
-        {"error": ["access_denied", "x"]},
+        *(
+            ({name: [value, value]}, "malformed")
+            for name, value in GENUINE.items()
+            if name[0] != "s"
+        ),
+        ({"state": [STATE, "other"]}, "malformed"),
+        ({"nonce": ["1", "1"]}, "malformed"),
+        ({"error": ["", ""]}, "malformed"),
+        ({"error_description": ["", "1"]}, "malformed"),
+        *(({name: value}, "malformed") for name in ("code", "state") for value in (None, "")),
+        ({"code": "a\x00b"}, "malformed"),
+        ({"state": "a\r\nX-Secret: mine"}, "malformed"),
+        ({"code": "x" * 4097}, "malformed"),
+        ({"nonce": "\x00"}, "malformed"),
+        ({"code": None, "error_description": "The user said no"}, "malformed"),
+        # More parameters than Django reads.
+        ({"unknown": ["1"] * 1001}, "malformed"),
+        # The error of an implausible callback is not believed.
+        ({"error": "access_denied", "private_key": "another"}, "private_key"),
+        ({"error": "access_denied", "redirect_uri": "https://evil.example/"}, "redirect_uri"),
+        ({"error": ["access_denied", "x"]}, "malformed"),
     ],
-    ids=str,
+    ids=lambda value: ascii(value)[:50],
 )
-def test_an_untrusted_or_incomplete_callback_is_invalid(changes: dict[str, Any]) -> None:
-    assert validate(**changes) == INVALID
+def test_an_implausible_callback_is_refused(changes: dict[str, Any], expected: str) -> None:
+    assert cause(**changes) == expected
 
 
-def test_a_verification_with_a_nonce_requires_it() -> None:
+def test_a_verification_with_a_nonce_requires_it_for_a_code_and_for_an_error() -> None:
     with_nonce = pending(nonce=NONCE)
 
-    assert validate(with_nonce, nonce=NONCE) is None
-    for nonce in (None, "", "wrong", "ü", [NONCE, NONCE]):
-        assert validate(with_nonce, nonce=nonce) == INVALID
+    for changes in ({}, {"code": None, "error": "access_denied"}):
+        assert cause(with_nonce, nonce=NONCE, **changes) == ""
+        for nonce in (None, "", "wrong", "ü"):
+            assert cause(with_nonce, nonce=nonce, **changes) == "nonce"
 
 
 def test_another_tenants_keys_do_not_finish_a_verification() -> None:
     theirs = pending(key_fingerprint=fingerprint("another key"))
 
-    assert validate(theirs, private_key=None) == INVALID
+    assert cause(theirs, private_key=None) == "other_keys"
 
 
 @pytest.mark.parametrize(
-    ("changes", "text"),
+    ("sent", "echoed", "same"),
     [
-        ({"error": "access_denied", "code": None}, "access_denied"),
-        ({"error": "access_denied"}, "access_denied"),
-        ({"error": "access_denied", "error_description": " The user said no "}, "The user said no"),
-        ({"error_description": "The user said no", "code": None}, "The user said no"),
-        ({"error": "access_denied", "error_description": " "}, "access_denied"),
-        # SECURITY: text from a URL is data: one printable line, cut, and never a reason.
-        ({"error": "a\r\nb\x00c\u202e\ud7ff" + "d" * 600}, "a b c " + "d" * 494),
-        ({"error_description": "a\r\nb\x00c" + "d" * 600}, "a b c" + "d" * 495),
-        ({"error": "not_on_mobile_data"}, "not_on_mobile_data"),
-        ({"error": "Please turn off Wi-Fi"}, "Please turn off Wi-Fi"),
+        (URI, "HTTP://SHOP.example:80/phone/callback", True),
+        ("http://shop.example", "https://shop.example:443/", True),
+        (f"{URI}?nonce=a", URI, True),
+        (f"{URI}?nonce=a", f"{URI.replace('https', 'http')}?nonce=a", True),
+        ("https://shop.example:8443/a", "http://shop.example:8443/a/", True),
+        (f"{URI}?nonce=a", f"{URI}?nonce=b", False),
+        (URI, f"{URI}?nonce=a", False),
+        (URI, f"{URI}#a", False),
+        (URI, URI.replace("callback", "Callback"), False),
+        (URI, URI + "/", False),
+        (URI, URI.replace("shop", "shop.evil"), False),
+        (URI, URI.replace("//", "//evil@"), False),
+        (URI, URI.replace("https", "ftp"), False),
+        (URI, URI.replace("shop.example", "shop.example:443443"), False),
+        ("https://shop.example:8443/a", "https://shop.example/a", False),
+        ("https://shop.example/a", "https://shop.example:80/a", False),
+        (URI, "https://[", False),
+    ],
+)
+def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(
+    sent: str, echoed: str, same: bool
+) -> None:
+    assert callback.is_same_redirect_uri(sent, echoed) is same
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "text"),
+    [
+        ({"error": "access_denied", "code": None}, "provider_denied", "access_denied"),
+        ({"error": "consent_required"}, "provider_denied", "consent_required"),
+        (
+            {"error": "access_denied", "error_description": " The user said no "},
+            "provider_denied",
+            "The user said no",
+        ),
+        ({"error": "access_denied", "error_description": " "}, "provider_denied", "access_denied"),
+        # SECURITY: text from a URL is data: one printable line, and cut.
+        ({"error": "a\r\nb\x00c\u202e\ud7ff" + "d" * 600}, "provider_denied", "a b c " + "d" * 494),
+        # A fault of the site or of the provider is no answer about the number.
+        *(
+            ({"error": error, "error_description": "Sorry"}, "provider_error", "Sorry")
+            for error in ("server_error", " Temporarily_Unavailable ", "unauthorized_client")
+        ),
+        (
+            {"error": "access_denied", "error_description": "Please turn off Wi-Fi"},
+            "not_on_mobile_data",
+            "Please turn off Wi-Fi",
+        ),
+        (
+            {"error": "invalid_request", "error_description": "Use mobile data"},
+            "not_on_mobile_data",
+            "Use mobile data",
+        ),
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_a_trusted_error_is_a_denial_with_its_text(changes: dict[str, Any], text: str) -> None:
-    assert validate(**changes) == Verdict(Reason.PROVIDER_DENIED, text)
+def test_an_error_of_the_provider_ends_with_its_reason_and_text(
+    changes: dict[str, Any], reason: str, text: str
+) -> None:
+    assert cause(**changes) == ""
+    assert end(pending(), **changes) == Verdict(Reason(reason), text)
 
 
-def test_a_late_callback_is_expired_before_anything_else_is_checked() -> None:
+def test_a_late_callback_is_expired_whatever_it_carries() -> None:
     late = pending(created_at=timezone.now() - timedelta(minutes=6))
 
-    assert validate(late, user=User(pk=8), private_key="another") == Verdict(Reason.EXPIRED)
+    assert end(late, User(pk=8), error="access_denied") == Verdict(Reason.EXPIRED)
 
 
 @pytest.mark.parametrize(
@@ -156,18 +218,15 @@ def test_a_late_callback_is_expired_before_anything_else_is_checked() -> None:
 def test_a_change_of_the_account_ends_the_verification(
     values: dict[str, Any], user: Any, same: bool
 ) -> None:
-    trusted = validate(pending(**values), user=user)
-    assert trusted == (None if same else Verdict(Reason.USER_CHANGED))
-    # All other rules hold for the same account, and come after a change.
-    untrusted = validate(pending(**values), user=user, error="access_denied", private_key="another")
-    assert untrusted == (INVALID if same else Verdict(Reason.USER_CHANGED))
+    changed_user = Verdict(Reason.USER_CHANGED)
+    assert end(pending(**values), user) == (None if same else changed_user)
+    denied = Verdict(Reason.PROVIDER_DENIED, "no")
+    assert end(pending(**values), user, error="no") == (denied if same else changed_user)
 
 
 def test_the_query_is_read_as_utf_8_whatever_charset_the_request_names() -> None:
     request = RequestFactory().get(
         "/", {"code": "+AGE-", "state": "ü"}, headers={"Content-Type": "text/plain; charset=utf-7"}
     )
-    request.user = User(pk=7)
 
-    assert callback.validate(request, pending(), KEY) is None
-    assert (request.GET["code"], request.GET["state"]) == ("+AGE-", "ü")
+    assert callback.read(request) == {"code": "+AGE-", "state": "ü"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from threading import Barrier
 from typing import Any
 from unittest import mock
@@ -9,6 +10,7 @@ from unittest import mock
 import pytest
 import requests
 from django.conf import settings as site
+from django.contrib.auth.models import User
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
@@ -52,7 +54,7 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
     request = request_of()
     started = flow.begin(request, TYPED, scopes=scopes)
 
-    finished = flow.complete(came_back(request))
+    finished = flow.complete(came_back(request, nonce=started.verification.nonce))
 
     row = newest()
     assert finished == row == started.verification
@@ -111,25 +113,123 @@ def test_a_broken_exchange_is_an_error_and_is_logged_without_a_secret(
         assert secret not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("changes", "end"),
-    [
-        ({"private_key": "another"}, ("error", "invalid_callback")),
-        ({"error": "access_denied", "code": None}, ("failed", "provider_denied")),
-    ],
-)
-def test_a_callback_that_may_not_be_exchanged_ends_the_verification_without_a_call(
-    answers: Answers, changes: dict[str, Any], end: tuple[str, str]
-) -> None:
+def test_an_error_of_the_provider_ends_the_verification_without_a_call(answers: Answers) -> None:
     request = request_of()
     flow.begin(request, TYPED)
 
-    for callback in (came_back(request, **changes), came_back(request)):
-        assert flow.complete(callback).reason == end[1]
+    for callback in (came_back(request, error="access_denied", code=None), came_back(request)):
+        assert flow.complete(callback).reason == "provider_denied"
 
-    assert outcome() == end
-    assert newest().error_description == changes.get("error", "")
+    assert newest().error_description == "access_denied"
     assert answers.calls == []
+
+
+@pytest.mark.parametrize(
+    ("query", "cause"),
+    [
+        ({}, ""),
+        ({"code": None, "fbclid": "1"}, "malformed"),
+        ({"error": "access_denied", "private_key": ""}, "private_key"),
+    ],
+    ids=str,
+)
+def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
+    answers: Answers,
+    user: User,
+    receivers: Receivers,
+    caplog: pytest.LogCaptureFixture,
+    query: dict[str, Any],
+    cause: str,
+) -> None:
+    answers()
+    request = request_of(user)
+    row = flow.begin(request, TYPED).verification
+    before = PhoneVerification.objects.values().get()
+
+    foreign = came_back(request, **query) if query else request_of(user, request.session)
+    kept = flow.complete(foreign)
+
+    assert (kept, kept.status) == (row, "pending")
+    assert PhoneVerification.objects.values().get() == before
+    assert (answers.calls, receivers.heard) == ([], [])
+    refused = f"callback_refused verification={row.pk} user={user.pk} cause={cause}"
+    assert [line for line in caplog.messages if "refused" in line] == [refused] * bool(query)
+    # The real callback still counts.
+    assert flow.complete(came_back(request)).status == "verified"
+
+
+# Another browser's nonce
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("changes", "columns", "is_ended"),
+    [
+        ({}, {}, True),
+        ({"code": None, "error": "access_denied"}, {}, True),
+        ({"code": None}, {}, False),
+        ({"state": ["a", "b"]}, {}, False),
+        ({"private_key": "another"}, {}, False),
+        ({"nonce": "no such nonce"}, {}, False),
+        ({"nonce": "\x00"}, {}, False),
+        ({}, {"created_at": timezone.now() - timedelta(minutes=6)}, False),
+        ({}, {"status": "exchanging"}, False),
+    ],
+    ids=[
+        "code",
+        "error",
+        "no code",
+        "two states",
+        "another key",
+        "another nonce",
+        "NUL",
+        "expired",
+        "exchanging",
+    ],
+)
+def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_nonce_names(
+    answers: Answers,
+    receivers: Receivers,
+    caplog: pytest.LogCaptureFixture,
+    changes: dict[str, Any],
+    columns: dict[str, Any],
+    is_ended: bool,
+) -> None:
+    row = flow.begin(request_of(), scopes="phone").verification
+    PhoneVerification.objects.update(**{"status": "pending"} | columns)
+
+    for _twice in range(2):
+        with pytest.raises(InvalidCallback):
+            flow.complete(came_back(request_of(), **{"nonce": row.nonce} | changes))
+
+    unchanged = (columns.get("status", "pending"), "")
+    assert outcome() == (("error", "wrong_browser") if is_ended else unchanged)
+    # SECURITY: the other browser's request must not reach a receiver that logs in.
+    heard = [
+        (call.kwargs["verification"], call.kwargs["request"])
+        for call in receivers.failed.call_args_list
+    ]
+    assert heard == [(row, None)] * is_ended
+    causes = [line.partition("cause=")[2] for line in caplog.messages if "refused" in line]
+    assert causes == ["wrong_browser" if is_ended else "no_verification", "no_verification"]
+    assert answers.calls == []
+
+
+def test_a_nonce_chooses_among_the_sessions_own_verifications_and_leaves_the_others(
+    answers: Answers,
+) -> None:
+    answers()
+    request = request_of()
+    first = flow.begin(request, scopes="mobile_id").verification
+    second = flow.begin(request, scopes="mobile_id").verification
+
+    shown = flow.complete(came_back(request, nonce=first.nonce))
+    assert (shown, shown.reason) == (first, "superseded")
+    unknown = flow.complete(came_back(request, nonce="unknown"))
+    assert (unknown, unknown.status) == (second, "pending")
+
+    assert answers.calls == []
+    assert flow.complete(came_back(request, nonce=second.nonce)).status == "verified"
 
 
 def test_the_exchange_sends_the_code_the_state_and_the_redirect_uri_unchanged(

@@ -8,7 +8,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.management.arguments import add_person, verifications_of_person
-from django_plasgate_ip.models import PhoneVerificationQuerySet
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.security_events import SecurityEvent, record
 
 
