@@ -35,6 +35,7 @@ def take_the_app_out(site: Path) -> None:
         ("test_members.py", (*PYTEST, "-W", "error"), {}, "6 passed"),
         # Django's runner checks the site first.
         ("tests.py", ("-m", "django", "test"), {"TEST_KEY": "any-word"}, "Ran 2 tests"),
+        ("test_expired.py", ("-m", "django", "test"), {"TEST_KEY": "any-word"}, "Ran 1 test"),
     ],
 )
 def test_the_documented_examples_run(

@@ -138,7 +138,7 @@ class EveryPage:
         shown = text(self.show(name, visitor, settings))
 
         assert shown.startswith("our own frame<main>")
-        ours = shown.index('<div class="plasgate-ip">')
+        ours = shown.index('<div class="plasgate-ip" ')
         assert shown.index("<main>") < ours < shown.index("<h1") < shown.index("</main>")
 
 

@@ -1,5 +1,7 @@
 """The fake PlasGate: its default outcome, its callback, its calls, and other fakes beside it."""
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -185,3 +187,20 @@ class Case(PlasGateMixin, DjangoTestCase):
             answers.post("https://cloudapi.plasgate.com/ip/ip-auth", status=429)
             with pytest.raises(RateLimited):
                 exchange()
+
+
+class Hello(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_server_that_the_test_has_started_takes_calls(plasgate_ip: PlasGate, host: str) -> None:
+    with HTTPServer(("127.0.0.1", 0), Hello) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+
+        assert requests.get(f"http://{host}:{server.server_port}/", timeout=5).status_code == 204

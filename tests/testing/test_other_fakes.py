@@ -1,11 +1,9 @@
-"""The fake PlasGate beside other fakes of HTTP, and beside a server of the test's own."""
+"""The fake PlasGate beside other fakes of HTTP."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -57,20 +55,3 @@ def test_another_fake_takes_its_calls_and_ours_the_exchange(
         assert plasgate_ip.verify(visitor).verification.status == "verified"
 
     assert len(plasgate_ip.calls) == 1
-
-
-class Hello(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_server_of_the_test_takes_calls(plasgate_ip: PlasGate, host: str) -> None:
-    with HTTPServer(("127.0.0.1", 0), Hello) as server:
-        Thread(target=server.handle_request, daemon=True).start()
-
-        assert requests.get(f"http://{host}:{server.server_port}/", timeout=5).status_code == 204

@@ -59,7 +59,7 @@ def test_a_login_takes_over_what_its_session_verified_and_ends_what_it_started(
     elsewhere.force_login(user)
     assert elsewhere.get(f"/phone/{verified.pk}/").status_code == 200
     ended = passer_by.get(passer_by.come_back()["Location"])
-    assert "You signed in while" in ended.content.decode()
+    assert "You signed in or out while" in ended.content.decode()
     assert len(answers.calls) == 1
 
     passer_by.verify()
