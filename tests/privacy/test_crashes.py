@@ -85,7 +85,7 @@ START: dict[str, Break] = {
     "INSERT": broken_database("INSERT"),
 }
 CALLBACK: dict[str, Break] = {
-    "callback": broken(callback, "validate"),
+    "callback": broken(callback, "refusal_cause"),
     "exchange": broken(PlasGateClient, "exchange"),
     "verdict": broken(verdict, "rejection_reason"),
     "SIM": broken(changes, "find"),

@@ -151,7 +151,7 @@ def test_the_json_shows_a_script_no_canary_but_the_providers_url(
     search.look("JSON: start", str(said))
     look_at_response(search, "callback", visitor.come_back())
 
-    settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = 1
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     for place, status, response in (
         ("bad number", 400, post_json(visitor, f"{NATIONAL} ext 5")),
         ("too many", 429, post_json(visitor, NATIONAL)),
@@ -195,8 +195,10 @@ def test_a_refused_callback_leaves_no_canary(
     visitor.start(NATIONAL)
     in_another_browser = stranger.get(visitor.callback_url())
 
-    assert in_another_browser.status_code == 400
-    look_at_response(search, "invalid callback", in_another_browser)
+    look_at_response(search, "refused callback", in_another_browser)
+    page = stranger.get(in_another_browser["Location"])
+    assert page.status_code == 400
+    look_at_response(search, "refused callback's page", page)
     look_at_columns(search)
     search.look_at_log(log.records)
 
