@@ -36,7 +36,7 @@ class PhoneNumberField(_EncodableField, forms.CharField):
     def to_python(self, value: Any) -> Any:
         """Return the number, or an empty text. Raises ValidationError for any other text."""
         # A JSON number has lost the zeros and the plus sign before its digits.
-        if isinstance(value, (int, float)):
+        if not isinstance(value, (str, type(None))):
             raise forms.ValidationError(self.error_messages["not_text"], code="not_text")
         text = super().to_python(value)
         if not text:

@@ -40,8 +40,11 @@ _SERVICES = {
     PhoneNumberType.UAN,
     PhoneNumberType.VOICEMAIL,
 }
+_MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 # The marks of keycaps and emoji, the grapheme joiner, and Khmer's two invisible vowels.
 _INVISIBLE = re.compile("[\u20e3\ufe00-\ufe0f\u034f\u17b4\u17b5\U000e0100-\U000e01ef]")
+# What surrounds a number that is copied from a text.
+_AROUND = " \t\r\n'\"\u2018\u2019\u201c\u201d\u00ab\u00bb;:\u17d4\u260e"
 # Characters that stand between two numbers as often as inside one.
 _LISTING = set("/,|\u2044\u2215\u3001\u060c")
 # Dots, and characters that look like dashes but belong to other categories than Pd.
@@ -161,7 +164,7 @@ def _marks(text: str) -> str:
     """
     if len(text) > MAX_LENGTH:
         raise InvalidPhoneNumber("This is too long for a phone number.")
-    text, links = re.subn(r"^\W*tel:", "", text.strip(), flags=re.IGNORECASE)
+    text, links = re.subn(r"^\W*tel:", "", text.strip(_AROUND), flags=re.IGNORECASE)
     marks = "".join(_mark(character) for character in (unquote(text) if links else text))
     if not _plain(marks).removeprefix("+").isdecimal():
         raise InvalidPhoneNumber("A phone number has digits only.")
@@ -203,20 +206,28 @@ def _has_two(marks: str, region: str) -> bool:
 
 
 def _numbers(plain: str, region: str) -> set[Number]:
-    """Return the numbers that these digits can mean. Numbers that phonenumbers knows come first."""
+    """Return the numbers that these digits can mean: of several, those that phones have.
+
+    Numbers that phonenumbers knows come first.
+    """
+    code = str(country_code_for_region(region))
     international = "+" + plain.lstrip("+0")
     dialled = {plain}
-    if plain.startswith(("+", "00")):
+    if plain.startswith(("+", "00", code)):
         # Most countries dial 00 before the country code. phonenumbers knows the region's own
         # prefix (Cambodia: 001).
         dialled.add(international)
+    if plain.startswith(("+0", "00")):
+        # With a sign too many, it may also be a national number.
+        dialled.add("0" + plain.lstrip("+0"))
     # A zero before the country code is a mistake, unless the region has such a number.
-    mistaken = plain.startswith((f"0{country_code_for_region(region)}", str(_STAGE)))
+    mistaken = plain.startswith((f"0{code}", str(_STAGE)))
     for texts in (dialled, {international} if mistaken else set()):
         numbers = {_read(text, region) for text in texts}
         valid = {number for number in numbers if number and number.is_valid()}
         if valid:
-            return {number for number in valid if is_valid_number(number)} or valid
+            known = {number for number in valid if is_valid_number(number)} or valid
+            return {number for number in known if number_type(number) in _MOBILE} or known
     return set()
 
 

@@ -59,6 +59,10 @@ def examples(kind: int = phonenumbers.PhoneNumberType.MOBILE) -> list[PhoneNumbe
         "\u202a+855 77\u2011696\u2013118\u202c",
         "\ufeff077696118",
         *("0855 77 696 118", "0855 077 696 118", "+0855 77 696 118", "000 855 77 696 118"),
+        # A sign too many: Solomon Islands' +677 69 611 8 would be no phone's.
+        *("+077 696 118", "00 77 696 118"),
+        # Copied out of a sentence.
+        *("'077 696 118'", "\u201c077 696 118\u201d", "077 696 118;", "077 696 118\u17d4"),
         *("+855 0 77 696 118", "TEL:+855-77-696-118", "\u200etel:%2B855%2077%20696%20118"),
         # Separators, what looks like a dash or a bracket, and keycaps.
         *("077_696\u00b7118", "077,696,118", "[077] {696} \uff08118\uff09"),

@@ -175,6 +175,7 @@ def test_a_json_start_returns_where_to_go_and_where_to_look(
         (None, "invalid"),  # a form
         (b'{"phone_number": 85577696118}', "not_text"),
         (b'{"phone_number": 85577696118.0}', "not_text"),
+        (b'{"phone_number": [77, 696, 118]}', "not_text"),
         (b'{"phone_number": null}', "required"),
         (b'["077 696 118"]', "required"),
         (b"077 696 118", "required"),

@@ -10,9 +10,12 @@ from typing import Any
 
 from django.utils.html import strip_tags
 
-from django_plasgate_ip.client.parsing import MAX_TEXT_LENGTH, clean_text
+from django_plasgate_ip.client.parsing import MAX_TEXT_LENGTH, clean_text, whole_words
 
 MAX_LENGTH = 200
+# A visitor chooses the code and the state. A short one, such as "7", would cut numbers into pieces
+# that `clean_text` does not know.
+_MIN_SECRET = 8
 # Characters that are searched for tags.
 _MAX_MARKUP = 4096
 _NAMES = ("message", "error_description", "detail", "error")
@@ -24,25 +27,20 @@ _BLOCK = re.compile(r"(?=</?(?:br|div|h\d|hr|li|p|t[dhr])\b)", re.IGNORECASE)
 def text_of(body: bytes, secrets: tuple[str, ...]) -> str:
     """Return what `body` says, as one line of at most `MAX_LENGTH` characters.
 
-    It has no number, no id, no key, and none of `secrets`. It is empty if the body has no text.
+    It has no number, no id, no key, and none of `secrets` with eight characters or more. It is
+    empty if the body has no text.
     Raises SuspiciousOperation for markup that `strip_tags` refuses.
     """
     # Without the NULs of UTF-16, its words are whole.
     text = html.unescape(_message(body.decode("utf-8-sig", "replace").replace("\0", "")))
     # SECURITY: a server may repeat the request in its error page. `clean_text` masks what is as
-    # long as a key. What was sent is removed whatever its length is.
-    for secret in filter(None, secrets):
-        text = text.replace(secret, "***")
-    page = _whole_words(_HEAD_END.split(text)[-1], _MAX_MARKUP)
-    shown = _whole_words(strip_tags(_BLOCK.sub(" ", page)), MAX_TEXT_LENGTH)
+    # long as a key. What was sent may be shorter.
+    for secret in secrets:
+        if len(secret) >= _MIN_SECRET:
+            text = text.replace(secret, "***")
+    page = whole_words(_HEAD_END.split(text)[-1], _MAX_MARKUP)
+    shown = whole_words(strip_tags(_BLOCK.sub(" ", page)), MAX_TEXT_LENGTH)
     return clean_text(shown)[:MAX_LENGTH]
-
-
-def _whole_words(text: str, limit: int) -> str:
-    """Return at most the first `limit` characters, without the rest of a word that was cut."""
-    # SECURITY: `clean_text` would not know that rest as the beginning of a key.
-    line = " ".join(text.split())
-    return line if len(line) <= limit else line[:limit].rpartition(" ")[0]
 
 
 def _message(body: str) -> str:

@@ -17,13 +17,15 @@ MAX_DEPTH = 16
 MAX_ID_LENGTH = 255
 MAX_TEXT_LENGTH = 500
 # A run of at least seven digits of any script, with up to five characters between two of them that
-# are neither letters nor digits. Or a word with a digit that is as long as an id or a key.
-_NUMBER_OR_ID = re.compile(r"\+?\d(?:[\W_]{0,5}\d){6,}|(?=\S*\d)[\w$=/+.%-]{20,}")
+# are neither letters nor digits. Or a word with a digit that is as long as an id or a key, also one
+# that JSON, HTML or a URL has escaped.
+_NUMBER_OR_ID = re.compile(r"\+?\d(?:[\W_]{0,5}\d){6,}|(?=\S*\d)[\w$=/+.%\\&#;-]{20,}")
 # No database stores a lone surrogate, and PostgreSQL's text and jsonb have no NUL.
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _ANONYMOUS = "anonymous"
 # What programs write if they have no id, without punctuation: "N/A" and "(null)", for example.
-_PLACEHOLDERS = {_ANONYMOUS, "false", "na", "nan", "nil", "none", "null", "undefined", "unknown"}
+_PLACEHOLDERS = {"empty", "error", "false", "guest", "na", "nan", "nil", "none", "notavailable"}
+_PLACEHOLDERS |= {"notfound", "null", "undefined", "unidentified", "unknown"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Answer:
     succeeded: bool | None
     #: True for ``true`` or ``"true"`` in any case, False for any other value, None if missing.
     phone_number_verified: bool | None = None
-    #: Whether ``sub`` is ``anonymous``: the operator did not recognise the SIM card.
+    #: Whether ``sub`` begins with ``anonymous``: the operator did not recognise the SIM card.
     is_anonymous: bool = False
     #: As PlasGate wrote it.
     login_hint: str = field(default="", repr=False)
@@ -70,7 +72,7 @@ def parse_answer(body: bytes) -> Answer:
     if succeeded is False:
         return Answer(**common)
     return Answer(
-        is_anonymous=_word(_text(data, "sub")) == _ANONYMOUS,
+        is_anonymous=_word(_text(data, "sub")).startswith(_ANONYMOUS),
         login_hint=_text(data, "login_hint"),
         phone_number=_text(data, "phone_number"),
         sub=_id(data, "sub"),
@@ -88,11 +90,22 @@ def clean_text(value: Any) -> str:
     if not value:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    # NFKC replaces look-alikes, such as full-width digits, by the usual characters.
-    usual = unicodedata.normalize("NFKC", text[: 2 * MAX_TEXT_LENGTH])
-    printable = "".join(c if c.isprintable() else " " for c in usual)
+    # NFKC replaces look-alikes, such as full-width digits, by the usual characters. Invisible ones
+    # (Cf) could stand in the middle of a key.
+    usual = unicodedata.normalize("NFKC", text)
+    visible = (c for c in usual if unicodedata.category(c) != "Cf")
+    printable = "".join(c if c.isprintable() else " " for c in visible)
     # SECURITY: staff without the permission to see numbers can read this column.
-    return _NUMBER_OR_ID.sub("***", " ".join(printable.split()))[:MAX_TEXT_LENGTH]
+    shown = _NUMBER_OR_ID.sub("***", whole_words(printable, 2 * MAX_TEXT_LENGTH))
+    return shown[:MAX_TEXT_LENGTH]
+
+
+def whole_words(text: str, limit: int) -> str:
+    """Return the text as one line of at most `limit` characters, without a key that was cut."""
+    line = " ".join(text.split())
+    # SECURITY: `clean_text` would not know the beginning of a key or a number. Khmer, which has
+    # few spaces, is cut anywhere.
+    return line if len(line) <= limit else re.sub(r"(?:[!-~]|\d)*\Z", "", line[:limit])
 
 
 def _json(body: bytes) -> Any:
@@ -156,7 +169,7 @@ def _id(data: dict[str, Any], name: str) -> str:
     word = _word(value)
     # SECURITY: everybody without an id has the same placeholder, so it would look like one person
     # or one phone. One repeated character is a placeholder, too.
-    is_placeholder = word in _PLACEHOLDERS or len(set(word)) < 2
+    is_placeholder = word in _PLACEHOLDERS or word.startswith(_ANONYMOUS) or len(set(word)) < 2
     return value if is_readable and not is_placeholder else ""
 
 

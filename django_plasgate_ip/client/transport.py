@@ -183,6 +183,12 @@ class _DeadlineMixin:
         self.timeout = min(self.timeout, remaining())
         super().connect()  # type: ignore[misc]
 
+    def _new_conn(self) -> socket.socket:
+        new: socket.socket = super()._new_conn()  # type: ignore[misc]
+        # The TLS handshake comes next, and a slow connect has taken its part of the deadline.
+        new.settimeout(min(self.timeout, remaining()))
+        return new
+
     def send(self, data: Any) -> None:
         if self.sock is not None:
             self.sock.settimeout(remaining())
@@ -201,7 +207,20 @@ class _HTTPConnection(_DeadlineMixin, HTTPConnection):  # type: ignore[misc]
 
 
 class _HTTPSConnection(_DeadlineMixin, HTTPSConnection):  # type: ignore[misc]
-    pass
+    def _connect_tls_proxy(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the TLS connection to an https proxy, in which another one follows.
+
+        urllib3 receives for the inner one in a loop, with one timeout for each receive.
+        """
+        outer: Any = super()._connect_tls_proxy(*args, **kwargs)
+        receive = outer.recv
+
+        def receive_in_time(*args: Any, **kwargs: Any) -> Any:
+            outer.settimeout(remaining())
+            return receive(*args, **kwargs)
+
+        outer.recv = receive_in_time
+        return outer
 
 
 class _HTTPPool(HTTPConnectionPool):
@@ -261,19 +280,20 @@ def _use_pools(manager: Any) -> Any:
 
 
 class _HideKey(logging.Filter):
-    """Removes the private key from urllib3's log records about this app's calls.
+    """Removes the private key, and raw bytes, from urllib3's log records about this app's calls.
 
     A record is about such a call if its thread is inside `deadline`. Other records do not change.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _call_ends_at.get(None) is not None:
-            record.msg = _KEY.sub("***", record.getMessage())
+            record.msg = _SECRET.sub("***", record.getMessage())
             # SECURITY: the arguments and the traceback hold the URL too.
             record.args, record.exc_info = (), None
         return True
 
 
-_KEY = re.compile(r"(?<=private_key=)[^&\s]+")
+# The private key in a URL, and headers that urllib3 could not parse. A server may echo the request.
+_SECRET = re.compile(r"(?<=private_key=)[^&\s]+|(?<=unparsed data: ).*", re.DOTALL)
 for _name in ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(_HideKey())

@@ -26,6 +26,7 @@ _NAMES = (*_COMPARED_OR_SENT, "error", "error_description")
 _FAULTS = frozenset(
     {
         *("invalid_request", "invalid_client", "unauthorized_client", "invalid_scope"),
+        *("invalid_grant", "unsupported_grant_type"),
         *("unsupported_response_type", "server_error", "temporarily_unavailable"),
         *("invalid_request_uri", "invalid_request_object", "request_not_supported"),
         *("request_uri_not_supported", "registration_not_supported"),

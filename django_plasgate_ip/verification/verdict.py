@@ -28,19 +28,25 @@ _PROFILE_CLAIMS = (
 )
 _GAP = r"[\W_]{0,3}"
 _KHMER_NETWORK = "(?:បណ្[តដ]ាញ)"
-_KHMER_MOBILE = "(?:ទូរស័?ព្ទ|ចល័ត)"
-# Names of a company or a number: "not verified by the mobile network operator".
+# A phone, mobile, or a SIM card. Khmer keyboards put zero-width spaces between parts of a word.
+_KHMER_MOBILE = rf"(?:ទូរ{_GAP}ស័?ព្ទ|ចល័ត|សីម)"
+# Names of a company or a number: "not verified by the mobile network operator". But "the operator's
+# network" is a network.
 _COMPANY = re.compile(
     rf"(?:mobile|cellular){_GAP}(?:network|phone)?{_GAP}(?:operator|provider|carrier|company|number)"
+    rf"(?!(?:['\u2019]?s)?{_GAP}(?:data|network|internet))"
     rf"|(?:ប្រតិបត្តិករ|ក្រុមហុន){_GAP}{_KHMER_NETWORK}?{_GAP}{_KHMER_MOBILE}"
 )
 # The API page: "Please turn off Wi-Fi or use Mobile data network". An operator may use other words,
 # or Khmer. A doubtful text counts, because Wi-Fi is by far the most common trouble.
 _NETWORK = re.compile(
     r"wifi|wlan|vpn|hotspot|cellular|(?<![^\W_])(?:wi[\W_]{1,3}fi|[345]g|lte)(?![^\W_])"
-    rf"|mobile{_GAP}(?:data|network|internet)"
-    rf"|វ(?:ាយ|ៃ){_GAP}ហ្វ(?:ាយ|ៃ|ី)"
-    rf"|(?:ទិន្នន័យ|អ[ិី]នធ[ឺើ]ណ[ិេែ]ត|{_KHMER_NETWORK}){_GAP}(?:តាម|របស់)?{_GAP}{_KHMER_MOBILE}"
+    r"|(?<![^\W_])w[\W_]{1,3}lan(?![^\W_])"
+    rf"|(?:mobile|phone|sim(?:{_GAP}card)?|operator|provider|carrier)(?:['\u2019]?s)?{_GAP}"
+    rf"(?:phone|connection)?{_GAP}(?:data|network|internet)|mobile{_GAP}connection"
+    rf"|វ(?:ាយ|ៃ){_GAP}(?:ហ្វ|ផ)(?:ាយ|ៃ|ី)"
+    rf"|(?:ទិន្នន័យ|អ[ិី]នធ[ឺើ]ណ[ិេែ]ត|{_KHMER_NETWORK}){_GAP}"
+    rf"(?:តាមរយៈ|តាម|របស់|ពី|នៃ|លើ|ក្នុង)?{_GAP}{_KHMER_MOBILE}"
 )
 
 

@@ -249,8 +249,8 @@ def test_a_2xx_without_a_body_is_an_invalid_response(status: int, plasgate: Plas
 
 def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate: PlasGate) -> None:
     """Also where a value is too short to look like a key."""
-    keys = {"private_key": "short-key", "secret_key": "a & b"}
-    echo = f"short-key a &amp; b {CODE} {STATE} insufficient balance"
+    keys = {"private_key": "short-key", "secret_key": "a & b & c"}
+    echo = f"short-key a &amp; b &amp; c {CODE} {STATE} insufficient balance"
     plasgate.says({"message": echo}, status=403)
 
     with pytest.raises(CredentialsRejected, match=r"^PlasGate answered 403\.$") as caught:

@@ -53,8 +53,10 @@ def test_no_part_of_a_key_or_number_is_left_wherever_a_limit_cuts(
     """The words before it become short, so that nothing after them is cut away."""
     echo = "9" * before + " " + form.format(secret)
     entities = re.sub(r"[$=/+.]", lambda match: f"&#{ord(match[0])};", echo)
+    # PHP and JavaScript escape these.
+    escaped = echo.replace("/", "\\/"), re.sub(r"[$=-]", lambda m: f"\\u{ord(m[0]):04X}", echo)
 
-    for body in (echo, f"<html><p>{echo}", json.dumps({"message": echo}), entities):
+    for body in (echo, f"<html><p>{echo}", json.dumps({"message": echo}), entities, *escaped):
         for encoding in ("utf-8", "utf-16"):
             text = text_of(body.encode(encoding), KEYS)
             assert secret[:8] not in text.replace(" ", "")

@@ -107,7 +107,20 @@ def test_a_member_is_read_as_its_text_or_its_digits(name: str, value: Any, text:
 def test_a_placeholder_and_what_is_no_id_are_missing(name: str) -> None:
     values: list[Any] = [
         *["anonymous", " ANONYMOUS\n", "null", "None", "undefined", "Unknown", "n/a", "N.A.", "-"],
-        *["--", "(null)", "<none>", "NaN", "false", "0" * 128, "F" * 64, "x", "?!"],
+        *[
+            "anonymousUser",
+            "not found",
+            "empty",
+            "--",
+            "(null)",
+            "<none>",
+            "NaN",
+            "false",
+            "0" * 128,
+            "F" * 64,
+            "x",
+            "?!",
+        ],
         "00000000-0000-0000-0000-000000000000",
         *["ab" * 128, "ab\nb", "ab\u200bc", "ab\0c", "ab\ud800", ["ab"], {"a": "b"}],
         *[0, -15, 7, True, 1.5],
@@ -217,9 +230,13 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
         (" ", ""),
         (None, ""),
         ("  Turn off\n\n Wi-Fi \t ឥឡូវ\r", "Turn off Wi-Fi ឥឡូវ"),
-        ("a\x1b[31mb\u202ec\u2028d", "a [31mb c d"),
-        ("x" * 100_000, "x" * 500),
+        ("a\x1b[31mb\u202ec\u2028d", "a [31mbc d"),
+        ("\u1780" * 100_000, "\u1780" * 500),
         (" " * 500 + "x" * 500, "x" * 500),
+        # A limit cuts no key, and an invisible character hides none.
+        (f"{' ' * 981}{SECRET_KEY}", "***"),
+        (f"{'no ' * 327}{SECRET_KEY}", ("no " * 167)[:500]),
+        (f"wrong {SECRET_KEY[:12]}\u200b{SECRET_KEY[12:]}", "wrong ***"),
         # What is not text is written as JSON.
         *[([], ""), ({"km": "ប្រើ Wi-Fi"}, '{"km": "ប្រើ Wi-Fi"}'), (True, "true")],
         # A number has at least seven digits, and an id at least 20 characters.
@@ -227,7 +244,7 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
         ("1234567 and 123456", "*** and 123456"),
         *[(text, text) for text in ("HTTP 403", "Error 1234", "code 12-34-56, at 10:22")],
         (f"{'a1' * 10} {'b2' * 9}c", f"*** {'b2' * 9}c"),
-        (f"No {MOBILE_ID}, {SUB}; wrong key {SECRET_KEY}", "No ***, ***; wrong key ***"),
+        (f"No {MOBILE_ID}, {SUB}; wrong key {SECRET_KEY}", "No ***, *** wrong key ***"),
     ],
     ids=lambda text: repr(text)[:30],
 )

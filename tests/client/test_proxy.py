@@ -1,6 +1,7 @@
 """Calls through the proxy in `PLASGATE_IP_PROXY`."""
 
 import ssl
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -41,6 +42,28 @@ def test_the_limit_holds_while_a_proxy_connects(start: Start, settings: Any) -> 
     with ends_soon(), pytest.raises(InvalidResponse):
         exchange(base_url="https://plasgate.invalid/ip/")
     assert len(proxy.requests) == 1
+
+
+@pytest.mark.usefixtures("short", "swept", "trusted")
+def test_the_deadline_holds_for_tls_inside_of_a_proxys_tls(
+    start: Start, tls: ssl.SSLContext, settings: Any
+) -> None:
+    def drip_the_inner_handshake(wire: Wire) -> None:
+        wire.request()
+        wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        inner = tls.wrap_bio(received, sent, server_side=True)
+        received.write(wire.sock.recv(65536))
+        with suppress(ssl.SSLWantReadError):
+            inner.do_handshake()
+        flight = sent.read()
+        wire.drip(flight[:1], flight[1:2])
+
+    proxy = start(drip_the_inner_handshake, tls=tls)
+    settings.PLASGATE_IP_PROXY = f"https://localhost:{proxy.port}"
+
+    with ends_soon(), pytest.raises(ProviderTimeout):
+        exchange(base_url="https://localhost/ip/")
 
 
 @pytest.fixture

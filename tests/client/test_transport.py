@@ -5,6 +5,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
@@ -213,6 +214,24 @@ def test_a_connection_that_is_not_accepted_ends_with_either_timeout(
         with ends_soon(), pytest.raises(ExchangeError) as caught:
             exchange(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/")
     assert type(caught.value) is error
+
+
+def test_the_deadline_holds_for_a_handshake_after_a_slow_connect(
+    dialling: Mock, start: Start, settings: Any
+) -> None:
+    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = DEADLINE
+
+    def connect_slowly(*args: Any, **kwargs: Any) -> Any:
+        time.sleep(DEADLINE * 0.9)
+        return DEFAULT
+
+    dialling.side_effect = connect_slowly
+    provider = start(lambda wire: wire.drip(b"\x16\x03\x03\x10\x00"))
+    started = time.monotonic()
+
+    with pytest.raises(ExchangeError):
+        exchange(base_url=f"https://{provider.address}/ip/")
+    assert time.monotonic() - started < DEADLINE * 1.5
 
 
 # Retries

@@ -175,7 +175,7 @@ def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(
         # A fault of the site or of the provider is no answer about the number.
         *(
             ({"error": error, "error_description": "Sorry"}, "provider_error", "Sorry")
-            for error in ("server_error", " Temporarily_Unavailable ", "unauthorized_client")
+            for error in ("server_error", " Temporarily_Unavailable ", "invalid_grant")
         ),
         (
             {"error": "access_denied", "error_description": "Please turn off Wi-Fi"},

@@ -61,6 +61,9 @@ Wi-Fi is on; PLEASE TURN OFF WI-FI; wifi_on; wi_fi; Wi Fi; WiFi's; disableWifi; 
 Wi\u2011Fi; Wi\u2013Fi; Wi\u200bFi; wi\xadfi; \uff37\uff49\uff0d\uff26\uff49; a VPN is on; VPNs
 No mobile data; MOBILE_DATA_REQUIRED; mobile-data; use the mobile network; use mobile internet
 Not on cellular; cellular network is off; 4G only; use 3G/LTE; WLAN; turn the hotspot off
+use mobile phone data; your mobile operator's network; mobile carrier\u2019s data; W-LAN
+SIM card data; use the phone's data; a mobile connection; operator's network
+អ៊ីនធឺណិតតាមរយៈទូរស័ព្ទ; ទិន្នន័យលើទូរ\u200bស័ព្ទ; ទិន្នន័យស៊ីម; វ៉ាយផាយ
 សូមបិទវ៉ាយហ្វាយ; វ៉ាយ\u200bហ្វាយ; វ៉ាយ ហ្វៃ; វៃហ្វៃ; វាយហ្វាយ; វា៉យហ្វាយ
 ប្រើទិន្នន័យទូរស័ព្ទ; ទិន្នន័យ\u200bទូរសព្ទ; ទិន្នន័យចល័ត; បណ្តាញទូរស័ព្ទ; បណ្ដាញចល័ត
 អ៊ីនធឺណិតទូរសព្ទ; អ៊ិនធើណែត ទូរស័ព្ទ; អ៊ីនធឺណិតតាមទូរស័ព្ទ; អ៊ីនធឺណិតរបស់ទូរសព្ទនេះ
