@@ -253,6 +253,19 @@ def test_json_is_for_requests_that_prefer_it_by_name() -> None:
     assert responses.vary(HttpResponse(headers={"Vary": "Cookie"}))["Vary"] == "Cookie, Accept"
 
 
+def test_a_login_on_another_host_gets_an_absolute_next(settings: Any) -> None:
+    path, absolute = "next=/a/%3Fb%3D1", "next=http%3A//testserver/a/%3Fb%3D1"
+    for login, url in (
+        ("login", f"/accounts/login/?{path}"),  # a url name
+        ("/login/?app=1", f"/login/?app=1&{path}"),
+        ("http://testserver/login/", f"http://testserver/login/?{path}"),
+        ("https://testserver/", f"https://testserver/?{absolute}"),
+        ("//sso.example/?app=1", f"//sso.example/?app=1&{absolute}"),
+    ):
+        settings.LOGIN_URL = login
+        assert responses.login_url(request_of(), "/a/?b=1") == url
+
+
 def test_a_prefetch_is_recognised_by_any_of_its_headers() -> None:
     for name in ("Sec-Purpose", "purpose", "X-PURPOSE", "X-Moz"):
         for value in ("prefetch;prerender", "Prefetch", "x; PREVIEW", "prerender;q=1"):
