@@ -64,9 +64,13 @@ def return_404(view: View) -> View:
 def render_page(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Return one of the app's templates, inside the site's own base.html."""
-    context = {"plasgate_ip_base": _base_template(), **context}
-    return render(request, template, context, status=status)
+    """Return one of the app's templates, inside the site's own base.html.
+
+    The template finds `context` in the variable ``plasgate_ip``. Its names would replace variables
+    that the site's base.html reads, such as ``form`` or ``message``.
+    """
+    group = {"plasgate_ip_base": _base_template(), "plasgate_ip": context}
+    return render(request, template, group, status=status)
 
 
 def _base_template() -> Any:

@@ -199,14 +199,15 @@ def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:
 
 
 def _owner_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
-    context = {
+    context: dict[str, Any] = {
         "verification": verification,
+        "detail_url": responses.detail_url(verification),
         "next_url": responses.next_url(request, verification) or get_script_prefix(),
         "start_url": responses.start_url(verification.next_url),
         "fallback_url": redirects.fallback_url(request, verification),
     }
     if verification.reason == Reason.NOT_ON_MOBILE_DATA:
-        again_url = responses.detail_url(verification)
+        again_url = context["detail_url"]
         context["handoff"] = _invitation(request, verification.next_url, again_url)
     return responses.render_page(request, _TEMPLATES[Status(verification.status)], context)
 

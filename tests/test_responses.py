@@ -113,6 +113,10 @@ class EveryPage:
         assert re.findall(r"<script[^>]*>[^<]+</script>", text(response)) == page.all("style") == []
         attributes = {name for _tag, attributes in page.tags for name in attributes}
         assert [name for name in attributes if name == "style" or name.startswith("on")] == []
+        # A <base> of the site changes where every other URL leads.
+        urls += [tag.get("href", "") for tag in page.all("a")]
+        urls += [tag["action"] for tag in page.all("form")]
+        assert [url for url in urls if not url.startswith(("/", "https:"))] == []
 
     def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(
         self, visitor: Visitor, settings: Any, name: str
@@ -135,8 +139,12 @@ class EveryPage:
         (tmp_path / "base.html").write_text(base)
         with_templates(settings, tmp_path)
 
-        shown = text(self.show(name, visitor, settings))
+        response = self.show(name, visitor, settings)
 
+        # The frame reads variables of its site, which ours must not replace.
+        names = {name for each in response.context[0].dicts[2:] for name in each}
+        assert names == {"plasgate_ip", "plasgate_ip_base"}
+        shown = text(response)
         assert shown.startswith("our own frame<main>")
         ours = shown.index('<div class="plasgate-ip" ')
         assert shown.index("<main>") < ours < shown.index("<h1") < shown.index("</main>")
@@ -241,7 +249,7 @@ def test_the_waiting_page_offers_to_check_again_and_to_start_again(
 ) -> None:
     links = Page(show("in_progress", visitor, settings)).links
 
-    assert links == {"Check again": "", "Start again": "/phone/"}
+    assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/"}
 
 
 # Page, JSON or redirect
