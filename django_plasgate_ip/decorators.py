@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
+from inspect import unwrap
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
-from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import reverse
-from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
-from django_plasgate_ip import flow
+from django_plasgate_ip import flow, responses
 from django_plasgate_ip.conf import conf
 
 View = Callable[..., Any]
@@ -25,8 +25,9 @@ def phone_verified_required(
 
     A signed-in user needs a confirmed number of their own, and an anonymous visitor one of this
     session (see ``flow.is_verified``). Where ``PLASGATE_IP_LOGIN_REQUIRED`` is True, anonymous
-    visitors are redirected to the login instead. The decorator works with and without brackets, on
-    synchronous and asynchronous views.
+    visitors are redirected to the login instead. A client that prefers JSON is not redirected: it
+    gets status 403, or 401 instead of the login. The decorator works with and without brackets, on
+    synchronous and asynchronous views, and on the methods of both through ``method_decorator``.
 
     `max_age`: how long ago the verification may have completed. None: at any time.
 
@@ -41,53 +42,74 @@ def phone_verified_required(
 
 
 def _guarded(view: View, max_age: timedelta | None, changed_url: str | None) -> View:
-    if iscoroutinefunction(view):
-        find_redirect = sync_to_async(_find_redirect)
+    if _is_async(view):
+        find_refusal = sync_to_async(_find_refusal)
 
         @wraps(view)
         async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            response = await find_redirect(request, max_age, changed_url)
-            return response or await view(request, *args, **kwargs)
+            refusal = await find_refusal(request, max_age, changed_url)
+            return refusal or await view(request, *args, **kwargs)
 
         return guarded_async
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        response = _find_redirect(request, max_age, changed_url)
-        return response or view(request, *args, **kwargs)
+        return _find_refusal(request, max_age, changed_url) or view(request, *args, **kwargs)
 
     return guarded
 
 
+def _is_async(view: View) -> bool:
+    """Whether the view returns a coroutine.
+
+    The ``dispatch`` of an async class-based view does so, and is not a coroutine function.
+    """
+    # `method_decorator` passes a partial of the bound method, or what another decorator made of it.
+    inner = unwrap(view, stop=lambda each: hasattr(each, "func") or hasattr(each, "__self__"))
+    owner = getattr(getattr(inner, "func", inner), "__self__", None)
+    return iscoroutinefunction(view) or getattr(owner, "view_is_async", False)
+
+
 class PhoneVerifiedRequiredMixin:
-    """`phone_verified_required` for class-based views; put it first, after a login mixin."""
+    """`phone_verified_required` for class-based views, synchronous and asynchronous.
+
+    Put it first, after a login mixin.
+    """
 
     #: As the decorator's `max_age` and `changed_url`.
     phone_verified_max_age: timedelta | None = None
     phone_verified_changed_url: str | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Redirect the visitor, or dispatch as usual."""
+        """Refuse the visitor, or dispatch as usual."""
         dispatch: View = super().dispatch  # type: ignore[misc]
-        response = _find_redirect(
-            request, self.phone_verified_max_age, self.phone_verified_changed_url
-        )
-        return response or dispatch(request, *args, **kwargs)
+        max_age, changed_url = self.phone_verified_max_age, self.phone_verified_changed_url
+        return _guarded(dispatch, max_age, changed_url)(request, *args, **kwargs)
 
 
-def _find_redirect(
+def _find_refusal(
     request: HttpRequest, max_age: timedelta | None, changed_url: str | None
-) -> HttpResponseBase | None:
-    """Return a redirect to the page that this visitor needs first, or None."""
+) -> HttpResponse | None:
+    """Return the answer that leads to the page that this visitor needs first, or None."""
     if not flow.is_verified(request, max_age):
         if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
             # Not to the start page: the account may be verified, and a start may cost balance.
-            return redirect_to_login(request.get_full_path())
-        return _redirect_with_next(request, reverse("plasgate_ip:start"))
+            return responses.login_needed(request, request.get_full_path())
+        message, code = _("Verify your phone number first."), "phone_verification_required"
+        return _refuse(request, message, code, start_url=reverse("plasgate_ip:start"))
     if changed_url is not None and flow.has_changed(request):
-        return _redirect_with_next(request, resolve_url(changed_url))
+        message, code = _("Confirm first that it is you."), "phone_change_unacknowledged"
+        return _refuse(request, message, code, changed_url=resolve_url(changed_url))
     return None
 
 
-def _redirect_with_next(request: HttpRequest, url: str) -> HttpResponseBase:
-    return HttpResponseRedirect(f"{url}?{urlencode({'next': request.get_full_path()})}")
+def _refuse(request: HttpRequest, message: str, code: str, **page: str) -> HttpResponse:
+    """Redirect to the one `page`, with this one as ``next``. A script gets 403 and its URL."""
+    response: HttpResponse
+    if responses.wants_json(request):
+        response = responses.json_error(message, code, 403, **page)
+    else:
+        (url,) = page.values()
+        path = request.get_full_path()
+        response = HttpResponseRedirect(responses.with_next(request, url, path))
+    return responses.vary(response)

@@ -76,7 +76,8 @@ class PhoneVerification(models.Model):
     # Identifies the keys that it was started with, because each tenant may have its own.
     key_fingerprint = models.CharField(max_length=32, blank=True, editable=False)
     next_url = models.TextField(blank=True, editable=False)
-    language = models.CharField(max_length=16, blank=True, editable=False)
+    # A site may give its languages codes of any length.
+    language = models.TextField(blank=True, editable=False)
     # A keyed hash. It is stored only if the site limits the starts per address (see `limits`).
     address = models.CharField(max_length=32, blank=True, editable=False)
     exchanging_at = models.DateTimeField(null=True, editable=False)

@@ -5,15 +5,19 @@ from contextlib import suppress
 from functools import wraps
 from itertools import product
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
 from django.core.handlers.exception import response_for_exception
 from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_plasgate_ip import redirects
@@ -60,9 +64,13 @@ def return_404(view: View) -> View:
 def render_page(
     request: HttpRequest, template: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Return one of the app's templates, inside the site's own base.html."""
-    context = {"plasgate_ip_base": _base_template(), **context}
-    return render(request, template, context, status=status)
+    """Return one of the app's templates, inside the site's own base.html.
+
+    The template finds `context` in the variable ``plasgate_ip``. Its names would replace variables
+    that the site's base.html reads, such as ``form`` or ``message``.
+    """
+    group = {"plasgate_ip_base": _base_template(), "plasgate_ip": context}
+    return render(request, template, group, status=status)
 
 
 def _base_template() -> Any:
@@ -85,8 +93,7 @@ def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str
     ) % {"minutes": minutes}
     response: HttpResponse
     if wants_json(request):
-        errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
-        response = JsonResponse({"errors": errors}, status=429)
+        response = json_error(message, "too_many_starts", status=429)
     else:
         context = {
             "message": message,
@@ -96,6 +103,36 @@ def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str
         response = render_page(request, "django_plasgate_ip/too_many.html", context, status=429)
     response["Retry-After"] = str(error.seconds)
     return response
+
+
+def login_needed(request: HttpRequest, path: str) -> HttpResponse:
+    """Redirect to the login, which leads back to `path`, or return status 401 as JSON."""
+    if wants_json(request):
+        return vary(json_error(_("Sign in first."), "login_required", status=401))
+    return vary(HttpResponseRedirect(login_url(request, path)))
+
+
+def login_url(request: HttpRequest, path: str) -> str:
+    """Return ``LOGIN_URL`` with `path` as ``next``."""
+    return with_next(request, resolve_url(settings.LOGIN_URL), path)
+
+
+def with_next(request: HttpRequest, url: str, path: str) -> str:
+    """Return `url` with `path`, a path on this site, as ``next``.
+
+    On another host, ``next`` is absolute, as Django's ``login_required`` has it.
+    """
+    here = request.build_absolute_uri(path)
+    scheme, host = urlsplit(here)[:2]
+    target = urlsplit(url)
+    is_here = (target.scheme or scheme, target.netloc or host) == (scheme, host)
+    return redirect_to_login(path if is_here else here, url).url
+
+
+def json_error(message: str, code: str, status: int, **urls: str) -> JsonResponse:
+    """Return one error, in the form that Django's forms have. `urls`: where to continue."""
+    errors = {"__all__": [{"message": message, "code": code}]}
+    return JsonResponse({"errors": errors, **urls}, status=status)
 
 
 def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpResponse:

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import get_script_prefix
 from django.utils import translation
@@ -127,14 +126,11 @@ def _posted(request: HttpRequest) -> Any:
 
 
 def _login_needed(request: HttpRequest) -> HttpResponse:
-    if responses.wants_json(request):
-        error = {"message": _("Sign in first."), "code": "login_required"}
-        return JsonResponse({"errors": {"__all__": [error]}}, status=401)
     # A form that is sent after its session has ended holds next in a field. A GET has it in the
     # query.
     data = request.POST if request.method == "POST" else request.GET
     next_url = redirects.safe_next(request, data.get("next", ""))
-    return redirect_to_login(responses.start_url(next_url))
+    return responses.login_needed(request, responses.start_url(next_url))
 
 
 def _invalid_form(request: HttpRequest, form: StartForm) -> HttpResponse:
@@ -187,8 +183,7 @@ def _invalid_callback(request: HttpRequest) -> HttpResponse:
 
 def _refusal(request: HttpRequest, message: str, code: str, status: int) -> HttpResponse:
     if responses.wants_json(request):
-        errors = {"__all__": [{"message": message, "code": code}]}
-        return responses.vary(JsonResponse({"errors": errors}, status=status))
+        return responses.vary(responses.json_error(message, code, status))
     # A computer whose verification continues on a phone has one, but gets no callback.
     latest = flow.latest(request)
     start_url = responses.start_url(latest.next_url if latest else "")
@@ -204,14 +199,15 @@ def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:
 
 
 def _owner_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
-    context = {
+    context: dict[str, Any] = {
         "verification": verification,
+        "detail_url": responses.detail_url(verification),
         "next_url": responses.next_url(request, verification) or get_script_prefix(),
         "start_url": responses.start_url(verification.next_url),
         "fallback_url": redirects.fallback_url(request, verification),
     }
     if verification.reason == Reason.NOT_ON_MOBILE_DATA:
-        again_url = responses.detail_url(verification)
+        again_url = context["detail_url"]
         context["handoff"] = _invitation(request, verification.next_url, again_url)
     return responses.render_page(request, _TEMPLATES[Status(verification.status)], context)
 

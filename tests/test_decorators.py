@@ -1,5 +1,6 @@
 """Views for verified visitors: where the other visitors are redirected."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,8 +11,10 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
-from django.test import RequestFactory
+from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 
 from django_plasgate_ip.decorators import PhoneVerifiedRequiredMixin, phone_verified_required
@@ -37,32 +40,52 @@ async def async_wallet(request: HttpRequest, owner: str = "") -> HttpResponse:
     return wallet(request, owner)
 
 
-class Wallet(PhoneVerifiedRequiredMixin, View):
+class PlainWallet(View):
     def get(self, request: HttpRequest, owner: str = "") -> HttpResponse:
         return wallet(request, owner)
 
     post = get
 
 
+class AsyncPlainWallet(View):
+    async def get(self, request: HttpRequest, owner: str = "") -> HttpResponse:
+        return wallet(request, owner)
+
+    post = get
+
+
+class Wallet(PhoneVerifiedRequiredMixin, PlainWallet):
+    pass
+
+
 class AccountsWallet(LoginRequiredMixin, Wallet):
     pass
 
 
-class Site:
-    urlpatterns = [
-        path("wallet/", phone_verified_required(wallet)),
-        path("confirm/", wallet, name="confirm"),
-        *urls.urlpatterns,
-    ]
+class AsyncWallet(PhoneVerifiedRequiredMixin, AsyncPlainWallet):
+    pass
+
+
+def decorated(view: type[View], method: str, *more: Any) -> Any:
+    subclass: Any = type("Decorated", (view,), {})
+    return method_decorator([phone_verified_required, *more], method)(subclass).as_view()
 
 
 #: Each way to guard a view.
 VIEWS = {
     "bare": phone_verified_required(wallet),
     "with brackets": phone_verified_required()(wallet),
-    "async": async_to_sync(phone_verified_required(async_wallet)),
+    "async": phone_verified_required(async_wallet),
     "class": Wallet.as_view(),
+    "async class": AsyncWallet.as_view(),
+    "dispatch": decorated(PlainWallet, "dispatch"),
+    "async dispatch": decorated(AsyncPlainWallet, "dispatch", csrf_exempt),
     "class after a login mixin": AccountsWallet.as_view(),
+}
+GET = {
+    "method": decorated(PlainWallet, "get"),
+    "async method": decorated(AsyncPlainWallet, "get"),
+    "async as_view": phone_verified_required(AsyncPlainWallet.as_view()),
 }
 FRESH = {
     "function": phone_verified_required(HOUR)(wallet),
@@ -72,7 +95,17 @@ UNCHANGED = {
     "url name": phone_verified_required(changed_url="confirm")(wallet),
     "path": phone_verified_required(HOUR, changed_url="/confirm/")(wallet),
     "class": Wallet.as_view(phone_verified_changed_url="confirm"),
+    "async": phone_verified_required(changed_url="confirm")(async_wallet),
 }
+
+
+class Site:
+    urlpatterns = [
+        path("wallet/", VIEWS["bare"]),
+        path("confirm/", wallet, name="confirm"),
+        *(path(f"{name}/", view) for name, view in (VIEWS | GET).items()),
+        *urls.urlpatterns,
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -80,13 +113,17 @@ def guarded_site(settings: Any) -> None:
     settings.ROOT_URLCONF = Site
 
 
-def opened(view: Any, user: User | None, session_id: str = "", method: str = "GET") -> Any:
+def opened(
+    view: Any, user: User | None, session_id: str = "", method: str = "GET", accept: str = ""
+) -> Any:
     """Return the view's response to `user`, or to an anonymous session."""
-    request = RequestFactory().generic(method, ADDRESS)
+    request = RequestFactory().generic(method, ADDRESS, headers={"Accept": accept})
     request.user = user or AnonymousUser()
     request.session = SessionStore()
     request.session[SESSION_KEY] = session_id
-    return view(request, owner="teak")
+    # Django's handler decides likewise.
+    call = async_to_sync(view) if iscoroutinefunction(view) else view
+    return call(request, owner="teak")
 
 
 def is_sent_to(response: Any, where: str) -> bool:
@@ -113,9 +150,50 @@ def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(
     assert opened(VIEWS[name], user, method="POST").content == b"wallet teak POST"
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_an_anonymous_visitor_is_sent_to_the_login(name: str) -> None:
-    assert is_sent_to(opened(VIEWS[name], None), "/accounts/login/")
+@pytest.mark.parametrize("name", VIEWS | GET)
+def test_each_kind_of_view_is_served_under_wsgi_and_asgi(
+    user: User, other_user: User, name: str
+) -> None:
+    make_verification(user)
+    for who, status in ((other_user, 302), (user, 200)):
+        wsgi, asgi = Client(), AsyncClient()
+        wsgi.force_login(who)
+        asgi.cookies = wsgi.cookies
+        assert wsgi.get(f"/{name}/").status_code == status
+        assert async_to_sync(asgi.get)(f"/{name}/").status_code == status
+
+
+@pytest.mark.parametrize("name", UNCHANGED)
+def test_a_script_gets_a_status_a_code_and_the_page_that_it_needs(user: User, name: str) -> None:
+    def answer(user: User | None) -> Any:
+        response = opened(UNCHANGED[name], user, accept="application/json, text/plain, */*")
+        # A browser's redirect also depends on the header.
+        assert response["Vary"] == opened(UNCHANGED[name], user)["Vary"] == "Accept"
+        body = json.loads(response.content)
+        (error,) = body.pop("errors")["__all__"]
+        return response.status_code, error["code"], bool(error["message"]), body
+
+    assert answer(None) == (401, "login_required", True, {})
+    start = {"start_url": "/phone/"}
+    assert answer(user) == (403, "phone_verification_required", True, start)
+    make_verification(user, number_changed=True)
+    changed = {"changed_url": "/confirm/"}
+    assert answer(user) == (403, "phone_change_unacknowledged", True, changed)
+
+
+def test_an_anonymous_visitor_is_sent_to_the_login() -> None:
+    for view in VIEWS.values():
+        assert is_sent_to(opened(view, None), "/accounts/login/")
+
+
+def test_another_host_gets_an_absolute_next(user: User, settings: Any) -> None:
+    settings.LOGIN_URL = elsewhere = "https://sso.example/me/"
+    view = phone_verified_required(changed_url=elsewhere)(wallet)
+    make_verification(user, number_changed=True)
+
+    for who in (None, user):
+        page, _, query = opened(view, who)["Location"].partition("?")
+        assert (page, parse_qs(query)) == (elsewhere, {"next": [f"http://testserver{ADDRESS}"]})
 
 
 def test_where_anonymous_visitors_may_start_their_session_is_verified(settings: Any) -> None:

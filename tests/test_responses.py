@@ -113,6 +113,10 @@ class EveryPage:
         assert re.findall(r"<script[^>]*>[^<]+</script>", text(response)) == page.all("style") == []
         attributes = {name for _tag, attributes in page.tags for name in attributes}
         assert [name for name in attributes if name == "style" or name.startswith("on")] == []
+        # A <base> of the site changes where every other URL leads.
+        urls += [tag.get("href", "") for tag in page.all("a")]
+        urls += [tag["action"] for tag in page.all("form")]
+        assert [url for url in urls if not url.startswith(("/", "https:"))] == []
 
     def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(
         self, visitor: Visitor, settings: Any, name: str
@@ -135,8 +139,12 @@ class EveryPage:
         (tmp_path / "base.html").write_text(base)
         with_templates(settings, tmp_path)
 
-        shown = text(self.show(name, visitor, settings))
+        response = self.show(name, visitor, settings)
 
+        # The frame reads variables of its site, which ours must not replace.
+        names = {name for each in response.context[0].dicts[2:] for name in each}
+        assert names == {"plasgate_ip", "plasgate_ip_base"}
+        shown = text(response)
         assert shown.startswith("our own frame<main>")
         ours = shown.index('<div class="plasgate-ip" ')
         assert shown.index("<main>") < ours < shown.index("<h1") < shown.index("</main>")
@@ -241,7 +249,7 @@ def test_the_waiting_page_offers_to_check_again_and_to_start_again(
 ) -> None:
     links = Page(show("in_progress", visitor, settings)).links
 
-    assert links == {"Check again": "", "Start again": "/phone/"}
+    assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/"}
 
 
 # Page, JSON or redirect
@@ -251,6 +259,19 @@ def test_json_is_for_requests_that_prefer_it_by_name() -> None:
     assert [each for each in WANTS_JSON if not responses.wants_json(request_of(each))] == []
     assert [each for each in WANTS_HTML if responses.wants_json(request_of(each))] == []
     assert responses.vary(HttpResponse(headers={"Vary": "Cookie"}))["Vary"] == "Cookie, Accept"
+
+
+def test_a_login_on_another_host_gets_an_absolute_next(settings: Any) -> None:
+    path, absolute = "next=/a/%3Fb%3D1", "next=http%3A//testserver/a/%3Fb%3D1"
+    for login, url in (
+        ("login", f"/accounts/login/?{path}"),  # a url name
+        ("/login/?app=1", f"/login/?app=1&{path}"),
+        ("http://testserver/login/", f"http://testserver/login/?{path}"),
+        ("https://testserver/", f"https://testserver/?{absolute}"),
+        ("//sso.example/?app=1", f"//sso.example/?app=1&{absolute}"),
+    ):
+        settings.LOGIN_URL = login
+        assert responses.login_url(request_of(), "/a/?b=1") == url
 
 
 def test_a_prefetch_is_recognised_by_any_of_its_headers() -> None:

@@ -104,7 +104,7 @@ def test_the_form_verifies_from_the_sites_own_page(visitor: Visitor, answers: An
 
 
 def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
-    stranger: Visitor, user: User
+    stranger: Visitor, user: User, settings: Any
 ) -> None:
     page = Page(stranger.get("/front/?a=1&b=2"))
     assert page.form is None
@@ -113,6 +113,9 @@ def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
     response = stranger.submit(login, username="teak", password="a password")
 
     assert response["Location"] == "/front/?a=1&b=2"
+    settings.LOGIN_URL = "https://sso.example/"
+    (url,) = Page(Visitor().get("/front/")).links.values()
+    assert url == "https://sso.example/?next=http%3A//testserver/front/"
 
 
 def test_where_anonymous_visitors_may_start_they_get_the_form(passer_by: Visitor) -> None:

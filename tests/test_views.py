@@ -53,7 +53,7 @@ def statements(captured: CaptureQueriesContext) -> int:
 
 
 def test_the_login_leads_back_to_the_form_and_next_survives_it(
-    stranger: Visitor, user: User, answers: Answers
+    stranger: Visitor, user: User, answers: Answers, settings: Any
 ) -> None:
     answers()
     detour = stranger.get("/phone/?next=/here/")
@@ -64,6 +64,8 @@ def test_the_login_leads_back_to_the_form_and_next_survives_it(
     stranger.submit(stranger.get(response["Location"]), phone_number=TYPED)
 
     assert stranger.come_back()["Location"] == "/here/"
+    settings.LOGIN_URL = "https://sso.example/"
+    assert "?next=http%3A//testserver/phone/%3Fnext" in Visitor().get("/phone/?next=/")["Location"]
 
 
 def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Visitor) -> None:

@@ -41,6 +41,11 @@ def invite(request: HttpRequest, next_url: str, again_url: str) -> Invitation | 
         return None
     token = tokens.issue(request)
     url = redirects.absolute(request, reverse("plasgate_ip:handoff", args=[token]))
+    svg = qr.svg(url, _("A QR code for your phone's camera"))
+    return Invitation(svg, screen_url(token, next_url), again_url)
+
+
+def screen_url(token: str, next_url: str) -> str:
+    """Return the URL of the computer's page, with ``next`` in its query unless that is empty."""
     query = {"next": next_url} if next_url else None
-    screen_url = reverse("plasgate_ip:handoff_screen", args=[token], query=query)
-    return Invitation(qr.svg(url, _("A QR code for your phone's camera")), screen_url, again_url)
+    return reverse("plasgate_ip:handoff_screen", args=[token], query=query)

@@ -17,6 +17,7 @@ from django_plasgate_ip.handoff import claim_and_confirm, tokens
 from django_plasgate_ip.handoff.claim_and_confirm import Progress, Stage
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.forms import HandoffForm
+from django_plasgate_ip.handoff.invitation import screen_url
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.verification import browser_session
 
@@ -92,7 +93,7 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
         detail_url = responses.detail_url(verification) if verification else ""
         answer = {"stage": progress.stage.value, "code": progress.code, "detail_url": detail_url}
         return responses.vary(JsonResponse(answer))
-    return responses.vary(_screen_page(request, progress, next_url))
+    return responses.vary(_screen_page(request, progress, token, next_url))
 
 
 def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
@@ -155,7 +156,9 @@ def _refused_page(request: HttpRequest, link: str, token: str, reason: Refusal) 
     return responses.render_page(request, "plasgate_ip_handoff/refused.html", context, status)
 
 
-def _screen_page(request: HttpRequest, progress: Progress, next_url: str) -> HttpResponse:
+def _screen_page(
+    request: HttpRequest, progress: Progress, token: str, next_url: str
+) -> HttpResponse:
     verification = progress.verification
     if verification is not None and not verification.is_live:
         # `redirect` would read a next URL such as "foo" as the name of a view.
@@ -163,6 +166,7 @@ def _screen_page(request: HttpRequest, progress: Progress, next_url: str) -> Htt
     context = {
         "stage": progress.stage.value,
         "code": progress.code,
+        "screen_url": screen_url(token, next_url),
         "start_url": responses.start_url(next_url),
     }
     response = responses.render_page(request, "plasgate_ip_handoff/computer.html", context)

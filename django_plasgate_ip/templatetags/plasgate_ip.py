@@ -6,10 +6,10 @@ A site may override their templates, in ``django_plasgate_ip/tags/``.
 from typing import Any
 
 from django import template
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 
+from django_plasgate_ip import responses
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.forms import StartForm
 from django_plasgate_ip.models import PhoneVerification
@@ -43,7 +43,7 @@ def plasgate_ip_start_form(context: template.Context, next: str = "") -> dict[st
             "and add django.template.context_processors.request to TEMPLATES."
         )
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
-        return {"login_url": redirect_to_login(request.get_full_path()).url}
+        return {"login_url": responses.login_url(request, request.get_full_path())}
     # Not Django's own ids: the page may have another form with a field of this name.
     form = StartForm(initial={"next": next}, auto_id="plasgate-ip-%s")
     if "phone_number" in form.fields:

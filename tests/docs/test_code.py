@@ -19,7 +19,7 @@ from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import engines
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import include, path
 
 from django_plasgate_ip import signals
@@ -133,9 +133,42 @@ def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(
     payout = run(names, "docs/verified-phones.rst")["payout"]
     make_verification(user, mobile_id_changed=True)
 
-    assert payout(request_of(user))["Location"] == "/me/?next=%2Fpayout%2F"
+    assert payout(request_of(user))["Location"] == "/me/?next=/payout/"
     exec(code_of("docs/verified-phones.rst")[-1], names)  # noqa: S102
     assert payout(request_of(user)) is None
+
+
+def test_an_api_asks_about_the_user_that_its_own_token_names(
+    names: dict[str, Any], user: User, other_user: User, settings: Any
+) -> None:
+    def user_of_token(token: str) -> User | None:
+        return User.objects.filter(username=token).first()
+
+    class Bearer:
+        def authenticate(self, request: Any) -> Any:
+            found = user_of_token(request.headers["Authorization"].removeprefix("Bearer "))
+            return found and (found, "token")
+
+        def authenticate_header(self, request: Any) -> str:
+            return "Bearer"
+
+    names["user_of_token"] = user_of_token
+    api = run(names, "docs/verified-phones.rst")["api"]
+    names["Payouts"].authentication_classes = [Bearer]
+    pages = [path("drf/payouts", names["Payouts"].as_view()), path("ninja/", api.urls)]
+    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
+    make_verification(user)
+    browser = Client()
+    browser.force_login(user)  # the session's user is not asked about
+
+    for url in ("/drf/payouts", "/ninja/payouts"):
+        nobodys, others, own = (
+            browser.get(url, headers={"Authorization": f"Bearer {name}"})
+            for name in ("nobody", other_user, user)
+        )
+        assert (nobodys.status_code, others.status_code) == (401, 403)
+        assert others.json()["detail"] == "Verify your phone number first."
+        assert own.json() == {"user": "teak"}
 
 
 def test_the_view_logs_the_owner_of_the_number_in(

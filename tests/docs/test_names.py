@@ -111,6 +111,12 @@ def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
         assert f"{{% block {block} %}}" in templates
 
 
+def test_the_context_is_that_of_the_templates() -> None:
+    paths = (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/*.html")
+    templates = "".join(path.read_text(encoding="utf-8") for path in paths)
+    assert set(table("Context")) == set(re.findall(r"\bplasgate_ip\.(\w+)", templates))
+
+
 def test_the_changelog_begins_with_the_version() -> None:
     (version,) = re.findall(r'^version = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
     _changelog, first = list(document("CHANGELOG.rst").findall(nodes.title))[:2]

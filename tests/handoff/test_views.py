@@ -335,6 +335,7 @@ def test_a_computer_without_a_script_follows_by_refreshing(
         assert shown["Refresh"] == "3"
         assert "no-store" in shown["Cache-Control"]
         assert Page(shown).links["Start again"] == "/phone/?next=%2Fhere%2F"
+        assert Page(shown).links["Check again"] == link
         assert not Page(shown).all("script")
     phone.come_back()
     assert visitor.get(link)["Location"] == "/here/"
