@@ -28,6 +28,7 @@ class PlasGateIPConfig(AppConfig):
         django_checks.register(checks.check_settings)
         django_checks.register(checks.check_project)
         django_checks.register(checks.check_deployment, deploy=True)
+        django_checks.register(checks.check_sending, deploy=True)
         user_logged_in.connect(
             claim_at_login.on_login, dispatch_uid="django_plasgate_ip.claim_at_login"
         )

@@ -41,10 +41,18 @@ def login_number(name: Any) -> phones.Number | None:
 def verifications_of_user(name: str) -> PhoneVerificationQuerySet:
     """Return the verifications of the user with this login name.
 
+    The default manager's rules apply first, such as ignoring case. A user whom it does not find is
+    found by the exact name.
+
     Raises the user model's DoesNotExist, or MultipleObjectsReturned if login names are not unique.
     """
-    manager: Any = get_user_model()._default_manager
-    return PhoneVerification.objects.on_primary().for_user(manager.get_by_natural_key(name))
+    users: Any = get_user_model()
+    try:
+        user = users._default_manager.get_by_natural_key(name)
+    except users.DoesNotExist:
+        # The default manager may hide users, such as deactivated ones.
+        user = users._base_manager.get(**{users.USERNAME_FIELD: name})
+    return PhoneVerification.objects.on_primary().for_user(user)
 
 
 def verifications_of_number(text: str) -> PhoneVerificationQuerySet:

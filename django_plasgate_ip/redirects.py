@@ -23,6 +23,9 @@ logger = logging.getLogger("django_plasgate_ip")
 
 # Characters of the percent-encoded URL in the Location header.
 MAX_URL_LENGTH = 2000
+# Control characters, and surrogates, which UTF-8 can't encode. Other invisible characters belong to
+# paths: Khmer keyboards put zero-width spaces between words.
+_UNSAFE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # In the query of the start page: the browser has been redirected to the public host.
 MOVED = "moved"
 
@@ -68,7 +71,7 @@ def safe_next(request: HttpRequest, url: str) -> str:
 def _leads_to_callback(url: str) -> bool:
     """Whether a browser that follows `url` from the callback opens the callback."""
     # Browsers read a backslash as a slash and "%2e" as a dot. Servers merge slashes.
-    target = urljoin(callback_path(), url.strip().replace("\\", "/"))
+    target = urljoin(callback_path(), url.strip(" ").replace("\\", "/"))
     path = posixpath.normpath("/" + unquote(urlsplit(target).path).lstrip("/"))
     prefix = get_script_prefix()
     if not f"{path}/".startswith(prefix):
@@ -92,12 +95,12 @@ def _is_callback(path: str, language: str) -> bool:
 
 
 def is_safe_url(request: HttpRequest, url: str) -> bool:
-    """Whether `url` leads to this site, is printable, and fits in a header."""
+    """Whether `url` leads to this site, can be stored, and fits in a header."""
     # SECURITY: open redirects. Django's function looks for control characters at the start only; a
     # later NUL breaks PostgreSQL, and a line break splits a header. It also accepts "//" alone, but
     # after "//" or "/\\" browsers read a host.
     return (
-        url.isprintable()
+        not _UNSAFE_CHARACTERS.search(url)
         and not re.match(r"[/\\]{2}", url)
         and len(iri_to_uri(url)) <= MAX_URL_LENGTH
         and url_has_allowed_host_and_scheme(
@@ -118,7 +121,7 @@ def start_on_public_host(request: HttpRequest) -> str:
     hosts = {port.sub("", host.lower()) for host in (request.get_host(), _public_host()) if host}
     if len(hosts) == 1 or MOVED in request.GET:
         return ""
-    parts = urlsplit(safe_next(request, request.GET.get("next", "")).strip())
+    parts = urlsplit(safe_next(request, request.GET.get("next", "")).strip(" "))
     # The public host would refuse a `next` that names this one.
     path = parts.path or ("/" if parts.netloc else "")
     next_url = urlunsplit(("", "", path, parts.query, parts.fragment))

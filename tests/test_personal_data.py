@@ -59,6 +59,23 @@ def test_a_user_has_the_verifications_of_every_status(user: User, other_user: Us
         by_user("nobody")
 
 
+def test_a_user_whom_the_default_manager_hides_is_found(
+    user: User, other_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager: Any = User._default_manager
+    shown = manager.exclude(pk=user.pk)
+    hidden, others = create(user=user), create(user=other_user)
+    monkeypatch.setattr(manager, "get_queryset", shown.all)
+    # A site's rule: login names that differ in case are the same.
+    monkeypatch.setattr(
+        manager, "get_by_natural_key", lambda name: manager.get(username__iexact=name)
+    )
+    assert list(by_user()) == [hidden]
+    assert list(by_user(other_user.username.upper())) == [others]
+    with pytest.raises(User.DoesNotExist):
+        by_user("nobody")
+
+
 def test_a_number_has_the_verifications_of_every_user(user: User, other_user: User) -> None:
     its = {create(user=user), create(user=other_user, status="pending"), create()}
     create(user=user, phone_number=OTHER)

@@ -24,6 +24,12 @@ SAFE = {
     "this host": "http://testserver/here/",
     "this host over TLS": "https://testserver/here/",
     "Khmer letters": "/ភ្នំពេញ/",
+    "the zero-width space between Khmer words": "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6/",
+    "joiners and a mark of direction": "/\u200c\u179f\u200d\u200e\ufeff/",
+    "spaces that break no line": "/\u179f\u00a0\u179a\u202f/?q=\u2003",
+    "a line separator, which no header treats as a line break": "/here/\u2028",
+    "a reversed direction": "/\u202e/",
+    "a character of the private use area": "/\ue000\U000f0000/",
 }
 #: Each is another way to leave the site, or to break a header or a database.
 UNSAFE = {
@@ -43,7 +49,11 @@ UNSAFE = {
     "a NUL before": "\x00//evil.example",
     "a NUL later": "/here/\x00",
     "a line break": "/here/\r\nLocation: //evil.example",
-    "a line separator": "/here/\u2028",
+    "a delete": "/here/\x7f",
+    "a next line, of the C1 control characters": "/here/\x85",
+    "a zero-width space before another host": "\u200b//evil.example",
+    "a no-break space before another host": "\u00a0//evil.example",
+    "a zero-width space in this host": "http://test\u200bserver/",
     "a lone surrogate": "/here/\ud800",
     "this host as a user name": "http://testserver@evil.example/",
     "this host behind a backslash": "http://evil.example\\@testserver/",
@@ -183,6 +193,7 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
         ("https://shop.example", "/phone/?next=http://testserver/a", "/phone/?next=%2Fa&moved=1"),
         ("https://shop.example", "/phone/?next=https://shop.example", "/phone/?next=%2F&moved=1"),
         ("https://shop.example", "/phone/?next=//evil.example/", "/phone/?moved=1"),
+        ("https://shop.example", "/phone/?next=/a%C2%A0", "/phone/?next=%2Fa%C2%A0&moved=1"),
         ("https://shop.example", "/phone/?moved=1&next=/a/", ""),
     ],
 )

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -303,6 +304,16 @@ def test_next_is_an_address_and_never_the_name_of_a_view(
     answers()
 
     assert visitor.verify(next="login")["Location"] == "login"
+
+
+def test_a_khmer_next_is_kept_with_its_invisible_characters(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers()
+    path = "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6\u200d/\u00a0"
+
+    assert visitor.verify(next=path)["Location"] == quote(path)
+    assert newest().next_url == path
 
 
 def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import models
+from django.db import connections, models
 from django.db.models import Case, Count, QuerySet, Value, When
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -114,11 +114,15 @@ def _cache_key(counts: QuerySet[Any, Any], today: date) -> str:
     The whole query is part of the key, because a site's get_queryset may show less to some staff.
     `today` is part of it, because the midnights of two time zones may coincide, a day apart.
     """
+    # SECURITY: where each tenant has a schema or a database, the same query has other answers.
+    # django-tenants names the schema on the connection.
+    connection = connections[counts.db]
+    place = (counts.db, connection.settings_dict["NAME"], getattr(connection, "schema_name", ""))
     sql, params = counts.query.get_compiler(counts.db, elide_empty=False).as_sql()
     # SECURITY: a keyed hash. A parameter may be a phone number, and an attacker could find the
     # number of a plain hash by trying all numbers. str, because the repr of a number is masked, so
     # two numbers may share it.
-    question = "\0".join((counts.db, str(today), sql, *map(str, params)))
+    question = "\0".join(map(str, (*place, today, sql, *params)))
     hashed = salted_hmac("django_plasgate_ip.admin.statistics", question, algorithm="sha256")
     return f"django_plasgate_ip.admin.statistics.{hashed.hexdigest()}"
 

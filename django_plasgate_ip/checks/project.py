@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from importlib import metadata
 from typing import Any
 
 from django.conf import settings
@@ -30,8 +31,18 @@ _PRIVATE_CACHES = {"cache": (_LOCAL, _DUMMY), "cached_db": (_LOCAL,)}
 
 
 def check_project(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Return a message for each setting of Django's with which a verification can't return."""
-    return [*_check_middleware(), *_check_templates(), *_check_sessions(), *_check_scopes_of_site()]
+    """Return a warning for each part of the site with which a verification may not return.
+
+    None is an error: middleware and context processors of a site's own may do the same in another
+    way, and an error would stop its migrations.
+    """
+    return [
+        *_check_middleware(),
+        *_check_templates(),
+        *_check_sessions(),
+        *_check_scopes_of_site(),
+        *_check_packages(),
+    ]
 
 
 def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
@@ -41,11 +52,17 @@ def check_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessag
 
 def _check_middleware() -> Iterator[CheckMessage]:
     if not _has_class(settings.MIDDLEWARE, _SESSIONS):
-        hint = f"Add {_SESSIONS!r} to it: the session ties a verification to its browser."
-        yield message("E007", "MIDDLEWARE has no session middleware.", hint)
+        hint = (
+            f"Add {_SESSIONS!r} to it: the session ties a verification to its browser. If other "
+            "middleware sets request.session, silence this check."
+        )
+        yield message("W016", "MIDDLEWARE has no session middleware of Django's.", hint)
     if not _has_class(settings.MIDDLEWARE, _AUTHENTICATION):
-        hint = f"Add {_AUTHENTICATION!r} to it, after the session middleware."
-        yield message("E009", "MIDDLEWARE has no authentication middleware.", hint)
+        hint = (
+            f"Add {_AUTHENTICATION!r} to it, after the session middleware. If other middleware "
+            "sets request.user, silence this check."
+        )
+        yield message("W017", "MIDDLEWARE has no authentication middleware of Django's.", hint)
 
 
 def _has_class(paths: Iterable[str], base: str) -> bool:
@@ -61,8 +78,11 @@ def _has_class(paths: Iterable[str], base: str) -> bool:
 def _check_templates() -> Iterator[CheckMessage]:
     ours = [engine for engine in engines.all() if isinstance(engine, DjangoTemplates)]
     if not any(_REQUEST in engine.engine.context_processors for engine in ours):
-        hint = f"Add {_REQUEST!r} to the context_processors of Django's engine."
-        yield message("E008", "TEMPLATES has no engine with the request processor.", hint)
+        hint = (
+            f"Add {_REQUEST!r} to the context_processors of Django's engine. If another processor "
+            "adds the request, silence this check."
+        )
+        yield message("W018", "TEMPLATES has no engine with the request processor.", hint)
     if _base_hides_our_pages(ours):
         hint = (
             "Add {% block content %}{% endblock %} to base.html, or override "
@@ -141,6 +161,21 @@ def _check_login(scopes: frozenset[str]) -> Iterator[CheckMessage]:
         )
         text = "AUTHENTICATION_BACKENDS has VerifiedPhoneBackend, which can't log anybody in."
         yield message("W009", text, hint)
+
+
+def _check_packages() -> Iterator[CheckMessage]:
+    if _is_distributed("phonenumbers") and _is_distributed("phonenumberslite"):
+        text = "phonenumbers and phonenumberslite are both installed: they overwrite each other."
+        hint = "Uninstall both. Then install phonenumbers again, which has the files of both."
+        yield message("W014", text, hint)
+
+
+def _is_distributed(name: str) -> bool:
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _check_deployment() -> Iterator[CheckMessage]:

@@ -6,10 +6,10 @@ The ids of the messages are an interface: sites silence checks by them.
 import math
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -25,8 +25,12 @@ from django_plasgate_ip.client.credentials import is_key
 from django_plasgate_ip.conf import conf, load_function
 from django_plasgate_ip.encryption import cipher
 
-# What to do, by the id of the error.
+# The message's id, the setting, whether a value is valid, and what valid values are.
+_Rule: TypeAlias = tuple[str, str, Callable[[Any], bool], str]
+# What to do, by the id of the message.
 _HINTS = {
+    "E001": "Create a key at PlasGate. Put it into the environment, not into the code.",
+    "E002": "Create a key at PlasGate. Put it into the environment, not into the code.",
     "E003": "Set it to PlasGate's own URL, https://cloudapi.plasgate.com/ip/.",
     "E004": "Set it to the site's own origin, such as https://www.example.com.",
     "E005": "Remove or correct the unknown scopes.",
@@ -45,7 +49,6 @@ _HINTS = {
     "E019": "Set it to the path of a PEM file. None uses the authorities that requests ships.",
     "E020": "Set it to a URL such as http://proxy.example.com:3128. If the proxy needs a login, "
     "write user:password@ before the host.",
-    "E021": "Set it to the page on which visitors can verify in another way, such as /sms/.",
     "E022": "Set it to a function that takes the request and returns Credentials, or to the dotted "
     "path of one.",
     "E023": "Set it to the dotted path of a function that takes the request and the verification, "
@@ -53,20 +56,35 @@ _HINTS = {
     "E024": 'Set it to "possible" for new prefixes and PlasGate\'s staging system, or to "valid".',
     "E025": "Set it to None, the default: redirect_uri then carries a nonce where the scopes carry "
     "no number.",
+    "W019": "Set it to the page on which visitors can verify in another way, such as /sms/. If it "
+    "is a name that only the URLconf of some requests has, silence this check.",
 }
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Return an error for each setting that the app can't use.
+    """Return a message for each setting that the app can't use.
 
     Every message contains the setting's name as a word: the doctor looks for it.
     """
-    wrong = [
+    wrong = _broken_rules(_RULES)
+    return [*_check_keys(), *wrong, *_check_scopes(), *_check_what_is_loaded(), *_warn_of_sending()]
+
+
+def check_sending(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
+    """Return an error for each thing that only calls of PlasGate need (``check --deploy``).
+
+    Django runs the other checks before each command, and an error stops it. A machine that migrates
+    or tests may have no keys.
+    """
+    return _broken_rules(_NEEDED_TO_SEND)
+
+
+def _broken_rules(rules: Iterable[_Rule]) -> list[CheckMessage]:
+    return [
         message(number, f"{name} is not {valid}.", _HINTS[number])
-        for number, name, is_valid, valid in _RULES
+        for number, name, is_valid, valid in rules
         if not is_valid(value(name))
     ]
-    return [*_check_keys(), *wrong, *_check_scopes(), *_check_what_is_loaded()]
 
 
 def message(number: str, text: str, hint: str) -> CheckMessage:
@@ -86,15 +104,16 @@ def value(name: str) -> Any:
 def _check_keys() -> Iterator[CheckMessage]:
     for number, name in (("E001", "PLASGATE_IP_PRIVATE_KEY"), ("E002", "PLASGATE_IP_SECRET_KEY")):
         key = value(name)
-        # Where each tenant has its own keys, the site needs none.
-        if is_key(key) or (key == "" and value("PLASGATE_IP_CREDENTIALS") is not None):
-            continue
-        if isinstance(key, str) and key:
+        if _is_given(key) and not is_key(key):
             text = f"{name} is malformed: a key is printable ASCII text without spaces."
             yield message(number, text, "Copy the key from PlasGate again, without line breaks.")
-        else:
-            hint = "Create a key at PlasGate. Put it into the environment, not into the code."
-            yield message(number, f"{name} is not set.", hint)
+
+
+def _warn_of_sending() -> Iterator[CheckMessage]:
+    if broken := check_sending():
+        text = f"PlasGate can't be called. {' '.join(message.msg for message in broken)}"
+        hint = "Set this where visitors are verified. Migrations and the purge do not need it."
+        yield message("W015", text, hint)
 
 
 def _check_scopes() -> Iterator[CheckMessage]:
@@ -122,6 +141,15 @@ def _check_what_is_loaded() -> Iterator[CheckMessage]:
             load()
         except ImproperlyConfigured as malformed:
             yield message(number, str(malformed), _HINTS[number])
+
+
+def _is_given(key: Any) -> bool:
+    return key is not None and key != ""
+
+
+def _is_key_there(key: Any) -> bool:
+    # Where each tenant has its own keys, the site needs none.
+    return _is_given(key) or value("PLASGATE_IP_CREDENTIALS") is not None
 
 
 def _is_http_url(url: Any) -> bool:
@@ -205,8 +233,12 @@ def _leads_somewhere(url: Any) -> bool:
 
 _A_LIMIT = "a positive integer, or None"
 _A_RETENTION = "a timedelta of at least one hour, or None"
-# The error's id, the setting, whether a value is valid, and what valid values are.
-_RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
+_NEEDED_TO_SEND: tuple[_Rule, ...] = (
+    ("E001", "PLASGATE_IP_PRIVATE_KEY", _is_key_there, "set"),
+    ("E002", "PLASGATE_IP_SECRET_KEY", _is_key_there, "set"),
+    ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "the path of a file, or None"),
+)
+_RULES: tuple[_Rule, ...] = (
     ("E003", "PLASGATE_IP_BASE_URL", _is_http_url, "an http or https URL without a query"),
     ("E004", "PLASGATE_IP_PUBLIC_URL", is_origin, "a scheme and a host, or None"),
     ("E010", "PLASGATE_IP_DEFAULT_REGION", _is_region, "an ISO 3166 country code in capitals"),
@@ -222,9 +254,8 @@ _RULES: tuple[tuple[str, str, Callable[[Any], bool], str], ...] = (
     ("E017", "PLASGATE_IP_CLAIMS_RETENTION", _is_retention, _A_RETENTION),
     ("E017", "PLASGATE_IP_ATTEMPT_RETENTION", _is_retention, _A_RETENTION),
     ("E018", "PLASGATE_IP_EXCHANGE_ENDPOINT", _is_endpoint, "a path of letters, digits and ._-/"),
-    ("E019", "PLASGATE_IP_CA_BUNDLE", _is_file, "the path of a file, or None"),
     ("E020", "PLASGATE_IP_PROXY", _is_proxy, "an http or https URL, or None"),
-    ("E021", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
     ("E024", "PLASGATE_IP_NUMBER_VALIDATION", _is_validation, '"valid" or "possible"'),
     ("E025", "PLASGATE_IP_CALLBACK_NONCE", _is_choice, "True, False or None"),
+    ("W019", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
 )

@@ -48,8 +48,12 @@ def examine() -> Iterator[Finding]:
 
 def wrong_settings() -> set[str]:
     """Return the names of the settings that a system check calls an error."""
-    errors = [message for message in settings_checks.check_settings() if message.level >= ERROR]
+    errors = [message for message in _check_settings() if message.level >= ERROR]
     return {word for message in errors for word in message.msg.split() if word in NAMES}
+
+
+def _check_settings() -> list[CheckMessage]:
+    return [*settings_checks.check_settings(), *settings_checks.check_sending()]
 
 
 def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
@@ -60,7 +64,7 @@ def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
         # A check of another app may raise anything, and so may the site's URLs that it imports.
         what = f"The system checks stopped with {type(error).__name__}."
         do = "Run python manage.py check to see the whole error."
-        return settings_checks.check_settings(), [Finding(Level.ERROR, "Checks", what, do)]
+        return _check_settings(), [Finding(Level.ERROR, "Checks", what, do)]
     apps = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
     ours = [m for m in messages if str(m.id).startswith(apps) and not m.is_silenced()]
     return ours, []

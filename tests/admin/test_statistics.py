@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from datetime import timezone as datetime_timezone
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 from zoneinfo import ZoneInfo
@@ -170,6 +171,19 @@ def test_querysets_that_differ_in_a_value_do_not_share_a_summary() -> None:
         ended(1, phone_number=number)
     found = [summarise(PhoneVerification.objects.filter(phone_number=n)) for n in numbers]
     assert [summary.total(VERIFIED) for summary in found] == [1, 2]
+
+
+def test_tenants_with_a_schema_or_a_database_do_not_share_a_summary(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+    for database, schema in (("a", "north"), ("a", "south"), ("b", "north"), ("a", "north")):
+        ended(1)
+        # As django-tenants names the schema.
+        tenant = SimpleNamespace(settings_dict={"NAME": database}, schema_name=schema)
+        monkeypatch.setattr(statistics, "connections", {"default": tenant})
+        found.append(summarise(PhoneVerification.objects.all()).total(VERIFIED))
+    assert found == [1, 2, 3, 1]
 
 
 def test_a_queryset_with_joins_counts_each_row_once() -> None:

@@ -1,5 +1,6 @@
 """The checks of the site around the app, and of settings that suit development only."""
 
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ PRODUCTION = {
 
 class OwnSessionMiddleware(SessionMiddleware):
     """A site's subclass."""
+
+
+def session_middleware(get_response: Any) -> Any:
+    """Return middleware that works, and that no check can tell from other functions."""
+    return OwnSessionMiddleware(get_response)
 
 
 OTHER_ENGINE: dict[str, Any] = {
@@ -85,12 +91,12 @@ OVERRIDE = f"{{% extends plasgate_ip_base %}}{BODY}"
 EMPTY = {**django_templates(), "NAME": "empty"}
 SITES: list[tuple[dict[str, Any], list[str]]] = [
     # Middleware.
-    ({"MIDDLEWARE": [AUTHENTICATION]}, ["E007"]),
-    ({"MIDDLEWARE": [SESSIONS]}, ["E009"]),
+    ({"MIDDLEWARE": [f"{OWN}.session_middleware", AUTHENTICATION]}, ["W016"]),
+    ({"MIDDLEWARE": [SESSIONS]}, ["W017"]),
     ({"MIDDLEWARE": [f"{OWN}.OwnSessionMiddleware", AUTHENTICATION]}, []),
     # Templates: the request, and a block for our pages.
-    ({"TEMPLATES": [django_templates(CONTENT, processors=())]}, ["E008"]),
-    ({"TEMPLATES": [OTHER_ENGINE]}, ["E008"]),
+    ({"TEMPLATES": [django_templates(CONTENT, processors=())]}, ["W018"]),
+    ({"TEMPLATES": [OTHER_ENGINE]}, ["W018"]),
     ({"TEMPLATES": [django_templates(f"{{% if user %}}{CONTENT}{{% endif %}}")]}, []),
     ({"TEMPLATES": [django_templates('{% extends "layout.html" %}')]}, []),
     ({"TEMPLATES": [django_templates("{% broken %}")]}, []),
@@ -146,7 +152,19 @@ def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
     assert check_project() == []
 
     settings.MIDDLEWARE = broken
-    assert [str(message.id)[-4:] for message in check_project()] == ["E007", "E009"]
+    assert [str(message.id)[-4:] for message in check_project()] == ["W016", "W017"]
+
+
+@pytest.mark.parametrize("missing", [set(), {"phonenumbers"}, {"phonenumberslite"}])
+def test_two_packages_with_the_same_files_are_warned_of(
+    missing: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def distribution(name: str) -> None:
+        if name in missing:
+            raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "distribution", distribution)
+    assert ids() == ([] if missing else ["W014"])
 
 
 @pytest.mark.parametrize(

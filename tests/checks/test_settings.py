@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
-from django.core.checks import ERROR, CheckMessage
+from django.core.checks import ERROR, WARNING, CheckMessage
+from django.core.management import call_command
 from django.test import override_settings
 from django.urls import reverse_lazy
 
-from django_plasgate_ip.checks import check_deployment, check_settings
+from django_plasgate_ip.checks import check_deployment, check_sending, check_settings
 from django_plasgate_ip.conf import Settings
 from tests.checks.reported import ids, messages
 
@@ -58,7 +59,6 @@ def test_a_valid_value_has_no_message() -> None:
 
 
 WRONG: list[tuple[str, str, Any]] = [
-    ("E001", "PRIVATE_KEY", ""),
     ("E001", "PRIVATE_KEY", "a key"),
     ("E002", "SECRET_KEY", 7),
     ("E003", "BASE_URL", 7),
@@ -102,15 +102,14 @@ WRONG: list[tuple[str, str, Any]] = [
     ("E017", "ATTEMPT_RETENTION", 30),
     ("E018", "EXCHANGE_ENDPOINT", 7),
     ("E018", "EXCHANGE_ENDPOINT", "ip-auth\n"),
-    ("E019", "CA_BUNDLE", 7),
-    ("E019", "CA_BUNDLE", "/"),
     ("E020", "PROXY", 7),
     ("E020", "PROXY", "proxy:3128"),
     ("E020", "PROXY", "http://user@name:password@proxy.example"),
-    ("E021", "FALLBACK_URL", ""),
-    ("E021", "FALLBACK_URL", 7),
-    ("E021", "FALLBACK_URL", "sms-cod"),
-    ("E021", "FALLBACK_URL", "sms.html"),
+    # The URLconf of some requests may have this name.
+    ("W019", "FALLBACK_URL", "sms-cod"),
+    ("W019", "FALLBACK_URL", ""),
+    ("W019", "FALLBACK_URL", 7),
+    ("W019", "FALLBACK_URL", "sms.html"),
     ("E022", "CREDENTIALS", "keys_for"),
     ("E023", "FALLBACK_FUNCTION", "/sms/"),
     ("E024", "NUMBER_VALIDATION", "Possible"),
@@ -119,14 +118,14 @@ WRONG: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("number", "name", "value"), WRONG)
-def test_a_wrong_value_is_an_error_that_names_the_setting(
+def test_a_wrong_value_has_a_message_that_names_the_setting(
     settings: Any, number: str, name: str, value: Any
 ) -> None:
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
     (message,) = messages()
     assert message.id == f"django_plasgate_ip.{number}"
-    assert message.level == ERROR
+    assert message.level == (WARNING if number.startswith("W") else ERROR)
     # As a word: the doctor looks for it.
     assert f"PLASGATE_IP_{name}" in message.msg.split()
     assert message.hint
@@ -135,7 +134,6 @@ def test_a_wrong_value_is_an_error_that_names_the_setting(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("PRIVATE_KEY", "", "is not set."),
         ("PRIVATE_KEY", "a key", "printable ASCII text without spaces."),
         ("SCOPES", ["email"], "['email']. PlasGate knows openid, "),
         ("SCOPES", ["openid"], "none of the scopes phone_verify, mobile_id, phone, profile."),
@@ -150,12 +148,54 @@ def test_a_message_says_what_is_wrong_and_what_is_valid(
     assert said in message.msg
 
 
+@pytest.mark.parametrize(
+    ("number", "name", "value"),
+    [
+        ("E001", "PRIVATE_KEY", ""),
+        ("E002", "SECRET_KEY", None),
+        ("E019", "CA_BUNDLE", 7),
+        ("E019", "CA_BUNDLE", "/"),
+    ],
+)
+def test_what_only_calls_of_plasgate_need_is_an_error_before_a_deployment_only(
+    settings: Any, number: str, name: str, value: Any
+) -> None:
+    setattr(settings, f"PLASGATE_IP_{name}", value)
+    (warning,) = messages()
+    (error,) = [m for m in messages(deploy=True) if m.level == ERROR]
+
+    assert (warning.id, warning.level) == ("django_plasgate_ip.W015", WARNING)
+    assert error.id == f"django_plasgate_ip.{number}"
+    assert error.hint
+    assert warning.msg == f"PlasGate can't be called. {error.msg}"
+    assert f"PLASGATE_IP_{name}" in warning.msg.split()
+
+
+@pytest.mark.django_db
+def test_commands_that_send_nothing_run_without_keys(settings: Any) -> None:
+    del settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY
+    settings.PLASGATE_IP_CA_BUNDLE = "/run/secrets/not-mounted-here.pem"
+    # The sandbox of the tests needs it.
+    settings.DEBUG = True
+    number = ["--number", "077696118"]
+
+    for command in (
+        ["migrate"],
+        ["plasgate_ip_purge"],
+        ["plasgate_ip_reencrypt"],
+        ["plasgate_ip_export", *number],
+        ["plasgate_ip_erase", *number, "--no-input"],
+    ):
+        call_command(*command, skip_checks=False, verbosity=0)
+
+
 def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(settings: Any) -> None:
     del settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY
-    assert ids() == ["E001", "E002"]
+    assert ids() == ["W015"]
 
     settings.PLASGATE_IP_CREDENTIALS = FUNCTION
     assert ids() == []
+    assert check_sending() == []
     # A malformed key stays an error.
     settings.PLASGATE_IP_PRIVATE_KEY = settings.PLASGATE_IP_SECRET_KEY = "a key"
     assert ids() == ["E001", "E002"]
