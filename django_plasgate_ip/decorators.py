@@ -7,12 +7,14 @@ from inspect import unwrap
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from django_plasgate_ip import flow, responses
+from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
 
 View = Callable[..., Any]
@@ -95,6 +97,12 @@ def _find_refusal(
         if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
             # Not to the start page: the account may be verified, and a start may cost balance.
             return responses.login_needed(request, request.get_full_path())
+        if not scope_sets.gives_number(scope_sets.normalise(conf.PLASGATE_IP_SCOPES)):
+            # The start page would verify a device, and this view would send the visitor back to it.
+            raise ImproperlyConfigured(
+                "phone_verified_required needs a phone number, and no scope in PLASGATE_IP_SCOPES "
+                "gives one. Add phone_verify."
+            )
         message, code = _("Verify your phone number first."), "phone_verification_required"
         return _refuse(request, message, code, start_url=reverse("plasgate_ip:start"))
     if changed_url is not None and flow.has_changed(request):

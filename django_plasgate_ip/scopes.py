@@ -36,6 +36,11 @@ def bare(scopes: Iterable[str]) -> frozenset[str]:
     return frozenset(name.removeprefix("ip:") for name in scopes)
 
 
+def gives_number(scopes: Iterable[str]) -> bool:
+    """Whether a verification with these scopes has a number: a confirmed or a reported one."""
+    return needs_number(scopes) or "phone" in bare(scopes)
+
+
 def needs_number(scopes: Iterable[str]) -> bool:
     """Whether PlasGate confirms a number for these scopes. If not, the app needs none."""
     return bool(bare(scopes) & _NEED_NUMBER)

@@ -26,6 +26,7 @@ from django_plasgate_ip.verification import browser_session
 
 @login_not_required
 @never_cache
+@responses.return_404
 @responses.outside_transactions
 @csrf_protect
 @sensitive_post_parameters("phone_number")
@@ -43,6 +44,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @csrf_exempt  # It changes nothing, and the visitor gets the app's page instead of Django's 403.
 @login_not_required
 @never_cache
+@responses.return_404
 @responses.outside_transactions
 @sensitive_variables()
 def callback(request: HttpRequest) -> HttpResponse:
@@ -54,8 +56,11 @@ def callback(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=503)
     try:
         url = _result_url(request, flow.complete(request))
-    except InvalidCallback:
+    except (InvalidCallback, Http404) as error:
+        # The site's function for keys may raise Http404.
         if not request.META.get("QUERY_STRING"):
+            if isinstance(error, Http404):
+                raise
             return _invalid_callback(request)
         url = redirects.callback_path()
     # Not `redirect`: it would read a next such as "foo" as the name of a view.

@@ -10,6 +10,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.urls import path
@@ -243,6 +244,15 @@ def test_neither_another_users_nor_an_anonymous_change_has_to_be_confirmed(
 
     assert opened(UNCHANGED["path"], user).status_code == 200
     assert opened(UNCHANGED["path"], None, row.session_id).status_code == 200
+
+
+def test_scopes_that_give_no_number_are_an_error_of_the_site(user: User, settings: Any) -> None:
+    """Each visitor would verify, and be sent to the start page again."""
+    settings.PLASGATE_IP_SCOPES = ["openid", "mobile_id"]
+    make_verification(user)
+
+    with pytest.raises(ImproperlyConfigured, match="phone_verified_required needs a phone number"):
+        opened(VIEWS["bare"], user)
 
 
 def test_a_decorated_view_keeps_its_name_docstring_and_kind() -> None:

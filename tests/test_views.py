@@ -9,10 +9,12 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.http import Http404, HttpRequest
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_plasgate_ip.admin.search import search
+from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests.conftest import Answers
@@ -356,6 +358,25 @@ def test_a_callback_without_a_query_shows_what_this_session_has(
 
 
 # A verification's own page
+
+
+def no_such_tenant(request: HttpRequest) -> Credentials:
+    raise Http404("No such tenant.")
+
+
+def test_a_tenant_that_does_not_exist_is_a_404_without_the_code(
+    visitor: Visitor, settings: Any
+) -> None:
+    visitor.start()
+    settings.PLASGATE_IP_CREDENTIALS = no_such_tenant
+    back = visitor.come_back()
+
+    assert (back.status_code, back["Location"]) == (303, "/phone/callback/")
+    assert back["Referrer-Policy"] == "no-referrer"
+    for page in (visitor.get(back["Location"] + "?error=x", follow=True), visitor.start()):
+        assert page.status_code == 404
+        assert "no-store" in page["Cache-Control"]
+    assert newest().status == "pending"
 
 
 def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(

@@ -76,8 +76,8 @@ def make_verification(
 
 
 def _gives_number(scopes: tuple[str, ...], status: Status) -> bool:
-    is_claimed = status == Status.VERIFIED and "phone" in scope_sets.bare(scopes)
-    return is_claimed or scope_sets.needs_number(scopes)
+    needs, gives = scope_sets.needs_number(scopes), scope_sets.gives_number(scopes)
+    return needs or (gives and status == Status.VERIFIED)
 
 
 def _answer_columns(
