@@ -60,6 +60,8 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     mysite: Any = ModuleType("mysite")
     mysite.views = SimpleNamespace(members=lambda request: HttpResponse())
     monkeypatch.setitem(sys.modules, "mysite", mysite)
+    # It would change Django in this process; tests/other_sites/with_sentry_tests.py has it.
+    monkeypatch.setitem(sys.modules, "sentry_sdk", mock.Mock())
     (tmp_path / ".env").write_text("")
     listened, registered = (
         (signals.phone_verified, signals.phone_claimed),
