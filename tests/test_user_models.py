@@ -11,7 +11,15 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.database
 @pytest.mark.parametrize(
-    "name", ["email_login", "replica", "elsewhere", "with_allauth", "unfold_theme"]
+    "name",
+    [
+        *("email_login", "replica", "elsewhere", "with_allauth", "unfold_theme"),
+        # Only that environment has their packages.
+        *(
+            pytest.param(name, marks=pytest.mark.worlds)
+            for name in ("beside_others", "with_sentry")
+        ),
+    ],
 )
 def test_it_works_on_a_site_with(name: str) -> None:
     tests = f"tests/other_sites/{name}_tests.py"

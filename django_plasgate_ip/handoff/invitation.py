@@ -1,6 +1,6 @@
 """The QR code on a page for a visitor at a computer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,10 +16,11 @@ from django_plasgate_ip.handoff import qr, tokens
 class Invitation:
     """What ``plasgate_ip_handoff/qr_code.html`` reads from the context, as ``handoff``."""
 
+    # SECURITY: error trackers store the repr of a template's context. Both contain the link.
     #: The QR code, as SVG.
-    svg: SafeString
+    svg: SafeString = field(repr=False)
     #: The page on which the computer follows the phone. It returns JSON to the script.
-    screen_url: str
+    screen_url: str = field(repr=False)
     #: The page that shows a new code.
     again_url: str
     #: The template that a page includes.

@@ -1,0 +1,156 @@
+"""What Sentry gets of errors and traces, with the filter of the documentation and without."""
+
+import json
+import logging
+from typing import Any
+from unittest import mock
+from urllib.parse import unquote
+
+import pytest
+import sentry_sdk
+from django.contrib.auth.models import User
+from django.db import OperationalError, connection
+from django.http import HttpRequest
+from django.test.client import ClientHandler
+from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
+from sentry_sdk.transport import Transport
+
+from django_plasgate_ip import signals
+from django_plasgate_ip.client.api import PlasGateClient
+from django_plasgate_ip.handoff import claim_and_confirm
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import limits
+from tests.docs.pages import blocks
+from tests.handoff.devices import Phone, code_on, offered, tap
+from tests.privacy import canaries
+from tests.privacy.conftest import replies
+from tests.provider import own_connections, providers
+from tests.visitor import CODE, SESSION_STATE, STATE, Page, Visitor, outcome
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Kept(Transport):  # type: ignore[misc]
+    """Keeps what the SDK would send."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[Any] = []
+
+    def capture_envelope(self, envelope: Any) -> None:
+        sent = (json.loads(item.payload.get_bytes()) for item in envelope.items)
+        self.events += [envelope.headers, *sent]
+
+
+class Traced(ClientHandler):
+    """Handles a test client's request as Sentry's SDK lets WSGI servers handle it."""
+
+    def __call__(self, environ: dict[str, Any]) -> Any:
+        answered: list[Any] = []
+
+        def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+            answered.append(super(Traced, self).__call__(environ))
+            start_response(f"{answered[0].status_code} Answered", [])
+            return []
+
+        SentryWsgiMiddleware(application)(environ, lambda *args: None).close()
+        return answered[0]
+
+
+def browser(kind: type[Visitor] = Visitor) -> Visitor:
+    """Return a browser that gets the 500 page, with its requests traced."""
+    opened = kind(raise_request_exception=False)
+    opened.handler = Traced()
+    return opened
+
+
+def broken(owner: Any, name: str) -> Any:
+    return mock.patch.object(owner, name, canaries.break_down)
+
+
+def full_disk(execute: Any, sql: str, *rest: Any) -> Any:
+    if sql.startswith("INSERT") and PhoneVerification._meta.db_table in sql:
+        raise OperationalError("the disk is full")
+    return execute(sql, *rest)
+
+
+def log_and_break(request: HttpRequest, **kwargs: Any) -> None:
+    logging.getLogger(__name__).warning("returned: %s", request.GET)
+    raise RuntimeError
+
+
+def starts(visitor: Visitor) -> None:
+    """Type the number in the form and in JSON, and let each start crash."""
+    page = visitor.get("/phone/")
+    typed, header = {"phone_number": canaries.TYPED[2]}, visitor.cookies["csrftoken"].value
+    with broken(limits, "_exceeded_at"):
+        visitor.submit(page, phone_number=canaries.NATIONAL)
+        visitor.post("/phone/", typed, "application/json", headers={"X-CSRFToken": header})
+    with connection.execute_wrapper(full_disk):
+        visitor.submit(page, phone_number=canaries.E164)
+
+
+def comes_back(visitor: Visitor) -> str:
+    """Start, and come back from PlasGate, with its address as Referer. Return the nonce."""
+    visitor.start(canaries.NATIONAL)
+    visitor.defaults = {"HTTP_REFERER": visitor.authorize_url}
+    visitor.come_back()
+    visitor.defaults = {}
+    return visitor.sent["redirect_uri"].partition("=")[2]
+
+
+def hands_over(visitor: Visitor) -> dict[str, str]:
+    """Scan a code, and let it crash twice. Return the token, and how the drawing begins."""
+    page, phone = visitor.get("/phone/"), browser(Phone)
+    link, drawn = offered(page), Page(page).all("path")[1]["d"]
+    with broken(claim_and_confirm, "claim"):
+        phone.get(link)
+    choices = phone.get(link)
+    phone.defaults = {"HTTP_REFERER": f"http://testserver{link}"}
+    with broken(limits, "_exceeded_at"):
+        tap(phone, choices, code_on(visitor, link), canaries.NATIONAL)
+    # Without its slash, the path is no route, so it is the name of the trace.
+    phone.get(link.removesuffix("/"))
+    return {"token": link.split("/")[-2], "QR code": drawn[:200]}
+
+
+@pytest.mark.parametrize("with_filter", [False, True])
+def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
+    user: User, settings: Any, with_filter: bool
+) -> None:
+    settings.PLASGATE_IP_SECRET_KEY = canaries.SECRET_KEY
+    settings.PLASGATE_IP_PRIVATE_KEY = canaries.PRIVATE_KEY
+    settings.PLASGATE_IP_CALLBACK_NONCE = True
+    (code,) = (text for _file, language, text in blocks("Error trackers") if language == "python")
+    with mock.patch.object(sentry_sdk, "init") as init:
+        exec(compile(code, "docs/privacy.rst", "exec"), {"__name__": "docs"})  # noqa: S102
+    options = init.call_args.kwargs if with_filter else {"dsn": init.call_args.kwargs["dsn"]}
+    sentry_sdk.init(**options, transport=(kept := Kept()), traces_sample_rate=1)
+    visitor = browser()
+    visitor.force_login(user)
+    signals.phone_verified.connect(log_and_break)
+
+    with own_connections(), providers(settings) as provide:
+        provide(replies(canaries.VERIFIED))
+        starts(visitor)
+        with broken(PlasGateClient, "exchange"):
+            secrets = {"nonce": comes_back(visitor)}
+        secrets["second nonce"] = comes_back(visitor)
+        assert outcome() == ("verified", "")
+        secrets |= hands_over(visitor)
+    signals.phone_verified.disconnect(log_and_break)
+    sentry_sdk.init()
+
+    secrets |= {"code": CODE, "state": STATE, "part of the code": SESSION_STATE}
+    text = unquote(unquote(json.dumps(kept.events, ensure_ascii=False)))
+    found = {name for name, value in secrets.items() if value in text}
+    search = canaries.Search()
+    search.look("Sentry", text)
+    found |= {line.partition(" in Sentry")[0] for line in search.found}
+    by_default = {*secrets, "number", "private key"} - {"QR code"}
+    assert found == (set() if with_filter else by_default)
+    # The rest of an event is as useful as before.
+    assert sum("exception" in event for event in kept.events) == 7
+    names = {event["transaction"] for event in kept.events if "transaction" in event}
+    assert {"/phone/", "/phone/callback/"} <= names
+    assert "django_plasgate_ip.flow" in text
