@@ -9,7 +9,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
+from typing import Any
 
 from django.db import connection
 from django.utils import timezone
@@ -57,39 +59,41 @@ def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
     """Yield the lines of each server."""
     _allow_many_files()
     for name, (command, pool) in SERVERS.items():
-
-        def run(kind: str, path: str = CALLBACK, command=command, pool=pool) -> Seen:
-            address = provider.base_url(kind)
-            with server(address, *command, BENCH_POOL=str(pool), PGAPPNAME=_SITE) as running:
-                return _visited(running, options.visitors, path)
-
+        run = partial(_run, options.visitors, provider, command, pool)
         yield from _lines(f"{options.visitors:,} visitors, {name}", run, options.visitors)
 
 
-def _lines(what: str, run, visitors: int) -> Iterator[Line]:
+def _run(
+    visitors: int,
+    provider: RemoteProvider,
+    command: tuple[str, ...],
+    pool: int,
+    kind: str,
+    path: str = CALLBACK,
+) -> Seen:
+    variables = {"BENCH_POOL": str(pool), "PGAPPNAME": _SITE}
+    with server(provider.base_url(kind), *command, **variables) as running:
+        return _visited(running, visitors, path)
+
+
+def _lines(what: str, run: Any, visitors: int) -> Iterator[Line]:
     at_once, slow = run("kept"), run("operator")
-    waited = slow.seconds - OPERATOR_SECONDS
-    beside = "operator answers at once"
+    waited, beside = slow.seconds - OPERATOR_SECONDS, "operator answers at once"
     yield Line(f"{what}: time but for the operator's", waited, "s", 1.5, beside, at_once.seconds)
-    yield Line("  failures", at_once.failures + slow.failures, "", 0)
-    yield Line("  database connections", slow.connections, "", CONNECTIONS)
-    yield Line("  memory of a waiting visitor", slow.growth / visitors / 1024, "KiB", None)
-    yield from _pages("  another page meanwhile", slow)
-    kept = run("operator", BY_HAND)
-    yield Line("  a view by hand: time", kept.seconds, "s", None)
-    yield Line("  a view by hand: failures", kept.failures, "", None)
-    yield from _pages("  a view by hand: another page", kept)
-    hanging = run("hanging")
-    yield Line("  operator hangs: time", hanging.seconds, "s", None)
-    yield Line("  operator hangs: failures", hanging.failures, "", 0)
-    yield Line("  operator hangs: database connections", hanging.connections, "", CONNECTIONS)
-    yield Line("  operator hangs: memory", hanging.growth / visitors / 1024, "KiB", None)
-    yield from _pages("  operator hangs: another page", hanging)
+    yield from _rest("operator is slow", slow, at_once, visitors)
+    by_hand = run("operator", BY_HAND)
+    yield Line("  a view by hand: time", by_hand.seconds, "s", None)
+    yield Line("  a view by hand: failures", by_hand.failures, "", None)
+    yield from _rest("operator hangs", run("hanging"), at_once, visitors)
 
 
-def _pages(what: str, seen: Seen) -> Iterator[Line]:
-    yield Line(f"{what}, median", median(seen.pages), "s", None)
-    yield Line(f"{what}, slowest", max(seen.pages), "s", None)
+def _rest(when: str, seen: Seen, at_once: Seen, visitors: int) -> Iterator[Line]:
+    yield Line(f"  {when}: failures", seen.failures, "", 0)
+    yield Line(f"  {when}: database connections", seen.connections, "", CONNECTIONS)
+    yield Line(f"  {when}: memory of a visitor", seen.growth / visitors / 1024, "KiB", None)
+    what, beside = f"  {when}: another page", "answers at once"
+    yield Line(f"{what}, median", median(seen.pages), "s", None, beside, median(at_once.pages))
+    yield Line(f"{what}, slowest", max(seen.pages), "s", None, beside, max(at_once.pages))
 
 
 def _visited(running: Server, visitors: int, path: str) -> Seen:
