@@ -23,9 +23,9 @@ from benchmarks.provider import RemoteProvider
 from tests import certificates
 
 # In this order, because the last groups change the large table.
-GROUPS = ("startup", "web", "capacity", "growth", "weight", "keeping")
+GROUPS = ("startup", "web", "capacity", "waiting", "growth", "weight", "keeping")
 # These need several processes on one database, or PostgreSQL's SQL.
-POSTGRESQL = ("capacity", "growth", "weight", "keeping")
+POSTGRESQL = ("capacity", "waiting", "growth", "weight", "keeping")
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def _measured(options: Options, groups: Collection[str], certificate: Path) -> I
 def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[Line]:
     from django.db import connection
 
-    from benchmarks import capacity, database, growth, keeping, startup, web, weight
+    from benchmarks import capacity, database, growth, keeping, startup, waiting, web, weight
 
     if connection.vendor == "postgresql":
         # Also for groups that need no rows: a large table has other query plans than an empty one.
@@ -98,6 +98,7 @@ def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[L
         "startup": lambda: startup.lines(options),
         "web": lambda: web.lines(options, provider),
         "capacity": lambda: capacity.lines(options, provider),
+        "waiting": lambda: waiting.lines(options, provider),
         "growth": lambda: growth.lines(options),
         "weight": weight.lines,
         "keeping": lambda: keeping.lines(options),

@@ -1,25 +1,19 @@
 """Threads and processes: connections to the provider, and callbacks while it is slow."""
 
 import http.client
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 from django.db import connection, connections
 from django.test.utils import override_settings
 
-from benchmarks.database import environment
 from benchmarks.lines import Line
 from benchmarks.options import Options
 from benchmarks.provider import DELAY_SECONDS, RemoteProvider
+from benchmarks.server import GUNICORN, LONG, WSGI, server
 from benchmarks.site import NAME, Browser, Site, callback_path, new_browsers, with_verifications
 from django_plasgate_ip.client import transport
 
@@ -27,11 +21,8 @@ THREADS = 16
 WORKERS = 2
 # Enough waiting clients to keep every thread of every worker busy.
 CLIENTS = 4 * THREADS
-LONG = 120.0
 # Longer than a request leaves a transaction idle, and shorter than the provider takes to answer.
 IDLE_SECONDS = 0.25
-GUNICORN = ("-m", "gunicorn", "--no-control-socket", "--worker-class=gthread")
-WSGI = "django.core.wsgi:get_wsgi_application()"
 
 
 def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
@@ -66,8 +57,8 @@ def _connections(
 ) -> Line:
     browsers = with_verifications(new_browsers(options.callbacks))
     before = provider.connections("kept")
-    with _server(provider.base_url("kept"), *command) as port:
-        _visit(port, browsers, THREADS)
+    with server(provider.base_url("kept"), *command) as running:
+        _visit(running.port, browsers, THREADS)
         opened = provider.connections("kept") - before - parents
     return Line(f"connections, {where}", opened, "", THREADS)
 
@@ -78,10 +69,10 @@ def _slow(options: Options, provider: RemoteProvider) -> Iterator[Line]:
     browsers = with_verifications(new_browsers(options.callbacks // at_once * at_once))
     ideal = at_once / DELAY_SECONDS
     command = (*GUNICORN, f"--workers={WORKERS}", f"--threads={THREADS}", WSGI)
-    with _server(provider.base_url("slow"), *command) as port:
+    with server(provider.base_url("slow"), *command) as running:
         with _idle_seen() as idle:
-            rate = _rate(port, browsers, "/phone/callback/")
-        by_hand = _rate(port, with_verifications(browsers), "/plain/callback/session/")
+            rate = _rate(running.port, browsers, "/phone/callback/")
+        by_hand = _rate(running.port, with_verifications(browsers), "/plain/callback/session/")
     what = f"{WORKERS} workers of {THREADS} threads, provider takes {DELAY_SECONDS:g} s"
     yield Line(what, rate, "per second", None, "ideal", ideal)
     what = "  a view by hand, requests.Session"
@@ -95,49 +86,6 @@ def _rate(port: int, browsers: list[Browser], path: str) -> float:
     began = time.monotonic()
     _visit(port, browsers, CLIENTS, path)
     return len(browsers) / (time.monotonic() - began)
-
-
-@contextmanager
-def _server(base_url: str, *command: str) -> Iterator[int]:
-    """Run a server of the site in its own process group, and yield its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    env = {**environment(), "BENCH_BASE_URL": base_url}
-    if "runserver" in command:
-        env["BENCH_IS_RUNSERVER"] = "1"
-    at = [f"127.0.0.1:{port}"] if "runserver" in command else [f"--bind=127.0.0.1:{port}"]
-    log = Path(os.environ["BENCH_FOLDER"], "server.log")
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, *command, *at],
-            env=env,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        _wait_for(port)
-        yield port
-    except AssertionError:
-        # From the first error on; the log also has a line for each request.
-        text = log.read_text()
-        sys.stderr.write(text[max(text.find("Traceback"), 0) :][:5000])
-        raise
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _wait_for(port: int) -> None:
-    give_up = time.monotonic() + LONG
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            assert time.monotonic() < give_up
-            time.sleep(0.1)
-        else:
-            return
 
 
 def _visit(

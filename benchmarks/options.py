@@ -17,7 +17,9 @@ class Options:
     processes: int = 61
     #: Callbacks that the threads send.
     callbacks: int = 2_000
+    #: Visitors who come back within a second.
+    visitors: int = 1_000
 
 
 FULL = Options()
-SMOKE = Options(rows=5_000, few=300, rounds=5, processes=3, callbacks=40)
+SMOKE = Options(rows=5_000, few=300, rounds=5, processes=3, callbacks=40, visitors=40)

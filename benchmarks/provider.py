@@ -1,8 +1,8 @@
 """PlasGate over TLS, in another process, so that it shares no interpreter with the site.
 
-It listens on three ports. One keeps its connections, one closes each connection after the answer
-without a ``Connection: close``, and one takes half a second to answer. For each line on its input,
-it prints the number of connections that each port has accepted, as JSON.
+It listens on several ports. One keeps its connections, one closes each connection after the answer
+without a ``Connection: close``, and the others take their time to answer. For each line on its
+input, it prints the number of connections that each port has accepted, as JSON.
 """
 
 import json
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from tests.provider import Wire
 
 DELAY_SECONDS = 0.5
+OPERATOR_SECONDS = 2.0
 # The seconds before each answer, and whether the connection is kept.
-PORTS = {"kept": (0.0, True), "closing": (0.0, False), "slow": (DELAY_SECONDS, True)}
+PORTS = {
+    "kept": (0.0, True),
+    "closing": (0.0, False),
+    "slow": (DELAY_SECONDS, True),
+    "operator": (OPERATOR_SECONDS, True),
+    # Longer than PLASGATE_IP_TIMEOUT.
+    "hanging": (60.0, True),
+}
 # Seconds; no connection of a run is idle for longer.
 LONG = 600.0
 

@@ -31,6 +31,9 @@ def database(size: str) -> dict[str, Any]:
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
         }
+    if "BENCH_POOL" in os.environ:
+        chosen["CONN_MAX_AGE"] = 0
+        chosen["OPTIONS"] = {"pool": {"max_size": int(os.environ["BENCH_POOL"])}}
     if "BENCH_IS_SITE" in os.environ:
         return {**chosen, "NAME": name}
     return {**chosen, "TEST": {"NAME": name}}

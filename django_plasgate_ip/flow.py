@@ -1,5 +1,7 @@
 """The public API of a verification: `begin`, `complete`, `latest`, `find`.
 
+Async views have `abegin` and `acomplete`.
+
 A site with its own form and pages needs no other module. The state is one database row and one
 small id in the session, so any worker on any machine can take the next step.
 """
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.utils import translation
 from django.views.decorators.debug import sensitive_variables
@@ -25,7 +28,14 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.security_events import SecurityEvent, record
-from django_plasgate_ip.verification import browser_session, callback, limits, transitions, verdict
+from django_plasgate_ip.verification import (
+    browser_session,
+    callback,
+    connection,
+    limits,
+    transitions,
+    verdict,
+)
 from django_plasgate_ip.verification.verdict import Verdict
 
 logger = logging.getLogger("django_plasgate_ip")
@@ -106,6 +116,11 @@ def complete(request: HttpRequest) -> PhoneVerification:
     Raises `InvalidCallback` if this session has no verification. Raises RuntimeError inside a
     transaction, because it calls the provider: decorate your view with ``non_atomic_requests``.
     Call it for a GET only: a HEAD or a prefetch must not spend the code.
+
+    While it waits, it holds no connection to the database that it writes to, unless
+    ``CONN_MAX_AGE`` keeps connections. So what your view has set in that connection is lost, such
+    as ``SET ROLE``. If the database fails when the answer is saved, it tries again, at most until
+    the exchange counts as interrupted. Then it raises the database's error.
     """
     parameters = callback.read(request)
     session_id = browser_session.get_session_id(request)
@@ -128,10 +143,29 @@ def complete(request: HttpRequest) -> PhoneVerification:
     if end is None:
         if not transitions.claim(verification):
             return _stored(verification)
+        connection.release()
         end = _exchange(client, parameters, verification)
     if not transitions.finish(verification, end, request, autocommit=True):
         return _stored(verification)
     return verification
+
+
+async def abegin(
+    request: HttpRequest,
+    phone_number: Any = None,
+    scopes: str | Iterable[str] | None = None,
+    next_url: str = "",
+) -> StartedVerification:
+    """Do what `begin` does, for an async view."""
+    # SECURITY: an error tracker stores the variables of this frame, and of the thread's.
+    phone_number = Hidden(phone_number) if isinstance(phone_number, str) else phone_number
+    return await sync_to_async(begin)(request, phone_number, scopes, next_url)
+
+
+@sensitive_variables()
+async def acomplete(request: HttpRequest) -> PhoneVerification:
+    """Do what `complete` does, for an async view. A thread waits for the provider meanwhile."""
+    return await sync_to_async(complete)(request)
 
 
 def latest(request: HttpRequest) -> PhoneVerification | None:

@@ -1,7 +1,7 @@
 """The model `PhoneVerification`, which stores one verification."""
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -174,11 +174,17 @@ class PhoneVerification(models.Model):
         if self.status == Status.PENDING:
             late = self.created_at + conf.PLASGATE_IP_ATTEMPT_LIFETIME < now
             return Reason.EXPIRED if late else None
-        if self.status == Status.EXCHANGING and self.exchanging_at:
-            timeout = timedelta(seconds=conf.PLASGATE_IP_TIMEOUT)
-            late = self.exchanging_at + timeout + EXCHANGE_GRACE < now
-            return Reason.INTERRUPTED if late else None
+        ends_at = self.exchange_ends_at
+        if self.status == Status.EXCHANGING and ends_at:
+            return Reason.INTERRUPTED if ends_at < now else None
         return None
+
+    @property
+    def exchange_ends_at(self) -> datetime | None:
+        """When the exchange counts as interrupted; None before the code is claimed."""
+        if self.exchanging_at is None:
+            return None
+        return self.exchanging_at + timedelta(seconds=conf.PLASGATE_IP_TIMEOUT) + EXCHANGE_GRACE
 
     def if_unmoved(self) -> PhoneVerificationQuerySet:
         """Return a queryset of this row. It is empty if the row's status has changed."""

@@ -12,7 +12,7 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.exceptions import ClaimsUnreadable, InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.querysets import PhoneVerificationQuerySet
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet, in_batches
 
 BATCH_SIZE = 500
 
@@ -61,13 +61,12 @@ def verifications_of_number(text: str) -> PhoneVerificationQuerySet:
 
 
 def export(verifications: PhoneVerificationQuerySet) -> Iterator[dict[str, Any]]:
-    """Yield all columns of each verification, oldest first, with decrypted claims.
+    """Yield all columns of each verification, newest first, with decrypted claims.
 
     If no key decrypts the claims, ``claims`` is the text of the error.
     """
-    oldest_first = verifications.select_related("user").order_by("created_at", "pk")
-    for verification in oldest_first.iterator(BATCH_SIZE):
-        yield _values(verification)
+    for batch in in_batches(verifications.select_related("user"), BATCH_SIZE):
+        yield from map(_values, batch)
 
 
 def erase(verifications: PhoneVerificationQuerySet) -> int:

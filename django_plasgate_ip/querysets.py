@@ -1,5 +1,6 @@
 """The named queries of verifications, which a site may use, too."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -137,3 +138,24 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         if max_age is not None:
             found = found.filter(completed_at__gte=timezone.now() - max_age)
         return found.exists()
+
+
+def in_batches(
+    queryset: "models.QuerySet[PhoneVerification]", size: int
+) -> Iterator[list["PhoneVerification"]]:
+    """Yield the verifications in lists of at most `size`, newest first.
+
+    Each list is a query that begins after the last row of the previous list, so memory does not
+    grow with the number of rows. A server-side cursor would fail behind PgBouncer in transaction
+    mode, and MariaDB's driver fetches all rows.
+    """
+    newest_first = queryset.order_by("-created_at", "-pk")
+    batch = list(newest_first[:size])
+    while batch:
+        yield batch
+        if len(batch) < size:
+            return
+        last = batch[-1]
+        # The redundant condition on created_at allows the database to use an index.
+        is_later = Q(created_at__lt=last.created_at) | Q(pk__lt=last.pk)
+        batch = list(newest_first.filter(is_later, created_at__lte=last.created_at)[:size])

@@ -97,7 +97,8 @@ class Provider:
         self.closing = threading.Event()
         self._plays = plays
         self._tls = tls
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        # A thousand visitors of a benchmark come at once.
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_000)
         self._listener.settimeout(0.02)
         # Small, so that a side that does not read soon blocks the other.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)

@@ -140,8 +140,8 @@ def test_export_prints_one_json_object_per_line(
     user: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
-    first = create(3 * DAY, user=user)
-    second = create(2 * DAY, user=user)
+    second = create(3 * DAY, user=user)
+    first = create(2 * DAY, user=user)
     create(phone_number="+85512345678")
     lines = run("plasgate_ip_export", "--user", "teak")
     assert caplog.messages == ["exported staff=- claims=True"]

@@ -1,8 +1,6 @@
 """The export of the admin's list as a CSV file, which is streamed.
 
-Rows are read in batches, so memory does not grow with the number of rows. A batch begins after the
-last row of the previous one. Server-side cursors are not used: they need PostgreSQL without a
-pooler, and MariaDB's driver fetches all rows.
+Rows are read in batches, so memory does not grow with the number of rows.
 
 The names of columns and the codes are not translated, because programs read them. The file begins
 with a byte order mark. Without it, Excel reads Khmer as Latin.
@@ -19,13 +17,14 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIRequest
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
 from django.utils import timezone
 from django.utils.http import content_disposition_header
 
 from django_plasgate_ip import personal_data, phones
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import in_batches
 
 BATCH_SIZE = 1_000
 BYTE_ORDER_MARK = "\ufeff"
@@ -81,20 +80,8 @@ async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
 def _parts(queryset: QuerySet[PhoneVerification], with_claims: bool, zone: tzinfo) -> Iterator[str]:
     columns = (*COLUMNS, *CLAIMS_COLUMNS) if with_claims else COLUMNS
     yield BYTE_ORDER_MARK + _lines([columns])
-    for batch in _batches(queryset):
+    for batch in in_batches(queryset, BATCH_SIZE):
         yield _lines([_cells(verification, with_claims, zone) for verification in batch])
-
-
-def _batches(queryset: QuerySet[PhoneVerification]) -> Iterator[list[PhoneVerification]]:
-    newest_first = queryset.order_by("-created_at", "-pk")
-    batch = list(newest_first[:BATCH_SIZE])
-    while batch:
-        yield batch
-        last = batch[-1]
-        # The redundant condition on created_at allows the database to use an index.
-        is_later = Q(created_at__lt=last.created_at) | Q(pk__lt=last.pk)
-        following = newest_first.filter(is_later, created_at__lte=last.created_at)
-        batch = list(following[:BATCH_SIZE])
 
 
 def _lines(rows: list[Any]) -> str:

@@ -14,12 +14,15 @@ from django_plasgate_ip.encryption import Sealed
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
-from django_plasgate_ip.verification import changes, limits
+from django_plasgate_ip.verification import changes, connection, limits
 from django_plasgate_ip.verification.changes import Changes
 from django_plasgate_ip.verification.verdict import Verdict
 
 # How many earlier verifications of its session a start reads. Older ones ended long ago.
 MAX_EARLIER = 100
+# Two requests that end one row at once conflict if the database isolates them more than by default.
+# The second one finds the row moved as soon as it tries again.
+CONFLICT = timedelta(seconds=1)
 
 
 def store(verification: PhoneVerification, signal_request: HttpRequest | None) -> None:
@@ -61,7 +64,8 @@ def claim(verification: PhoneVerification) -> bool:
 
     The claim must be committed before the provider is called (see `require_no_transaction`).
     """
-    return verification.transition(status=Status.EXCHANGING.value, exchanging_at=timezone.now())
+    values = {"status": Status.EXCHANGING.value, "exchanging_at": timezone.now()}
+    return connection.retry(lambda: verification.transition(**values), timezone.now() + CONFLICT)
 
 
 def finish(
@@ -76,14 +80,25 @@ def finish(
     `request`: the request that receivers get. The signals are sent after the commit of the open
     transaction. `autocommit`: the caller has checked that no transaction is open (see
     `require_no_transaction`), so they are sent at once. Inside a site's ``TestCase``, they would
-    otherwise never be sent.
+    otherwise never be sent. The caller has also claimed the verification, if it is exchanging: the
+    answer can't be had again, so saving it is tried until the exchange would be interrupted.
     """
+    is_answer = autocommit and verification.status == Status.EXCHANGING
+    until = (is_answer and verification.exchange_ends_at) or timezone.now() + CONFLICT
     columns = result_columns(end)
     number = columns.get("phone_number", verification.phone_number)
     found = Changes()
     if end.status == Status.VERIFIED:
-        found = changes.find(verification, number, end.mobile_id)
-    if not verification.transition(**columns, **found.columns):
+        # Not in one step with the UPDATE. If that is repeated, the row may be verified already.
+        found = connection.retry(lambda: changes.find(verification, number, end.mobile_id), until)
+    columns |= found.columns
+
+    def save() -> bool:
+        return verification.transition(**columns) or (
+            is_answer and _is_saved(verification, columns)
+        )
+
+    if not connection.retry(save, until):
         return False
     send = partial(send_signals, verification, request, found)
     if autocommit:
@@ -91,6 +106,15 @@ def finish(
     else:
         using = router.db_for_write(PhoneVerification)
         transaction.on_commit(send, using=using, robust=True)
+    return True
+
+
+def _is_saved(verification: PhoneVerification, columns: dict[str, Any]) -> bool:
+    """Whether an earlier try was committed, and only its confirmation was lost. Load it then."""
+    same = {name: columns[name] for name in ("status", "reason", "completed_at")}
+    if not PhoneVerification.objects.on_primary().filter(pk=verification.pk, **same).exists():
+        return False
+    verification.refresh_from_db()
     return True
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import AnonymousUser, User
@@ -28,8 +29,9 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
+from tests.conftest import Answers
 from tests.docs.pages import DOCUMENTS, blocks, document
-from tests.visitor import MASKED, TYPED
+from tests.visitor import MASKED, TYPED, came_back, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +119,21 @@ def test_the_sites_own_form_starts_a_verification(names: dict[str, Any], user: U
 
     assert "/authenticate?" in signup(request_of(user, phone=TYPED))["Location"]
     assert signup(request_of(user, phone="077")).content == b"Please check the number."
+
+
+def test_the_async_views_start_and_finish(
+    names: dict[str, Any], user: User, answers: Answers
+) -> None:
+    answers()
+    views = run(names, "docs/pages.rst")
+    request = request_of(user, phone=TYPED)
+
+    assert "/authenticate?" in async_to_sync(views["async_signup"])(request)["Location"]
+    (row,) = PhoneVerification.objects.all()
+    finish = async_to_sync(views["async_callback"])
+    assert finish(came_back(request))["Location"] == f"/phone/{row.pk}/"
+    assert outcome() == ("verified", "")
+    assert finish(came_back(request_of(user)))["Location"] == "/phone/"
 
 
 def test_the_receiver_greets(names: dict[str, Any], user: User) -> None:
