@@ -109,8 +109,8 @@ def launch(
 def complete(request: HttpRequest) -> PhoneVerification:
     """Finish this session's verification with the code in `request`, the callback.
 
-    Returns the finished verification. A repeated callback gets the stored result. The verification
-    is returned unfinished (``is_live``) while another request exchanges the code, and if the
+    Returns the finished verification; ``just_ended`` is True if this call ended it. A repeated
+    callback gets the stored result. The verification is returned unfinished (``is_live``) while another request exchanges the code, and if the
     callback is not plausible: then nothing has changed.
 
     Raises `InvalidCallback` if this session has no verification. Raises RuntimeError inside a
@@ -147,6 +147,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
         end = _exchange(client, parameters, verification)
     if not transitions.finish(verification, end, request, autocommit=True):
         return _stored(verification)
+    verification.just_ended = True
     return verification
 
 

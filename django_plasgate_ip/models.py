@@ -82,6 +82,9 @@ class PhoneVerification(models.Model):
     address = models.CharField(max_length=32, blank=True, editable=False)
     exchanging_at = models.DateTimeField(null=True, editable=False)
 
+    #: Whether `flow.complete` has just ended this verification. It is not stored.
+    just_ended = False
+
     objects = PhoneVerificationQuerySet.as_manager()
 
     class Meta:

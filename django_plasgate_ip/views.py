@@ -200,6 +200,10 @@ def _refusal(request: HttpRequest, message: str, code: str, status: int) -> Http
 def _result_url(request: HttpRequest, verification: PhoneVerification) -> str:
     # The callback's path may be in the default language. The visitor's page is in theirs.
     with translation.override(verification.language or translation.get_language()):
+        # A repeated callback shows the result. If the site's own page at `next` redirected back to
+        # the callback, the browser would follow both for ever.
+        if not verification.just_ended:
+            return responses.detail_url(verification)
         return responses.result_url(request, verification)
 
 

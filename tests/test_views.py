@@ -353,7 +353,7 @@ def test_a_callback_without_a_query_shows_what_this_session_has(
     assert outcome() == ("pending", "")
 
     visitor.come_back()
-    assert visitor.get("/phone/callback/")["Location"] == "/here/"
+    assert visitor.get("/phone/callback/")["Location"] == f"/phone/{row.pk}/"
     assert len(answers.calls) == 1
 
 
