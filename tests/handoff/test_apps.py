@@ -1,6 +1,8 @@
 """The hand-off's app: its extra, its migrations, and what it does for the core."""
 
 import sys
+from datetime import timedelta
+from io import StringIO
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +10,7 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.utils import timezone
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.apps import handoff_app
@@ -35,13 +38,28 @@ def test_no_migration_is_missing(settings: Any) -> None:
     call_command("makemigrations", "plasgate_ip_handoff", check=True, dry_run=True, verbosity=0)
 
 
-def test_erasing_a_verification_deletes_its_hand_off(
-    visitor: Visitor, phone: Visitor, link: str
+def test_an_erased_verification_leaves_a_used_link_that_names_nobody(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
 ) -> None:
     hand_over(visitor, phone, link)
-    other = PhoneHandoff.objects.create(pk=uuid4())
+    PhoneHandoff.objects.create(pk=uuid4(), session_id="other", owner="other")
 
     personal_data.erase(personal_data.verifications_of_number(TYPED))
 
     assert not PhoneVerification.objects.exists()
-    assert PhoneHandoff.objects.get() == other
+    rows = PhoneHandoff.objects.order_by("created_at")
+    assert [(row.session_id, row.owner) for row in rows] == [("", ""), ("other", "other")]
+    assert (phone.get(link).status_code, photographer.get(link).status_code) == (410, 403)
+
+
+def test_the_purge_deletes_hand_offs_after_an_hour() -> None:
+    ages = (timedelta(minutes=59), timedelta(minutes=61))
+    kept, _ = (PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - a) for a in ages)
+    lines = []
+    for options in ({"dry_run": True}, {}):
+        out = StringIO()
+        call_command("plasgate_ip_purge", stdout=out, **options)
+        lines.append(out.getvalue().splitlines()[-1])
+
+    assert lines == ["1 old hand-offs deleted (not done: --dry-run)", "1 old hand-offs deleted"]
+    assert PhoneHandoff.objects.get() == kept
