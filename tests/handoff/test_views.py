@@ -138,9 +138,7 @@ def test_a_404_of_the_sites_function_for_keys_is_not_cached(
     visitor: Visitor, phone: Visitor, link: str, settings: Any
 ) -> None:
     settings.PLASGATE_IP_CREDENTIALS = mock.Mock(side_effect=Http404)
-
     missing = hand_over(visitor, phone, link)
-
     assert missing.status_code == 404
     assert "no-store" in missing["Cache-Control"]
 
