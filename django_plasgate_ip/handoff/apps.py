@@ -45,7 +45,7 @@ class HandoffConfig(AppConfig):
         return invite(request, next_url, again_url)
 
     def session_changed(self, old: str, new: str) -> None:
-        """End the hand-offs of a computer that has just logged in. A logged-in phone keeps its own.
+        """End the links of a computer that has just logged in; a phone keeps the links it opened.
 
         `old` and `new`: the ids of the session (see `browser_session`).
         """
