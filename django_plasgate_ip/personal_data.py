@@ -79,7 +79,10 @@ def erase(verifications: PhoneVerificationQuerySet) -> int:
 
 
 def delete(pks: list[Any]) -> None:
-    """Delete the verifications with these primary keys, their hand-offs and admin log entries."""
+    """Delete the verifications with these primary keys, and their entries in the admin log.
+
+    Their hand-offs forget the account and the session.
+    """
     _delete_log_entries(pks)
     if handoff := handoff_app():
         handoff.forget(pks)

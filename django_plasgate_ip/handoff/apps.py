@@ -1,5 +1,6 @@
 """The hand-off's Django app, and what it offers to the core."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
@@ -9,13 +10,14 @@ from django.http import HttpRequest
 
 if TYPE_CHECKING:
     from django_plasgate_ip.handoff.invitation import Invitation
+    from django_plasgate_ip.handoff.models import PhoneHandoffQuerySet
 
 
 class HandoffConfig(AppConfig):
     """Lets a visitor at a computer continue on a phone.
 
-    The core calls `invite` and `forget`, and includes `urls` in its own URLs. It uses nothing else
-    of this app.
+    The core calls the methods, and includes `urls` in its own URLs. It uses nothing else of this
+    app.
     """
 
     name = "django_plasgate_ip.handoff"
@@ -42,8 +44,33 @@ class HandoffConfig(AppConfig):
 
         return invite(request, next_url, again_url)
 
-    def forget(self, verification_ids: list[Any]) -> None:
-        """Delete the hand-offs that led to these verifications."""
+    def session_changed(self, old: str, new: str) -> None:
+        """End the links of a computer that has just logged in; a phone keeps the links it opened.
+
+        `old` and `new`: the ids of the session (see `browser_session`).
+        """
         from django_plasgate_ip.handoff.models import PhoneHandoff
 
-        PhoneHandoff.objects.on_primary().filter(pk__in=verification_ids).delete()
+        handoffs = PhoneHandoff.objects.on_primary()
+        handoffs.filter(session_id=old).update(session_id="")
+        handoffs.filter(opened_by=old).update(opened_by=new)
+
+    def forget(self, verification_ids: list[Any]) -> None:
+        """Remove the account and the session from the hand-offs that led to these verifications.
+
+        SECURITY: the rows stay until `delete_old`. Without its row, a link would work once more.
+        """
+        from django_plasgate_ip.handoff.models import PhoneHandoff
+
+        used = PhoneHandoff.objects.on_primary().filter(pk__in=verification_ids)
+        used.update(session_id="", owner="")
+
+    def old(self) -> "PhoneHandoffQuerySet":
+        """Return the hand-offs that are older than an hour, which nobody needs any more."""
+        from django_plasgate_ip.handoff.models import PhoneHandoff
+
+        return PhoneHandoff.objects.on_primary().old()
+
+    def delete_old(self, batch_size: int) -> Iterator[int]:
+        """Delete them, and yield their number. They are few, because each new one does so, too."""
+        yield self.old().delete()[0]

@@ -9,8 +9,8 @@
 SECURITY: these steps stop two attacks. The first is a photograph of the screen: only the first
 phone can use the link, and the photograph does not show the characters. The second is a link that
 somebody sends to a victim. The phone's page names the site and the account, and nothing starts
-unless the session of that account shows the characters at this moment. A logout there, or a new
-password, ends the hand-off.
+unless the session of that account shows the characters at this moment. A login or a logout there,
+or a new password, ends the hand-off.
 """
 
 import secrets
@@ -33,15 +33,15 @@ from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.security_events import SecurityEvent, record
-from django_plasgate_ip.verification import browser_session
+from django_plasgate_ip.verification import browser_session, transitions
+from django_plasgate_ip.verification.verdict import Verdict
 
 # Characters that can't be confused: no 0 O, 1 I L, 2 Z, 5 S, 6 G, 8 B, U V.
 ALPHABET = "3479ACDEFHJKMNPRTWXY"
 # The number of pairs to choose from. A person who can't see the computer's screen has one guess.
 CHOICES = 6
-# Rows are kept for longer than links are valid, so that a late or a second phone gets the reason.
-KEPT = timedelta(hours=1)
 # How many of the rows of one account, or of one anonymous session, may have a wrong tap.
 MAX_WRONG = 5
 # A tap counts for so long after the computer showed the code. The computer asks every few seconds,
@@ -101,7 +101,13 @@ def confirm(
         callback_session_id=claim.handoff.opened_by,
     )
     _compare(claim, code)
-    return _start(request, verification)
+    started = _start(request, verification)
+    # SECURITY: a logout before the row was stored has found no verification to end. A later one
+    # finds it.
+    if not claim.handoff.change(used_at=timezone.now()):
+        transitions.finish(verification, Verdict(Reason.USER_CHANGED), request=None)
+        raise HandoffRefused(Refusal.SIGNED_OUT)
+    return started
 
 
 def _compare(claim: Claim, code: str) -> None:
@@ -112,14 +118,17 @@ def _compare(claim: Claim, code: str) -> None:
         # SECURITY: no screen shows the characters, so this tap is a guess, or comes from somebody
         # who saw them before the computer's visitor left.
         raise HandoffRefused(Refusal.NOT_SHOWN)
-    # SECURITY: each new link allows one more guess at one in six.
+    # SECURITY: each new link allows one more guess at one in six. A tap is stored as a wrong one
+    # before it is counted, so taps on several links at the same moment can't exceed the limit.
+    if not handoff.change_if_open(was_wrong=True):
+        raise HandoffRefused(Refusal.USED)
     wrong = PhoneHandoff.objects.on_primary().filter(owner=handoff.owner, was_wrong=True)
-    if wrong.count() >= MAX_WRONG:
+    if wrong.count() > MAX_WRONG:
+        handoff.change(was_wrong=False)
         record(SecurityEvent.START_REFUSED, **ids)
         raise HandoffRefused(Refusal.TOO_MANY_WRONG)
     is_right = constant_time_compare(code, handoff.code)
-    if not handoff.change_if_open(used_at=timezone.now(), was_wrong=not is_right):
-        raise HandoffRefused(Refusal.USED)
+    handoff.change(used_at=timezone.now(), was_wrong=not is_right)
     if not is_right:
         record(SecurityEvent.WRONG_TAP, **ids)
         raise HandoffRefused(Refusal.WRONG_CODE)
@@ -163,23 +172,27 @@ class Progress:
 
 
 def progress(request: HttpRequest, token: Token, next_url: str = "") -> Progress:
-    """Return how far the hand-off is. The request must be the computer's (see `Token.is_of`).
+    """Return how far the hand-off is. Raises `HandoffRefused` if it is not this request's.
+
+    A login changes the id of the computer's session. After it, the verification is still found, but
+    a hand-off without one is not.
 
     `next_url`: where the computer is redirected after a success; the caller has checked it. The
     computer sends it here and not in the link, so that no phone learns it. The first one is stored
     in the verification.
     """
+    verification = flow.find(request, token.pk)
+    if verification is not None and not browser_session.is_carrier(request, verification):
+        if next_url and not verification.next_url:
+            same = PhoneVerification.objects.on_primary().filter(pk=token.pk, next_url="")
+            same.update(next_url=next_url)
+            verification.next_url = next_url
+        return Progress(Stage.STARTED, verification=verification)
+    if not token.is_of(request):
+        raise HandoffRefused(Refusal.SIGNED_OUT)
     handoff = PhoneHandoff.objects.on_primary().filter(pk=token.pk).first()
-    if handoff is not None and handoff.used_at is not None:
-        verification = flow.find(request, token.pk)
-        if verification is not None:
-            if next_url and not verification.next_url:
-                same = PhoneVerification.objects.on_primary().filter(pk=token.pk, next_url="")
-                same.update(next_url=next_url)
-                verification.next_url = next_url
-            return Progress(Stage.STARTED, verification=verification)
-        if handoff.was_wrong:
-            return Progress(Stage.WRONG)
+    if handoff is not None and handoff.used_at is not None and handoff.was_wrong:
+        return Progress(Stage.WRONG)
     if token.is_expired:
         return Progress(Stage.EXPIRED)
     if handoff is None:
@@ -221,5 +234,5 @@ def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
         },
     )
     if created:
-        handoffs.filter(created_at__lt=timezone.now() - KEPT).delete()
+        handoffs.old().delete()
     return handoff

@@ -27,7 +27,7 @@ class Refusal(str, Enum):
     WRONG_CODE = "wrong_code"
     #: Phones have tapped wrong characters for this account or session again and again.
     TOO_MANY_WRONG = "too_many_wrong"
-    #: The computer's session has logged out, or its account has a new password.
+    #: The computer's session has logged in or out, or its account has a new password.
     SIGNED_OUT = "signed_out"
     #: The computer's account was deleted or closed.
     ACCOUNT_GONE = "account_gone"
@@ -64,7 +64,8 @@ _WORDS = {
         "hour."
     ),
     Refusal.SIGNED_OUT: _(
-        "Since it showed this code, the computer has signed out, or its account has a new password."
+        "Since it showed this code, the computer has signed in or out, or its account has a new "
+        "password."
     ),
     Refusal.ACCOUNT_GONE: _("The account on the computer was deleted or closed."),
 }

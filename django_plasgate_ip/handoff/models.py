@@ -6,6 +6,9 @@ from typing import Any
 from django.db import models, router
 from django.utils import timezone
 
+# Rows are kept for longer than links are valid, so that a late or a second phone gets the reason.
+KEPT = timedelta(hours=1)
+
 
 class PhoneHandoffQuerySet(models.QuerySet["PhoneHandoff"]):
     """Queries of hand-offs."""
@@ -13,6 +16,10 @@ class PhoneHandoffQuerySet(models.QuerySet["PhoneHandoff"]):
     def on_primary(self) -> "PhoneHandoffQuerySet":
         """Return the rows of the database that is written to. A replica may lag behind it."""
         return self.using(router.db_for_write(self.model))
+
+    def old(self) -> "PhoneHandoffQuerySet":
+        """Return the rows that nobody needs any more."""
+        return self.filter(created_at__lt=timezone.now() - KEPT)
 
 
 class PhoneHandoff(models.Model):
@@ -23,7 +30,7 @@ class PhoneHandoff(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
-    # The id of the computer's session. A logout there empties it, and ends the hand-off.
+    # The id of the computer's session. A login or a logout there empties it, and ends the hand-off.
     session_id = models.CharField(max_length=32, editable=False, db_index=True)
     # A keyed hash of the computer's account (see `tokens.Token.owner`).
     owner = models.CharField(max_length=32, editable=False)
@@ -37,6 +44,7 @@ class PhoneHandoff(models.Model):
     # When the computer last showed the code.
     shown_at = models.DateTimeField(null=True, editable=False)
     used_at = models.DateTimeField(null=True, editable=False)
+    # Without ``used_at``: a tap is being compared.
     was_wrong = models.BooleanField(default=False, editable=False)
 
     objects = PhoneHandoffQuerySet.as_manager()
@@ -54,10 +62,19 @@ class PhoneHandoff(models.Model):
         """Whether the computer has shown the code at most that long ago."""
         return self.shown_at is not None and timezone.now() - self.shown_at <= age
 
+    def change(self, **values: Any) -> bool:
+        """Set these columns. Return False if a login or a logout has ended the hand-off.
+
+        SECURITY: the UPDATE waits for a logout whose transaction is open. A SELECT would not.
+        """
+        return bool(self._unended().update(**values))
+
     def change_if_open(self, **values: Any) -> bool:
-        """Set these columns if nobody has tapped or logged out. Return whether they were set.
+        """Set these columns if there was no tap, login or logout. Return whether they were set.
 
         SECURITY: one conditional UPDATE decides between simultaneous taps, so each link allows one.
         """
-        same = PhoneHandoff.objects.on_primary().filter(pk=self.pk, session_id=self.session_id)
-        return bool(same.filter(used_at=None).update(**values))
+        return bool(self._unended().filter(used_at=None, was_wrong=False).update(**values))
+
+    def _unended(self) -> PhoneHandoffQuerySet:
+        return PhoneHandoff.objects.on_primary().filter(pk=self.pk, session_id=self.session_id)

@@ -37,6 +37,7 @@ _SECOND_LOOK = "opened"
 
 @login_not_required
 @never_cache
+@responses.return_404
 @xframe_options_deny  # SECURITY: another site could frame this page and steal the tap.
 @responses.outside_transactions
 @csrf_protect
@@ -76,18 +77,15 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
 def screen(request: HttpRequest, token: str) -> HttpResponse:
     """Show the computer how far the hand-off is, as a page or as JSON.
 
-    The page redirects when the verification has ended. Other sessions and accounts get 404.
+    The page redirects when the verification has ended. Others than its owner get 404.
     """
     # SECURITY: as in `views.start`.
     request.encoding = "utf-8"
+    next_url = redirects.safe_next(request, request.GET.get("next", ""))
     try:
-        parsed = tokens.read(token)
+        progress = claim_and_confirm.progress(request, tokens.read(token), next_url)
     except HandoffRefused:
         raise Http404("No such hand-off.") from None
-    if not parsed.is_of(request):
-        raise Http404("No such hand-off.")
-    next_url = redirects.safe_next(request, request.GET.get("next", ""))
-    progress = claim_and_confirm.progress(request, parsed, next_url)
     if responses.wants_json(request):
         verification = progress.verification
         detail_url = responses.detail_url(verification) if verification else ""

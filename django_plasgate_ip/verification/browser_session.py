@@ -48,15 +48,15 @@ def remember(request: HttpRequest, session_id: str) -> None:
         request.session[SESSION_KEY] = session_id
 
 
-def change_session_id(request: HttpRequest, user: Any) -> None:
-    """Give the session of `user`, who has just logged in, a new id, and move what they still need.
+def change_session_id(request: HttpRequest, user: Any, new: str) -> None:
+    """Give the session of `user`, who has just logged in, the id `new`; move what they still need.
 
     These are the verifications of `user`, those that the login ended, and those that this browser
     continues for another one. Other anonymous verifications keep the old id.
 
     SECURITY: session fixation. Who planted this session before the login knows its old id.
     """
-    old, new = get_session_id(request), secrets.token_urlsafe(16)
+    old = get_session_id(request)
     verifications = PhoneVerification.objects.on_primary()
     moved = Q(user_id=user.pk) | Q(user=None, reason=Reason.USER_CHANGED)
     is_continued = ~Q(session_id=old)

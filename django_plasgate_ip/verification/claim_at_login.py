@@ -1,5 +1,6 @@
 """At a login, the account takes over the verifications of its anonymous session."""
 
+import secrets
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_plasgate_ip import signals
+from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.redaction import Hidden
@@ -19,9 +21,14 @@ from django_plasgate_ip.verification import browser_session, changes, transition
 
 def on_login(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any) -> None:
     """Receive Django's ``user_logged_in``. Some APIs log in without a request or a session."""
-    if request is not None and browser_session.get_session_id(request):
-        claim_session(request, user, since=_claimable_since())
-        browser_session.change_session_id(request, user)
+    if request is None or not (old := browser_session.get_session_id(request)):
+        return
+    new = secrets.token_urlsafe(16)
+    if handoff := handoff_app():
+        # SECURITY: before the rest, which then finds the verifications of all taps until now.
+        handoff.session_changed(old, new)
+    claim_session(request, user, since=_claimable_since())
+    browser_session.change_session_id(request, user, new)
 
 
 def claim_session(request: HttpRequest, user: Any, since: datetime | None = None) -> None:

@@ -1,6 +1,7 @@
 """The hand-off's app: its extra, its migrations, and what it does for the core."""
 
 import sys
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -8,6 +9,7 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.utils import timezone
 
 from django_plasgate_ip import personal_data
 from django_plasgate_ip.apps import handoff_app
@@ -35,13 +37,24 @@ def test_no_migration_is_missing(settings: Any) -> None:
     call_command("makemigrations", "plasgate_ip_handoff", check=True, dry_run=True, verbosity=0)
 
 
-def test_erasing_a_verification_deletes_its_hand_off(
-    visitor: Visitor, phone: Visitor, link: str
+def test_an_erased_verification_leaves_a_used_link_that_names_nobody(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
 ) -> None:
     hand_over(visitor, phone, link)
-    other = PhoneHandoff.objects.create(pk=uuid4())
+    PhoneHandoff.objects.create(pk=uuid4(), session_id="other", owner="other")
 
     personal_data.erase(personal_data.verifications_of_number(TYPED))
 
     assert not PhoneVerification.objects.exists()
-    assert PhoneHandoff.objects.get() == other
+    rows = PhoneHandoff.objects.order_by("created_at")
+    assert [(row.session_id, row.owner) for row in rows] == [("", ""), ("other", "other")]
+    assert (phone.get(link).status_code, photographer.get(link).status_code) == (410, 403)
+
+
+def test_the_purge_deletes_hand_offs_after_an_hour(capsys: Any) -> None:
+    for age in (timedelta(minutes=59), timedelta(minutes=61)):
+        PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age)
+    for is_dry, left in ((True, 2), (False, 1)):
+        call_command("plasgate_ip_purge", dry_run=is_dry)
+        assert "\n1 old hand-offs deleted" in capsys.readouterr().out
+        assert PhoneHandoff.objects.count() == left

@@ -203,24 +203,24 @@ def test_the_right_code_works_once(shown: Claim) -> None:
     assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
 
 
-def test_of_two_taps_in_the_same_moment_the_later_one_starts_nothing(
-    shown: Claim, monkeypatch: pytest.MonkeyPatch
+def test_of_taps_on_two_links_in_the_same_moment_both_count(
+    computer: HttpRequest, phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def overtaken(*texts: str) -> bool:
-        PhoneHandoff.objects.update(used_at=timezone.now())
+    four = [PhoneHandoff(pk=uuid4(), owner=shown.token.owner, was_wrong=True) for _ in range(4)]
+    PhoneHandoff.objects.bulk_create(four)
+    other = replace(shown, handoff=claim(phone, new_token(computer)).handoff)
+    other.handoff.shown_at = timezone.now()
+
+    def meanwhile(*texts: str) -> bool:
+        assert refused(confirm, other) is Refusal.TOO_MANY_WRONG
+        assert progress(computer, shown.token).stage is Stage.OPENED
+        assert refused(confirm, shown) is Refusal.USED
         return constant_time_compare(*texts)
 
-    monkeypatch.setattr(claim_and_confirm, "constant_time_compare", overtaken)
+    monkeypatch.setattr(claim_and_confirm, "constant_time_compare", meanwhile)
 
-    assert refused(confirm, shown) is Refusal.USED
-    assert not PhoneVerification.objects.exists()
-
-
-def test_a_tap_at_the_moment_of_a_logout_starts_nothing(shown: Claim) -> None:
-    PhoneHandoff.objects.update(session_id="")
-
-    assert refused(confirm, shown) is Refusal.USED
-    assert not PhoneVerification.objects.exists()
+    assert confirm(shown)
+    assert PhoneVerification.objects.get().pk == shown.token.pk
 
 
 def test_a_code_that_no_computer_has_shown_is_a_guess(phone: HttpRequest, token: Token) -> None:

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.db import connection
+from django.http import Http404
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, re_path
 from django.utils.html import escape
@@ -130,6 +132,15 @@ def test_a_start_over_a_limit_of_the_computers_account_leaves_the_code_unused(
     assert outcome() == ("pending", "")
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 2
     assert hand_over(visitor, phone, link).status_code == 302
+
+
+def test_a_404_of_the_sites_function_for_keys_is_not_cached(
+    visitor: Visitor, phone: Visitor, link: str, settings: Any
+) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = mock.Mock(side_effect=Http404)
+    missing = hand_over(visitor, phone, link)
+    assert missing.status_code == 404
+    assert "no-store" in missing["Cache-Control"]
 
 
 # Refusals
@@ -281,14 +292,13 @@ def test_a_path_that_begins_with_another_site_does_not_lead_there(link: str, set
 
 
 def test_nobody_else_sees_the_computers_page(
-    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str
+    visitor: Visitor, other_user: User, phone: Visitor, link: str
 ) -> None:
-    stranger, elsewhere, other = Visitor(), Visitor(), Visitor()
-    elsewhere.force_login(user)
+    stranger, other = Visitor(), Visitor()
     other.force_login(other_user)
     hand_over(visitor, phone, link)
 
-    for curious in (stranger, elsewhere, other, phone):
+    for curious in (stranger, other, phone):
         curious.get("/phone/")
         for accept in ("application/json", "text/html"):
             missing = curious.get(f"{link}screen/", headers={"Accept": accept})
@@ -393,17 +403,17 @@ def test_each_step_makes_few_queries_and_the_pages_stay_small(
     assert not PhoneHandoff.objects.exists()
     start = visitor.get("/phone/?next=/here/")
     link = offered(start)
-    # Session, user, hand-off.
-    assert queries(followed, visitor, link) == 3
+    # Session, user, verification, hand-off.
+    assert queries(followed, visitor, link) == 4
     page = phone.get(link)
     code = code_on(visitor, link)
-    assert queries(followed, visitor, link) == 3
+    assert queries(followed, visitor, link) == 4
     for each in (start, page, visitor.get(screen_url(start))):
         assert len(each.content) < 20 * 1024
-    # The phone's session, the hand-off, the computer's user; wrong taps, this tap, the computer's
-    # earlier verifications, the new one, two limits.
-    assert queries(tap, phone, page, code) == 9
-    # The verification, too.
-    assert queries(followed, visitor, link) == 4
+    # The phone's session, the hand-off, the computer's user; this tap, wrong taps, the comparison,
+    # the computer's earlier verifications, the new one, two limits, a logout since.
+    assert queries(tap, phone, page, code) == 11
+    # Without the hand-off.
+    assert queries(followed, visitor, link) == 3
     # The phone's session, the verification, its claim; the account's last mobile_id, the result.
     assert queries(phone.come_back) == 5

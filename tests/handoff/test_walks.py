@@ -7,11 +7,12 @@ import pytest
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_out
+from django.http import HttpRequest
 from django.urls import include, path, set_script_prefix
 from django.utils import timezone
 
+from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.handoff import qr
-from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
 from tests.handoff.devices import (
@@ -78,6 +79,9 @@ def test_an_account_on_the_phone_gains_nothing(
     visitor: Visitor, user: User, phone: Visitor, other_user: User, link: str, answers: Answers
 ) -> None:
     answers()
+    phone.get(link)
+    # Each login gives the phone another id.
+    phone.force_login(other_user)
     hand_over(visitor, phone, link)
     phone.force_login(other_user)
     phone.come_back()
@@ -164,7 +168,7 @@ def test_a_logout_ends_the_hand_offs_of_its_session(
 
     refused = tap(phone, page, code)
     assert refused.status_code == phone.get(opened).status_code == 410
-    assert "the computer has signed out" in text(refused)
+    assert "the computer has signed in or out" in text(refused)
     # A link that no phone has opened yet never gets its characters on a screen.
     visitor.force_login(user)
     assert visitor.get(f"{unopened}screen/").status_code == 404
@@ -227,16 +231,50 @@ def test_a_login_at_the_computer_ends_the_hand_off(
     started = offered(passer_by.get("/phone/"))
     hand_over(passer_by, phone, started)
     page = phone.get(link)
-    code = PhoneHandoff.objects.latest("created_at").code
+    code = code_on(passer_by, link)
     passer_by.force_login(user)
 
-    # What had not started is never shown, and what had started ends.
+    # What had not started is no longer shown, and what had started ends.
     assert passer_by.get(f"{link}screen/").status_code == 404
-    assert tap(phone, page, code).status_code == 409
+    assert tap(phone, page, code).status_code == 410
     phone.come_back()
     assert outcome() == ("error", "user_changed")
+    assert passer_by.get(f"{started}screen/")["Location"] == f"/phone/{newest().pk}/"
     assert not is_verified(user)
     assert answers.calls == []
+
+
+def test_a_login_as_the_same_user_ends_only_what_no_phone_has_tapped(
+    visitor: Visitor, user: User, phone: Visitor, link: str, answers: Answers
+) -> None:
+    answers()
+    screen = screen_url(visitor.get("/phone/?next=/here/"))
+    hand_over(visitor, phone, screen.partition("screen/")[0])
+    page = phone.get(link)
+    code = code_on(visitor, link)
+    visitor.force_login(user)
+
+    assert followed(visitor, screen)["detail_url"] == f"/phone/{newest().pk}/"
+    phone.come_back()
+    assert outcome() == ("verified", "")
+    assert visitor.get(screen)["Location"] == "/here/"
+    visitor.logout()
+    assert tap(phone, page, code).status_code == 410
+    assert visitor.get(screen).status_code == 404
+
+
+def test_a_logout_before_the_row_is_stored_ends_the_verification(
+    visitor: Visitor, phone: Visitor, link: str, settings: Any
+) -> None:
+    keys = Credentials(settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY)
+
+    def log_out(request: HttpRequest) -> Credentials:
+        visitor.logout()
+        return keys
+
+    settings.PLASGATE_IP_CREDENTIALS = log_out
+    assert hand_over(visitor, phone, link).status_code == 410
+    assert outcome() == ("error", "user_changed")
 
 
 def test_the_callback_in_another_browser_is_refused(

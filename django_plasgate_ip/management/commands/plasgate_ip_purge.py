@@ -1,10 +1,12 @@
 """The command ``plasgate_ip_purge``: apply the retention settings."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
 from django_plasgate_ip import retention
+from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.management.arguments import add_batch_size
 
 # For each step: a description for the output, its rows, and the function that handles them.
@@ -30,8 +32,8 @@ class Command(BaseCommand):
         add_batch_size(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run each step, or count its verifications."""
-        for name, rows, act in _STEPS:
+        """Run each step, or count its rows."""
+        for name, rows, act in _steps():
             total = rows().count()
             if options["dry_run"]:
                 self.stdout.write(f"{total} {name} (not done: --dry-run)")
@@ -42,3 +44,9 @@ class Command(BaseCommand):
                 if done < total:
                     self.stdout.write(f"{done} of {total} {name}")
             self.stdout.write(f"{done} {name}")
+
+
+def _steps() -> Iterator[tuple[Any, ...]]:
+    yield from _STEPS
+    if handoff := handoff_app():
+        yield "old hand-offs deleted", handoff.old, handoff.delete_old
