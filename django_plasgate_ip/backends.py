@@ -9,11 +9,13 @@ set ``PLASGATE_IP_LOGIN_REQUIRED = False``. ``next`` of the start is the site's 
         login(request, user)
 """
 
+import secrets
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_backends, get_user_model
 from django.contrib.auth.backends import BaseBackend
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -114,8 +116,11 @@ def on_phone_verified(
     if not any(isinstance(backend, VerifiedPhoneBackend) for backend in get_backends()):
         return
     # SECURITY: session fixation. An attacker may have planted a session in this browser. Under its
-    # old key, the attacker must not be able to log in with what the visitor has verified.
+    # old key or id, the attacker must not find what the visitor has verified.
     request.session.cycle_key()
+    new = secrets.token_urlsafe(16)
+    browser_session.change_session_id(request, new, Q(pk=verification.pk, user=None))
+    verification.session_id = verification.callback_session_id = new
     request.session[LOGIN_KEY] = str(verification.pk)
 
 

@@ -110,8 +110,9 @@ def complete(request: HttpRequest) -> PhoneVerification:
     """Finish this session's verification with the code in `request`, the callback.
 
     Returns the finished verification; ``just_ended`` is True if this call ended it. A repeated
-    callback gets the stored result. The verification is returned unfinished (``is_live``) while another request exchanges the code, and if the
-    callback is not plausible: then nothing has changed.
+    callback gets the stored result. The verification is returned unfinished (``is_live``) while
+    another request exchanges the code, and if the callback is not plausible: then nothing has
+    changed.
 
     Raises `InvalidCallback` if this session has no verification. Raises RuntimeError inside a
     transaction, because it calls the provider: decorate your view with ``non_atomic_requests``.

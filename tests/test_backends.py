@@ -266,11 +266,15 @@ def send_verified(row: PhoneVerification, session_id: str) -> tuple[str, Any]:
 def test_the_session_that_verified_gets_a_new_key_and_may_log_in() -> None:
     row = make_verification()
 
-    before, session = send_verified(row, row.session_id)
+    old_id = row.session_id
+    before, session = send_verified(row, old_id)
 
     assert session[LOGIN_KEY] == str(row.pk)
     assert session.session_key != before
     assert not SessionStore(before).exists(before)
+    # SECURITY: a copy of the session has the old id, and must not find the verification.
+    row.refresh_from_db()
+    assert session[SESSION_KEY] == row.session_id == row.callback_session_id != old_id
 
 
 @pytest.mark.parametrize("cause", ["an account's own", "another session's", "not in use"])

@@ -1,15 +1,12 @@
 """The id that ties a browser to its verifications: one small random text in its Django session."""
 
 import secrets
-from typing import Any
 
-from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.reasons import Reason
 
 #: The app's only key in the session. Its value is the ``session_id`` of this session's
 #: verifications.
@@ -48,23 +45,26 @@ def remember(request: HttpRequest, session_id: str) -> None:
         request.session[SESSION_KEY] = session_id
 
 
-def change_session_id(request: HttpRequest, user: Any, new: str) -> None:
-    """Give the session of `user`, who has just logged in, the id `new`; move what they still need.
+def change_session_id(request: HttpRequest, new: str, moved: Q) -> None:
+    """Give this session the id `new`, and move what it still needs.
 
-    These are the verifications of `user`, those that the login ended, and those that this browser
-    continues for another one. Other anonymous verifications keep the old id.
+    These are its verifications that match `moved`, and those that this browser continues for
+    another one. The others keep the old id.
 
-    SECURITY: session fixation. Who planted this session before the login knows its old id.
+    SECURITY: session fixation. Who planted this session earlier knows its old id.
     """
     old = get_session_id(request)
-    verifications = PhoneVerification.objects.on_primary()
-    moved = Q(user_id=user.pk) | Q(user=None, reason=Reason.USER_CHANGED)
-    is_continued = ~Q(session_id=old)
-    # In one transaction: with one of its two ids, a verification would look handed over.
-    with transaction.atomic(using=verifications.db):
-        continued = verifications.filter(moved | is_continued, callback_session_id=old)
-        continued.update(callback_session_id=new)
-        verifications.filter(moved, session_id=old).update(session_id=new)
+    is_own, is_continued = Q(session_id=old), Q(callback_session_id=old)
+    rows = PhoneVerification.objects.on_primary().filter(
+        (moved & is_own) | (is_continued & (moved | ~is_own))
+    )
+    # In one UPDATE: with one of its two ids, a verification would look handed over.
+    rows.update(
+        session_id=Case(When(is_own, then=Value(new)), default="session_id"),
+        callback_session_id=Case(
+            When(is_continued, then=Value(new)), default="callback_session_id"
+        ),
+    )
     remember(request, new)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth import get_backends
 from django.db import router, transaction
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -27,15 +28,21 @@ def on_login(sender: Any, request: HttpRequest | None, user: Any, **kwargs: Any)
     if handoff := handoff_app():
         # SECURITY: before the rest, which then finds the verifications of all taps until now.
         handoff.session_changed(old, new)
-    claim_session(request, user, since=_claimable_since())
-    browser_session.change_session_id(request, user, new)
+    since = _claimable_since()
+    claim_session(request, user, since)
+    # A page that shows why a verification ended stays open to its visitor.
+    unverified = Q(user=None, status__in=(Status.FAILED, Status.ERROR))
+    if since is not None:
+        unverified &= Q(completed_at__gte=since)
+    browser_session.change_session_id(request, new, Q(user_id=user.pk) | unverified)
 
 
 def claim_session(request: HttpRequest, user: Any, since: datetime | None = None) -> None:
-    """Assign the verifications of this anonymous session to `user`, who has just logged in.
+    """Assign what this anonymous session has verified to `user`, who has just logged in.
 
-    Only those that ended at `since` or later are assigned; all of them if `since` is None. Live
-    verifications end as ``user_changed``, because this account did not start them.
+    Only verifications that ended at `since` or later are assigned; all of them if `since` is None.
+    Those that failed are not, because the account's limit would count them. Live verifications end
+    as ``user_changed``, because this account did not start them.
     """
     verifications = PhoneVerification.objects.on_primary()
     session = verifications.for_session(browser_session.get_session_id(request))
@@ -45,10 +52,6 @@ def claim_session(request: HttpRequest, user: Any, since: datetime | None = None
     ended = anonymous.ended() if since is None else anonymous.filter(completed_at__gte=since)
     for verification in ended.verified().order_by("completed_at"):
         _claim(verification, user, request)
-    # SECURITY: another request may have verified one since. Without the mark of a claim, it must
-    # not become the account's.
-    failed = ended.exclude(status=Status.VERIFIED)
-    failed.exclude(reason=Reason.USER_CHANGED).update(user=user)
 
 
 def _claim(verification: PhoneVerification, user: Any, request: HttpRequest) -> None:
