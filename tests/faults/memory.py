@@ -1,22 +1,21 @@
-"""The most memory that a block needs. The greatest growth is a figure of the run."""
+"""The most memory that a block needs."""
 
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-
-from tests.figures import record_greatest
 
 MIB = 1024 * 1024
 PROCESS = Path("/proc/self")
-FIGURE = "Faults: most memory for one callback"
 
 
 @contextmanager
 def at_most(limit: int) -> Iterator[None]:
     """Fail where the block's objects, or on Linux the process, grow by more than `limit` bytes."""
+    # Resets the process's peak; see proc(5). Otherwise less growth is noticed.
+    with suppress(OSError):
+        (PROCESS / "clear_refs").write_text("5")
     tracemalloc.start()
-    exact = reset_peak()
     before = peak_resident()
     try:
         yield
@@ -24,23 +23,8 @@ def at_most(limit: int) -> Iterator[None]:
         resident = peak_resident() - before
     finally:
         tracemalloc.stop()
-    record_greatest(f"{FIGURE}, objects", peak / MIB, "MiB")
-    if exact:
-        record_greatest(f"{FIGURE}, process", resident / MIB, "MiB")
     assert peak < limit, f"{peak / MIB:.1f} MiB of objects"
     assert resident < limit, f"{resident / MIB:.1f} MiB more resident"
-
-
-def reset_peak() -> bool:
-    """Reset the process's peak, and return whether that was possible; see proc(5).
-
-    If not, the peak counts from the start of the process, and less growth is noticed.
-    """
-    try:
-        (PROCESS / "clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
 
 
 def peak_resident() -> int:
