@@ -23,7 +23,6 @@ from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
-from tests.verification.test_claim_at_login import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
@@ -356,24 +355,3 @@ def test_a_visitor_with_nothing_to_try_is_no_failed_login(
     assert not is_let_in(stranger)
     assert not is_let_in(stranger)
     failures.assert_called_once()
-
-
-@pytest.mark.parametrize(("minutes", "is_claimed"), [(29, True), (31, False)])
-def test_a_number_that_somebody_else_brought_in_opens_the_account_once_acknowledged(
-    stranger: Visitor, user: User, answers: Answers, minutes: int, is_claimed: bool
-) -> None:
-    """Somebody else may have verified a number in this browser, and left."""
-    answers()
-    stranger.verify()
-    earlier = timezone.now() - timedelta(minutes=minutes)
-    PhoneVerification.objects.update(completed_at=earlier, created_at=earlier)
-
-    log_in(stranger)
-
-    assert (newest().user == user) is is_claimed
-    attacker = Visitor()
-    attacker.verify()
-    assert not is_let_in(attacker)
-    PhoneVerification.objects.for_user(user).acknowledge_changes()
-    attacker.verify()
-    assert is_let_in(attacker) is is_claimed

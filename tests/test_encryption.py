@@ -59,14 +59,6 @@ def test_the_derived_key_does_not_change_between_releases(settings: Any) -> None
     assert Sealed(TOKEN).decrypt() == {"given_name": "Teak"}
 
 
-def test_the_derived_key_is_not_the_secret_key(settings: Any) -> None:
-    settings.SECRET_KEY = KEY.encode()
-    derived = Sealed.seal(CLAIMS)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
-    with pytest.raises(ClaimsUnreadable):
-        derived.decrypt()
-
-
 # Among them: an environment variable that is not set, and a text instead of a list.
 @pytest.mark.parametrize("keys", [[], 7, [None], KEY, [KEY, "not a key"]], ids=str)
 def test_invalid_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:

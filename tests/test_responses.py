@@ -111,6 +111,8 @@ class EveryPage:
         assert all(finders.find(url.removeprefix("/static/")) for url in urls)
         assert "/static/django_plasgate_ip/style.css" in urls
         assert re.findall(r"<script[^>]*>[^<]+</script>", text(response)) == page.all("style") == []
+        # A script of htmx or Turbo can't follow the redirect to PlasGate.
+        assert '<div class="plasgate-ip" hx-boost="false" data-turbo="false">' in text(response)
         attributes = {name for _tag, attributes in page.tags for name in attributes}
         assert [name for name in attributes if name == "style" or name.startswith("on")] == []
 

@@ -1,19 +1,18 @@
 """Retention: which rows each step finds, and how it handles them in batches."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from datetime import timezone as datetime_timezone
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from django_plasgate_ip import personal_data, retention
 from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
 from tests.conftest import Receivers
-from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create, in_a_thread, skip
+from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create, skip
 
 pytestmark = pytest.mark.django_db
 
@@ -202,20 +201,6 @@ def test_locked_rows_are_skipped_if_the_database_can(
     skip(create(), monkeypatch, can_skip)
     create()
     assert list(retention.delete_old()) == [1 if can_skip else 2]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None:
-    if not connection.features.has_select_for_update_skip_locked:
-        pytest.skip("this database can't skip locked rows")
-    keep(settings, rows=DAY)
-    rows = [create() for _ in range(5)]
-    with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        PhoneVerification.objects.select_for_update().get(pk=rows[2].pk)
-        run = pool.submit(in_a_thread, lambda: list(retention.delete_old(2)))
-        assert sum(run.result(20)) == 4
-    assert list(PhoneVerification.objects.all()) == [rows[2]]
-    assert list(retention.delete_old(2)) == [1]
 
 
 # Concurrent runs

@@ -137,6 +137,8 @@ def test_the_form_takes_neither_the_focus_nor_an_id_of_the_page(visitor: Visitor
     assert "autofocus" not in number
     assert [each["for"] for each in page.all("label")] == [number["id"]]
     assert number["id"] == "plasgate-ip-phone_number"
+    (box,) = [each for each in page.all("div") if each.get("class") == "plasgate-ip"]
+    assert (box["hx-boost"], box["data-turbo"]) == ("false", "false")
     # The field of the app's own page still has it.
     assert " autofocus" in visitor.get("/phone/").content.decode()
 

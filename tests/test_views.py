@@ -11,7 +11,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_plasgate_ip.admin.search import search
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests.conftest import Answers
@@ -191,24 +190,6 @@ def test_a_script_gets_the_errors_of_its_form_or_json(
     assert error["code"] == code
     assert error["message"]
     assert not PhoneVerification.objects.exists()
-
-
-def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
-    answers(login_hint="999012345678")
-    assert visitor.start("+999 012 345 678").status_code == 400
-
-    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
-    visitor.verify("+999 012 345 678")
-
-    assert visitor.sent["phone_number"] == "999012345678"
-    assert outcome() == ("verified", "")
-    assert newest().masked_number == "+999 *******78"
-    assert (
-        search(PhoneVerification.objects.all(), "+999-012-345678", with_claims=False).get()
-        == newest()
-    )
 
 
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["page", "JSON"])

@@ -1,6 +1,5 @@
 """Every page in both languages: for eyes, screen readers, small screens and slow networks."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -157,32 +156,3 @@ FOCUS = """stop => {
         contrast: (shades[0] + 0.05) / (shades[1] + 0.05),
     };
 }"""
-
-
-def test_khmer_is_drawn_with_a_font_of_the_system(
-    example: Site, arrive: Callable[..., Person]
-) -> None:
-    command = ["fc-list", ":lang=km", "family"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    khmer_fonts = {family for line in listed.splitlines() for family in line.split(",")}
-    visitor = arrive(example, language="km", screen=DESKTOP)
-
-    visitor.page.goto("/accounts/login/")
-    assert fonts_of(visitor, "h1") <= khmer_fonts
-
-    visitor.sign_up()
-    visitor.page.goto("/phone/")
-    assert fonts_of(visitor, ".plasgate-ip h1") <= khmer_fonts
-    assert fonts_of(visitor, ".plasgate-ip button") <= khmer_fonts
-
-
-def fonts_of(visitor: Person, selector: str) -> set[str]:
-    """Return the fonts that Chromium uses for that element."""
-    devtools = visitor.context.new_cdp_session(visitor.page)
-    devtools.send("DOM.enable")
-    devtools.send("CSS.enable")
-    root = devtools.send("DOM.getDocument")["root"]["nodeId"]
-    node = devtools.send("DOM.querySelector", {"nodeId": root, "selector": selector})
-    used = devtools.send("CSS.getPlatformFontsForNode", node)["fonts"]
-    assert used
-    return {font["familyName"] for font in used}

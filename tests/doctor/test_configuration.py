@@ -134,16 +134,6 @@ def test_neither_a_functions_arguments_nor_a_query_are_shown(
     assert line(f"PLASGATE_IP_{name}").what.startswith(f"PLASGATE_IP_{name}: {shown}")
 
 
-def test_a_later_setting_with_the_name_of_a_secret_is_not_shown(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "PLASGATE_IP_WEBHOOK_SECRET"
-    monkeypatch.setattr(Settings, name, property(lambda self: "of-a-webhook"), raising=False)
-    monkeypatch.setattr(configuration, "NAMES", [*NAMES, name])
-
-    assert line(name).what == f"{name}: set, 12 characters (default)"
-
-
 @pytest.mark.parametrize(
     "secret",
     [

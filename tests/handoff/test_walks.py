@@ -11,7 +11,6 @@ from django.urls import include, path, set_script_prefix
 from django.utils import timezone
 
 from django_plasgate_ip.handoff import qr
-from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
 from tests.handoff.devices import (
@@ -203,54 +202,6 @@ def test_a_logout_touches_no_verification_of_the_computer_itself(
     user_logged_out.send(User, request=None, user=None)
 
     assert outcome() == ("pending", "")
-
-
-def test_another_login_without_a_logout_gains_nothing(
-    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str, answers: Answers
-) -> None:
-    answers()
-    hand_over(visitor, phone, link)
-    visitor.force_login(other_user)
-    phone.come_back()
-
-    assert outcome() == ("verified", "")
-    assert newest().user == user
-    assert not is_verified(other_user)
-    for url in (f"{link}screen/", f"/phone/{newest().pk}/"):
-        assert visitor.get(url).status_code == 404
-
-
-def test_a_login_at_the_computer_ends_the_hand_off(
-    passer_by: Visitor, user: User, phone: Visitor, answers: Answers
-) -> None:
-    link = offered(passer_by.get("/phone/"))
-    started = offered(passer_by.get("/phone/"))
-    hand_over(passer_by, phone, started)
-    page = phone.get(link)
-    code = PhoneHandoff.objects.latest("created_at").code
-    passer_by.force_login(user)
-
-    # What had not started is never shown, and what had started ends.
-    assert passer_by.get(f"{link}screen/").status_code == 404
-    assert tap(phone, page, code).status_code == 409
-    phone.come_back()
-    assert outcome() == ("error", "user_changed")
-    assert not is_verified(user)
-    assert answers.calls == []
-
-
-def test_the_callback_in_another_browser_is_refused(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, answers: Answers
-) -> None:
-    hand_over(visitor, phone, link)
-    photographer.get(link)
-
-    for other in (visitor, photographer):
-        other.authorize_url = phone.authorize_url
-        assert other.come_back()["Location"] == "/phone/callback/"
-    assert outcome() == ("pending", "")
-    assert answers.calls == []
-    assert photographer.get(f"/phone/{newest().pk}/").status_code == 404
 
 
 # Other verifications

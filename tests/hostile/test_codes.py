@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Receivers
 from tests.hostile.conftest import PlasGate
-from tests.visitor import CODE, NUMBER, STATE, TYPED, VERIFIED, Visitor, newest, outcome
+from tests.visitor import NUMBER, TYPED, VERIFIED, Visitor, outcome
 
 
 @pytest.fixture
@@ -76,38 +76,6 @@ def test_the_nonce_ties_a_code_for_the_same_number_to_its_session(
     assert plasgate.sent == []
 
 
-def test_a_callback_link_in_another_browser_changes_nothing_and_shows_nothing(
-    visitor: Visitor, attacker: Visitor, plasgate: PlasGate
-) -> None:
-    visitor.start()
-    link = visitor.callback_url()
-
-    for browser in (attacker, Visitor()):
-        assert browser.get(link, follow=True).status_code == 400
-    assert plasgate.sent == []
-    assert outcome() == ("pending", "")
-
-    visitor.get(link)
-    assert outcome() == ("verified", "")
-    for browser in (attacker, Visitor()):
-        assert browser.get(link, follow=True).status_code == 400
-        assert browser.get(f"/phone/{newest().pk}/").status_code == 404
-    assert len(plasgate.sent) == 1
-
-
-def test_a_code_that_was_used_verifies_nobody_again(
-    visitor: Visitor, user: User, attacker: Visitor, other_user: User, plasgate: PlasGate
-) -> None:
-    visitor.verify()
-    del plasgate.codes[CODE, STATE]
-    attacker.start(TYPED)
-
-    attacker.come_back()
-
-    assert verified_users() == {user.get_username()}
-    assert newest_of(other_user).reason == "credentials_rejected"
-
-
 def test_a_login_to_another_account_before_the_callback_verifies_neither_account(
     visitor: Visitor, user: User, other_user: User, plasgate: PlasGate
 ) -> None:
@@ -120,36 +88,3 @@ def test_a_login_to_another_account_before_the_callback_verifies_neither_account
     assert plasgate.sent == []
     assert PhoneVerification.objects.for_user(other_user).count() == 0
     assert visitor.get(f"/phone/{newest_of(user).pk}/").status_code == 404
-
-
-def test_a_login_before_the_callback_of_an_anonymous_visitor_ends_the_verification(
-    passer_by: Visitor,
-    user: User,
-    plasgate: PlasGate,
-    receivers: Receivers,
-    django_capture_on_commit_callbacks: Any,
-) -> None:
-    passer_by.start()
-    login = passer_by.get("/accounts/login/")
-    with django_capture_on_commit_callbacks(execute=True):
-        passer_by.submit(login, username="teak", password="a password")
-
-    passer_by.come_back()
-
-    assert outcome() == ("error", "user_changed")
-    assert newest().user is None
-    assert verified_users() == set()
-    assert plasgate.sent == []
-    assert [name for name, _row in receivers.heard] == ["failed"]
-
-
-def test_a_user_who_logs_out_before_the_callback_must_start_again(
-    visitor: Visitor, user: User, plasgate: PlasGate
-) -> None:
-    visitor.start()
-    visitor.logout()
-    visitor.force_login(user)
-
-    assert visitor.get(visitor.callback_url(), follow=True).status_code == 400
-    assert verified_users() == set()
-    assert plasgate.sent == []

@@ -3,14 +3,12 @@
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hypothesis import strategies as st
-
 from django_plasgate_ip import phones
 from django_plasgate_ip.models import PhoneVerification
 from tests.hostile.browser import STAYS, host_of, skeleton
 from tests.hostile.conftest import Examples, PlasGate
-from tests.hostile.strategies import ACCEPTS, BODIES, CALLBACK, NAMES, NEXTS, VALUES, encoded, read
-from tests.visitor import Page, Visitor
+from tests.hostile.strategies import ACCEPTS, BODIES, CALLBACK
+from tests.visitor import Visitor
 
 
 def test_a_start_leads_to_plasgate_or_shows_the_form(
@@ -60,26 +58,3 @@ def test_a_start_leads_to_plasgate_or_shows_the_form(
         assert row.next_url.isprintable()
 
     assert plasgate.sent == []
-
-
-def test_the_form_opens_for_every_query(
-    examples: Examples, visitor: Visitor, stranger: Visitor
-) -> None:
-    look = skeleton(visitor.get("/phone/?next=/here/"))
-    strategy = st.lists(NEXTS | st.tuples(NAMES, VALUES), max_size=4).flatmap(encoded)
-    types = st.sampled_from(["", "text/plain; charset=utf-7", "a/b; charset=raw_unicode_escape"])
-
-    @examples(query=strategy, accept=ACCEPTS, content_type=types)
-    def check(query: str, accept: str, content_type: str) -> None:
-        headers = {"Content-Type": content_type, "Accept": accept}
-        page = visitor.generic("GET", "/phone/", headers=headers, QUERY_STRING=query)
-        login = stranger.generic("GET", "/phone/", headers=headers, QUERY_STRING=query)
-
-        assert page.status_code == 200
-        assert skeleton(page) == look
-        said = dict(read(query) or [])
-        # With its line breaks: they are part of the value.
-        assert Page(page).fields["next"] == said.get("next", "")
-        assert login.status_code in (302, 401)
-        if login.status_code == 302:
-            assert login["Location"].startswith("/accounts/login/?next=/phone/")

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.contrib.sessions.models import Session
 from django.core.checks import run_checks
@@ -163,21 +162,6 @@ def test_the_json_shows_a_script_no_canary_but_the_providers_url(
     search.look_at_log(log.records)
 
 
-def test_an_anonymous_visitor_and_their_login_leave_no_canary(
-    passer_by: Visitor, user: User, provider: Provider, search: Search, log: Log
-) -> None:
-    passer_by.verify(NATIONAL)
-    look_at_sessions(search, passer_by)
-
-    page = passer_by.get("/accounts/login/")
-    passer_by.submit(page, username="teak", password="a password")
-
-    assert newest().user == user
-    look_at_sessions(search, passer_by)
-    look_at_columns(search)
-    search.look_at_log(log.records)
-
-
 def test_a_refused_callback_leaves_no_canary(
     visitor: Visitor, stranger: Visitor, search: Search, log: Log
 ) -> None:
@@ -203,17 +187,6 @@ def test_a_refused_callback_leaves_no_canary(
     search.look_at_log(log.records)
 
 
-def test_the_continue_page_shows_no_canary_but_the_providers_url(
-    visitor: Visitor, search: Search, settings: Any
-) -> None:
-    settings.PLASGATE_IP_CONTINUE_PAGE = True
-    response = visitor.start(NATIONAL)
-
-    url = response["Refresh"].removeprefix("0; url=")
-    page = response.content.decode().replace(url.replace("&", "&amp;"), "")
-    search.look("page: continue", f"{page} {response!r}")
-
-
 def test_a_receivers_exception_is_logged_without_a_canary(
     visitor: Visitor, provider: Provider, search: Search, log: Log
 ) -> None:
@@ -228,20 +201,6 @@ def test_a_receivers_exception_is_logged_without_a_canary(
 
     assert outcome() == ("verified", "")
     assert any(record.exc_info for record in log.records)
-    search.look_at_log(log.records)
-
-
-def test_a_changed_sim_is_reported_without_a_canary(
-    visitor: Visitor, start_provider: Start, search: Search, log: Log
-) -> None:
-    start_provider(replies(canaries.VERIFIED | {"mobile_id": "another"}))
-    visitor.verify(NATIONAL)
-    start_provider(replies(canaries.VERIFIED))
-    back = visitor.verify(NATIONAL)
-
-    assert newest().mobile_id_changed
-    look_at_response(search, "page", visitor.get(back["Location"]))
-    look_at_admin(search, newest())
     search.look_at_log(log.records)
 
 

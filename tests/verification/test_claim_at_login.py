@@ -235,16 +235,3 @@ def test_a_login_without_a_start_does_not_query_verifications(
     for request in (None, without_session, none, request_of(session={})):
         with django_assert_num_queries(0):
             claim_at_login.on_login(User, request, user)
-
-
-def test_a_login_during_the_exchange_drops_the_answer(
-    passer_by: Visitor, user: User, answers: Answers
-) -> None:
-    answers(meanwhile=lambda: passer_by.other_tab().force_login(user))
-    passer_by.start()
-
-    passer_by.come_back()
-
-    assert outcome() == ("error", "user_changed")
-    assert newest().user is None
-    assert not PhoneVerification.objects.is_verified(user)

@@ -94,17 +94,6 @@ def test_by_default_a_number_may_start_ten_times_an_hour_and_a_user_twenty(user:
     assert wait_for(stored(phone_number="+85598765432", address="hash")) is None
 
 
-def test_each_limit_takes_one_query(
-    settings: Any, user: User, django_assert_num_queries: Any
-) -> None:
-    start = stored(user=user, address="hash")
-
-    for most in ({}, {"number": 9}, dict.fromkeys(("number", "user", "address", "site"), 9)):
-        limit(settings, **most)
-        with django_assert_num_queries(len(most)):
-            limits.check(start)
-
-
 @pytest.mark.parametrize(
     ("owns", "is_exempt"),
     [
