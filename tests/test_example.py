@@ -177,14 +177,6 @@ def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(site: Path)
     assert rows(database, "SELECT username, is_staff FROM auth_user") == [("demo-once", 0)]
 
 
-def test_once_refuses_to_spend_a_real_balance(site: Path) -> None:
-    result = manage(site, "demo", "--once", **REAL_KEYS)
-
-    assert result.returncode == 2
-    assert "--once needs the sandbox" in result.stderr
-    assert result.stdout == ""
-
-
 # manage.py demo
 
 
@@ -230,30 +222,43 @@ def test_with_real_keys_the_demo_has_no_sandbox_and_no_account_with_a_known_pass
     assert rows(site / "db.sqlite3", "SELECT username FROM auth_user") == []
 
 
-def test_the_demo_does_not_serve_a_site_that_is_not_in_development(site: Path) -> None:
-    result = manage(site, "demo", **REAL_KEYS, **PRODUCTION)
+@pytest.mark.parametrize(
+    ("arguments", "variables", "code", "message"),
+    [
+        ([], PRODUCTION, 1, "needs DEBUG=True"),
+        # SECURITY: a real verification spends the balance.
+        (["--once"], {}, 2, "--once needs the sandbox"),
+    ],
+)
+def test_the_demo_refuses_a_site_in_production_and_once_refuses_real_keys(
+    site: Path, arguments: list[str], variables: dict[str, str], code: int, message: str
+) -> None:
+    result = manage(site, "demo", *arguments, **REAL_KEYS, **variables)
 
-    assert result.returncode == 1
-    assert "needs DEBUG=True" in result.stderr
+    assert (result.returncode, result.stdout) == (code, "")
+    assert message in result.stderr
+
+
+def test_the_settings_for_several_machines_share_the_state_and_refuse_debug(site: Path) -> None:
+    variables = (
+        PRODUCTION
+        | REAL_KEYS
+        | {
+            "DJANGO_SETTINGS_MODULE": "example.settings_several",
+            "DATABASE_URL": "postgres://sok:pass@db.example:5433/shop",
+            "REDIS_URL": "redis://cache.example:6379/0",
+        }
+    )
+    result = manage(site, "check", "--deploy", **variables)
+
+    assert "no issues" in result.stdout + result.stderr or "identified some" in result.stderr
+    # The sessions and the cache of the limits are shared.
+    assert "django_plasgate_ip.W002" not in result.stderr
+    assert "django_plasgate_ip.W003" not in result.stderr
+    assert "Set DEBUG=False" in manage(site, "check", **variables | {"DEBUG": "True"}).stderr
 
 
 # Settings
-
-
-def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(
-    site: Path,
-) -> None:
-    for line in (
-        f"PLASGATE_IP_SECRET_KEY='{SECRET_KEY}'",
-        f'PLASGATE_IP_SECRET_KEY="{SECRET_KEY}"',
-        f"PLASGATE_IP_SECRET_KEY={SECRET_KEY}",
-        f"export PLASGATE_IP_SECRET_KEY='{SECRET_KEY}'",
-    ):
-        assert settings_of(site, f"{line}\n")["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY, line
-    # The environment wins over the file.
-    other = "PLASGATE_IP_SECRET_KEY=other\n"
-    loaded = settings_of(site, other, PLASGATE_IP_SECRET_KEY=SECRET_KEY)
-    assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
 
 
 def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site: Path) -> None:

@@ -152,15 +152,6 @@ def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> N
     assert set(PhoneVerification.objects.trusted()) == set(trusted)
 
 
-def test_another_query_can_be_annotated(user: User, other_user: User) -> None:
-    make(user)
-    make(other_user, "failed")
-    verified = PhoneVerification.objects.verified()
-    assert list(User.objects.filter(verified.exists_for())) == [user]
-    rows = PhoneVerification.objects.filter(verified.exists_for("user"))
-    assert [row.user for row in rows] == [user]
-
-
 def test_only_a_verified_verification_of_the_user_counts(user: User, other_user: User) -> None:
     for status in ("pending", "exchanging", "failed", "error"):
         make(user, status)
@@ -262,26 +253,3 @@ def test_each_status_has_a_message_for_the_visitor() -> None:
     late = PhoneVerification(status="error", reason="expired")
     assert late.visitor_message == Reason.EXPIRED.visitor_message
     assert late.staff_message == Reason.EXPIRED.staff_message
-
-
-def test_an_ended_verification_has_a_duration() -> None:
-    row = make(created_at=NOW, completed_at=NOW + timedelta(seconds=7))
-    assert row.duration == timedelta(seconds=7)
-    assert not row.is_live
-    live = make(status="exchanging")
-    assert live.is_live
-    assert live.duration is None
-
-
-def test_only_a_live_verification_can_be_stale() -> None:
-    # test_retention.py has the boundaries.
-    then = timezone.now() - 24 * HOUR
-    stale = {
-        status: PhoneVerification(status=status, created_at=then, exchanging_at=then).stale_reason
-        for status in Status.values
-    }
-    assert {status: reason for status, reason in stale.items() if reason} == {
-        "pending": Reason.EXPIRED,
-        "exchanging": Reason.INTERRUPTED,
-    }
-    assert PhoneVerification(status="exchanging", created_at=then).stale_reason is None

@@ -187,38 +187,7 @@ def test_the_apps_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor
     assert stranger.get("/phone/0b5f6d3e-0000-4000-8000-000000000000/").status_code == 404
 
 
-@pytest.mark.usefixtures("closed")
-def test_where_anonymous_visitors_may_start_all_the_apps_pages_are_open(
-    passer_by: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.PLASGATE_IP_CONTINUE_PAGE = True
-    answers(FAILED)
-    passer_by.authorize_url = Page(passer_by.start()).links["Continue"]
-
-    page = passer_by.get(passer_by.come_back()["Location"])
-
-    assert page.status_code == 200
-    assert outcome() == ("failed", "not_on_mobile_data")
-
-
 # With other slashes, sessions and transactions
-
-
-@pytest.mark.parametrize("appends", [True, False])
-def test_a_site_may_append_slashes_or_not(
-    visitor: Visitor, answers: Answers, settings: Any, appends: bool
-) -> None:
-    settings.APPEND_SLASH = appends
-    answers()
-    visitor.start(next="/here/")
-    came_without = visitor.callback_url().replace("/callback/?", "/callback?")
-
-    # Where the provider drops the slash, the site's redirect must keep the whole query.
-    dropped = visitor.get(came_without)
-
-    assert dropped.status_code == (301 if appends else 404)
-    assert dropped.get("Location", visitor.callback_url()) == visitor.callback_url()
-    assert visitor.come_back()["Location"] == "/here/"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -54,19 +54,6 @@ def test_it_verifies_the_number_that_is_set_and_no_other(
     assert plasgate_ip.verify(visitor, NUMBER).verification.reason == "not_verified"
 
 
-def test_the_last_outcome_that_was_set_is_used_from_then_on(
-    visitor: Visitor, plasgate_ip: PlasGate
-) -> None:
-    returned = [plasgate_ip.fails("not_verified"), plasgate_ip.answers(status=403)]
-    assert plasgate_ip.verify(visitor).verification.reason == "credentials_rejected"
-
-    returned.append(plasgate_ip.verifies())
-
-    for _each in range(2):
-        assert plasgate_ip.verify(visitor).verification.status == "verified"
-    assert returned == [plasgate_ip] * 3
-
-
 # The callback
 
 

@@ -77,23 +77,6 @@ def test_starts_without_a_number_a_user_or_an_address_do_not_count_together(sett
     assert wait_for(stored(phone_number="", user=None, address="")) is None
 
 
-def test_by_default_a_number_may_start_ten_times_an_hour_and_a_user_twenty(user: User) -> None:
-    PhoneVerification.objects.bulk_create(unsaved() for _ in range(9))
-    assert wait_for(stored()) is None
-    assert wait_for(stored()) is not None
-
-    mine: dict[str, Any] = {"user": user, "phone_number": OTHER_NUMBER}
-    numbers = [f"+855123456{index}" for index in range(10, 29)]
-    PhoneVerification.objects.bulk_create(unsaved(user=user, phone_number=n) for n in numbers)
-    assert wait_for(stored(**mine)) is None
-    assert wait_for(stored(**mine)) is not None
-
-    PhoneVerification.objects.bulk_create(
-        unsaved(phone_number=f"+855123457{index}", address="hash") for index in range(10, 99)
-    )
-    assert wait_for(stored(phone_number="+85598765432", address="hash")) is None
-
-
 @pytest.mark.parametrize(
     ("owns", "is_exempt"),
     [
