@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -14,6 +15,10 @@ from tests.visitor import CODE, STATE, SUB, TYPED, VERIFIED, Page, Visitor, newe
 
 # One text is enough: where any part is not escaped, the page has other elements.
 MARKUP = " ".join(SCRIPTS)
+
+
+# In utf-7 and in raw_unicode_escape.
+SURROGATES = "+2AA-\\ud800"
 
 
 def skeletons(browser: Visitor, admin: Client, detail: str) -> list[Any]:
@@ -107,6 +112,17 @@ def test_a_code_of_a_megabyte_is_refused_and_other_text_is_cut(
     assert newest().is_live is (name == "code")
     assert len(newest().error_description) <= 500
     assert visitor.get(response["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
+def test_the_query_is_utf8_in_spite_of_the_requests_own_charset(
+    visitor: Visitor, charset: str
+) -> None:
+    """Django decodes a query by the request's Content-Type, even to lone surrogates."""
+    named = {"Content-Type": f"text/plain; charset={charset}"}
+    page = visitor.generic("GET", f"/phone/?next={quote(SURROGATES)}", headers=named)
+
+    assert Page(page).fields["next"] == SURROGATES
 
 
 def test_a_next_that_only_json_can_spell_is_dropped(visitor: Visitor) -> None:
