@@ -15,6 +15,7 @@ from django.utils import translation
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.sandbox.answers import Reply, changed, json_reply
+from tests.provider import Start, own_connections, providers
 from tests.visitor import VERIFIED, Visitor
 
 # If the distribution is installed, its entry point has registered the plugin already.
@@ -84,6 +85,13 @@ def answers() -> Iterator[Answers]:
     """Return PlasGate's exchange. Until a test sets an answer, a call is a connection error."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
         yield Answers(transport)
+
+
+@pytest.fixture
+def start(settings: Any) -> Iterator[Start]:
+    """Return a function that starts a PlasGate on loopback, and sets the base URL to it."""
+    with own_connections(), providers(settings) as start_one:
+        yield start_one
 
 
 @pytest.fixture(autouse=True)

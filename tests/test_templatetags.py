@@ -15,7 +15,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import TYPED, Page, Visitor, newest
+from tests.visitor import TYPED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -113,12 +113,6 @@ def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
     response = stranger.submit(login, username="teak", password="a password")
 
     assert response["Location"] == "/front/?a=1&b=2"
-
-
-def test_where_anonymous_visitors_may_start_they_get_the_form(passer_by: Visitor) -> None:
-    passer_by.submit(passer_by.get("/front/"), phone_number=TYPED)
-
-    assert newest().next_url == "/welcome/"
 
 
 def test_the_form_has_no_number_that_no_scope_needs(visitor: Visitor, settings: Any) -> None:

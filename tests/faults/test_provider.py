@@ -7,7 +7,6 @@ sees a page and can start again. The code is sent once, no log has a secret, and
 import gzip
 import logging
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,8 +23,6 @@ from tests.provider import (
     Wire,
     answer,
     drips,
-    own_connections,
-    providers,
     resets,
     says,
     serve,
@@ -87,14 +84,6 @@ REASONS = {
 }
 
 
-@pytest.fixture
-def start(settings: Any) -> Iterator[Start]:
-    """Return a function that starts a provider and sets the base URL to it."""
-    settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
-    with own_connections(), providers(settings) as start_one:
-        yield start_one
-
-
 def ended(reason: str, receivers: Receivers) -> None:
     """Fail unless the verification ended with this error, one signal, and nothing of an answer."""
     row = newest()
@@ -117,8 +106,8 @@ def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
     play, reason = FAULTS[name], REASONS.get(name, "invalid_response")
     provider = start(play, serve)
     # A busy machine needs time for the other plays, too.
-    if reason == "provider_timeout":
-        settings.PLASGATE_IP_TIMEOUT = DEADLINE
+    settings.PLASGATE_IP_TIMEOUT = DEADLINE if reason == "provider_timeout" else 10
+    settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
 
     visitor.start()
     started = time.monotonic()

@@ -20,15 +20,13 @@ from django_plasgate_ip import flow
 from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
-from django_plasgate_ip.encryption import Sealed
-from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import callback, changes, limits, transitions, verdict
 from tests import urls
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
 from tests.provider import Provider
-from tests.visitor import Visitor, newest
+from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
 
@@ -187,33 +185,3 @@ def test_a_crash_with_a_tenants_keys_shows_no_canary(
     settings.PLASGATE_IP_CREDENTIALS = lambda request: returned
     page = patient.get("/phone/")
     look_at_crash(START["authorize_url"], lambda: patient.submit(page, phone_number=NATIONAL))
-
-
-@pytest.mark.parametrize("name", ["_read", "parse_answer"])
-def test_a_worker_that_stops_in_the_exchange_shows_no_canary(
-    visitor: Visitor, provider: Provider, search: Search, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    def stop(*args: Any) -> None:
-        raise KeyboardInterrupt
-
-    visitor.start(NATIONAL)
-    monkeypatch.setattr(api, name, stop)
-
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        visitor.come_back()
-
-    search.look_at_error("frames: stopped", stopped.value)
-
-
-def test_claims_of_a_lost_key_show_no_canary(
-    visitor: Visitor, provider: Provider, search: Search, settings: Any
-) -> None:
-    visitor.verify(NATIONAL)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [canaries.ENCRYPTION_KEY[::-1].replace("=", "") + "="]
-    row = newest()
-
-    with pytest.raises(ClaimsUnreadable) as error:
-        _ = row.claims
-
-    search.look_at_error("frames: lost key", error.value)
-    assert isinstance(row.__dict__["claims"], Sealed)
