@@ -9,7 +9,6 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
@@ -367,23 +366,6 @@ def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor: Visitor, us
         assert response.get("Refresh") == refresh
         assert ("In progress" in response.content.decode()) is row.is_live
         assert list(PhoneVerification.objects.values()) == before
-
-
-def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_continue(
-    passer_by: Visitor,
-) -> None:
-    passer_by.start()
-    row = newest()
-    rows = PhoneVerification.objects.filter(pk=row.pk)
-    rows.update(session_id="a computer's")
-    url = f"/phone/{row.pk}/"
-    assert Page(passer_by.get(url)).links == {"Continue": passer_by.authorize_url}
-
-    rows.update(status="exchanging", exchanging_at=timezone.now())
-    assert Page(passer_by.get(url)).links == {}
-
-    rows.update(status="verified", completed_at=timezone.now())
-    assert "It continues by itself" in passer_by.get(url).content.decode()
 
 
 def test_no_page_may_be_cached_and_each_depends_on_accept(visitor: Visitor) -> None:

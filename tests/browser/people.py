@@ -24,7 +24,6 @@ PATIENCE = 15_000
 # The sandbox's numbers, as they are typed.
 VERIFIED = "077 696 118"
 ON_WIFI = "077 696 119"
-SLOW = "077 696 124"
 SERVER_ERROR = "077 696 123"
 NEVER_COMES_BACK = "077 696 126"
 

@@ -57,24 +57,6 @@ def test_a_computer_continues_by_itself_when_the_phone_has_verified(
     assert computer.violations == phone.violations == []
 
 
-def test_a_computer_without_scripts_follows_by_a_link_and_refreshes(
-    example: Site, arrive: Callable[..., Person], phone: Person
-) -> None:
-    computer = arrive(example, screen=DESKTOP, scripts=False)
-    computer.sign_up()
-    computer.page.goto("/phone/?next=/members/")
-    link = handoffs.offered(computer).partition("screen/")[0]
-
-    computer.page.get_by_role("link", name="I have scanned it").click()
-    expect(computer.page.get_by_role("status")).to_contain_text("No phone has opened the code")
-    phone.page.goto(link)
-    handoffs.tap(phone, handoffs.code_on(computer), VERIFIED)
-
-    expect_heading(phone.page, "Verified")
-    expect_heading(computer.page, "Members")
-    assert computer.page.url.endswith("/members/")
-
-
 def test_a_wrong_tap_ends_it_and_the_computer_offers_a_new_code(
     computer: Person, phone: Person
 ) -> None:

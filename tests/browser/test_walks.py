@@ -6,9 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.people import (
-    ON_WIFI,
     PASSWORD,
-    SLOW,
     VERIFIED,
     Person,
     expect_heading,
@@ -44,28 +42,6 @@ def test_a_phone_verifies_and_gets_the_page_that_requires_it(
     assert visitor.violations == []
 
 
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(
-    example: Site, arrive: Callable[..., Person], scripts: bool
-) -> None:
-    visitor = arrive(example, scripts=scripts)
-    visitor.sign_up()
-    page = visitor.page
-
-    visitor.start(ON_WIFI, path="/phone/?next=/members/")
-    expect_heading(page, "Not verified")
-    expect(page.get_by_role("alert")).to_contain_text("Turn off Wi-Fi")
-    other_tab = visitor.context.new_page()
-    other_tab.goto("/members/")
-    expect_heading(other_tab, "Verify your phone number")  # still closed
-    page.get_by_role("link", name="Try again").click()
-    page.get_by_label("Phone number").fill(VERIFIED)
-    page.get_by_role("button", name="Verify").click()
-
-    expect_heading(page, "Members")
-    assert visitor.violations == []
-
-
 def test_refresh_and_back_after_the_callback_show_the_result_and_spend_nothing(
     visitor: Person,
 ) -> None:
@@ -85,21 +61,6 @@ def test_refresh_and_back_after_the_callback_show_the_result_and_spend_nothing(
 
     assert page.url == result
     assert visitor.site.log.count("POST /sandbox/ip-auth") == spent
-
-
-def test_a_second_tab_refreshes_until_the_operator_has_answered(visitor: Person) -> None:
-    urls = visitor.start_by_script(SLOW)
-    visitor.page.evaluate("url => { location.assign(url) }", urls["authorize_url"])
-    second = visitor.context.new_page()
-
-    for _ in range(20):
-        shown = second.goto(urls["detail_url"])
-        if shown and "refresh" in shown.headers:
-            break
-        second.wait_for_timeout(100)
-    expect_heading(second, "In progress")
-
-    expect_heading(second, "Verified")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])

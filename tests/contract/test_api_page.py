@@ -14,8 +14,6 @@ from django.test import Client
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.client.parsing import parse_answer
-from django_plasgate_ip.exceptions import ExchangeError
-from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import verdict
 from tests.conftest import Answers
 from tests.contract import api_page
@@ -152,27 +150,6 @@ def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
         answer = parse_answer(json.dumps(claims | status).encode())
         assert answer == Answer(succeeded, sub=claims["sub"], claims=claims | status, **members)
         assert verdict.judge(answer, scopes, number).reason is None
-
-
-@pytest.mark.parametrize(
-    ("error", "reason", "advice"),
-    [
-        (api_page.FORBIDDEN, Reason.CREDENTIALS_REJECTED, "PLASGATE_IP_SECRET_KEY"),
-        (api_page.SERVER_ERROR, Reason.PROVIDER_ERROR, "support@plasgate.com"),
-    ],
-    ids=["403", "500"],
-)
-def test_the_pages_errors_have_reasons_with_the_pages_advice(
-    answers: Answers, error: str, reason: Reason, advice: str
-) -> None:
-    (status,) = map(int, re.findall(r"\((\d+)\)", error))
-    answers(body=error, http=status)
-
-    with pytest.raises(ExchangeError) as raised:
-        PlasGateClient().exchange(BODY["code"], BODY["state"], BODY["redirect_uri"])
-
-    assert (raised.value.reason, raised.value.http_status) == (reason, status)
-    assert advice in reason.staff_message
 
 
 # Whole walks
