@@ -1,6 +1,7 @@
 """Sites with a prefix before the app's paths, or with other sessions, transactions and logins."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -106,29 +107,18 @@ def test_every_link_stays_below_the_path(
 
 
 @pytest.mark.parametrize(
-    ("urlconf", "prefix", "browser_speaks", "callback"),
-    [
-        (EveryLanguage, "/en", "km", "/en/phone/callback/"),
-        (EveryLanguage, "/km", "en", "/en/phone/callback/"),
-        (DefaultLanguageBare, "", "km", "/phone/callback/"),
-        (DefaultLanguageBare, "/km", "en", "/phone/callback/"),
-    ],
-    ids=["en", "km", "bare en", "km beside a bare en"],
+    ("urlconf", "prefix"),
+    [*product([EveryLanguage], ["/en", "/km"]), *product([DefaultLanguageBare], ["", "/km"])],
 )
 def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for_all(
-    visitor: Visitor,
-    stranger: Visitor,
-    answers: Answers,
-    settings: Any,
-    urlconf: Any,
-    prefix: str,
-    browser_speaks: str,
-    callback: str,
+    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any, urlconf: Any, prefix: str
 ) -> None:
+    callback = "/en/phone/callback/" if urlconf is EveryLanguage else "/phone/callback/"
     settings.ROOT_URLCONF = urlconf
     settings.PLASGATE_IP_FALLBACK_URL = "sms"
     for browser in (visitor, stranger):
-        browser.defaults["HTTP_ACCEPT_LANGUAGE"] = browser_speaks
+        # The browser prefers the other language.
+        browser.defaults["HTTP_ACCEPT_LANGUAGE"] = "en" if prefix == "/km" else "km"
 
     login = stranger.get(f"{prefix}/guarded/")["Location"]
     assert login == f"{prefix}/accounts/login/?next={prefix}/guarded/"
@@ -170,15 +160,12 @@ def test_a_site_without_translations_works(
 # With a login before every page
 
 
-@pytest.fixture
-def closed(settings: Any) -> None:
-    """Close every page of the site that does not say otherwise."""
+def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
+    stranger: Visitor, settings: Any
+) -> None:
     settings.ROOT_URLCONF = Site
+    # Closes every page of the site that does not say otherwise.
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
-
-
-@pytest.mark.usefixtures("closed")
-def test_the_apps_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor) -> None:
     for url in ("/phone/", "/own/"):
         assert stranger.get(url)["Location"] == f"/accounts/login/?next={url}"
     # The callback's code must not be in a login page's next.

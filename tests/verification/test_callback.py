@@ -160,41 +160,29 @@ def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(
 
 
 @pytest.mark.parametrize(
-    ("changes", "reason", "text"),
+    ("error", "description", "reason", "text"),
     [
-        ({"error": "access_denied", "code": None}, "provider_denied", "access_denied"),
-        ({"error": "consent_required"}, "provider_denied", "consent_required"),
-        (
-            {"error": "access_denied", "error_description": " The user said no "},
-            "provider_denied",
-            "The user said no",
-        ),
-        ({"error": "access_denied", "error_description": " "}, "provider_denied", "access_denied"),
+        ("consent_required", None, "provider_denied", "consent_required"),
+        ("access_denied", " The user said no ", "provider_denied", "The user said no"),
+        ("access_denied", " ", "provider_denied", "access_denied"),
         # SECURITY: text from a URL is data: one printable line, and cut.
-        ({"error": "a\r\nb\x00c\u202e\ud7ff" + "d" * 600}, "provider_denied", "a b c " + "d" * 494),
+        ("a\r\nb\x00c\u202e\ud7ff" + "d" * 600, None, "provider_denied", "a b c " + "d" * 494),
         # A fault of the site or of the provider is no answer about the number.
-        *(
-            ({"error": error, "error_description": "Sorry"}, "provider_error", "Sorry")
-            for error in ("server_error", " Temporarily_Unavailable ", "unauthorized_client")
-        ),
-        (
-            {"error": "access_denied", "error_description": "Please turn off Wi-Fi"},
-            "not_on_mobile_data",
-            "Please turn off Wi-Fi",
-        ),
-        (
-            {"error": "invalid_request", "error_description": "Use mobile data"},
-            "not_on_mobile_data",
-            "Use mobile data",
-        ),
+        ("server_error", "Sorry", "provider_error", "Sorry"),
+        (" Temporarily_Unavailable ", "Sorry", "provider_error", "Sorry"),
+        ("unauthorized_client", "Sorry", "provider_error", "Sorry"),
+        ("access_denied", "Turn off Wi-Fi", "not_on_mobile_data", "Turn off Wi-Fi"),
+        ("invalid_request", "Use mobile data", "not_on_mobile_data", "Use mobile data"),
     ],
     ids=lambda value: ascii(value)[:40],
 )
 def test_an_error_of_the_provider_ends_with_its_reason_and_text(
-    changes: dict[str, Any], reason: str, text: str
+    error: str, description: str | None, reason: str, text: str
 ) -> None:
-    assert cause(**changes) == ""
-    assert end(pending(), **changes) == Verdict(Reason(reason), text)
+    for code in (CODE, None):
+        changes = {"error": error, "error_description": description, "code": code}
+        assert cause(**changes) == ""
+        assert end(pending(), **changes) == Verdict(Reason(reason), text)
 
 
 def test_a_late_callback_is_expired_whatever_it_carries() -> None:
