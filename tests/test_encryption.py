@@ -27,9 +27,6 @@ def use(settings: Any, *keys: str) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(keys)
 
 
-# Keys
-
-
 def test_the_first_key_encrypts_and_every_key_decrypts(settings: Any) -> None:
     use(settings, KEY)
     before = Sealed.seal({"when": "before"})
@@ -77,9 +74,6 @@ def test_an_error_about_one_key_does_not_show_the_others(settings: Any) -> None:
     assert KEY not in repr([entry.locals for entry in caught.traceback[1:]])
 
 
-# An encrypted value
-
-
 def test_every_json_type_is_preserved(settings: Any) -> None:
     # Each type, and values that a careless test for emptiness or equality confuses.
     values: list[Any] = [
@@ -114,9 +108,6 @@ def test_an_invalid_token_is_unreadable_and_not_shown(token: str, settings: Any)
             read()
         assert token not in str(caught.value)
         assert caught.value.__suppress_context__  # the cause's frames hold the token
-
-
-# Re-encryption
 
 
 def reencrypt(batch_size: int = 1000) -> list[Reencrypted]:

@@ -122,9 +122,6 @@ def send(browser: requests.Session, page: requests.Response, url: str = "", **fi
     return browser.post(url or page.url, data=data, timeout=30)
 
 
-# manage.py demo --once
-
-
 def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secrets(
     site: Path,
 ) -> None:
@@ -175,9 +172,6 @@ def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(site: Path)
     assert re.search(r"^  status +failed$", result.stdout, re.MULTILINE)
     assert "CommandError: Not verified: not_on_mobile_data." in result.stderr
     assert rows(database, "SELECT username, is_staff FROM auth_user") == [("demo-once", 0)]
-
-
-# manage.py demo
 
 
 def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
@@ -258,9 +252,6 @@ def test_the_settings_for_several_machines_share_the_state_and_refuse_debug(site
     assert "Set DEBUG=False" in manage(site, "check", **variables | {"DEBUG": "True"}).stderr
 
 
-# Settings
-
-
 def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site: Path) -> None:
     loaded = settings_of(site)
     assert "django_plasgate_ip.sandbox" in loaded["INSTALLED_APPS"]
@@ -269,6 +260,7 @@ def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site
 
     loaded = settings_of(site, "".join(f"{key}='{value}'\n" for key, value in REAL_KEYS.items()))
     assert loaded["PLASGATE_IP_PRIVATE_KEY"] == PRIVATE_KEY
+    assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
     assert loaded["PLASGATE_IP_BASE_URL"] == "https://cloudapi.plasgate.com/ip/"
     assert "django_plasgate_ip.sandbox" not in loaded["INSTALLED_APPS"]
 
@@ -300,9 +292,6 @@ def test_the_env_example_names_every_variable_and_its_examples_load(site: Path) 
     assert "www.example.com" in loaded["ALLOWED_HOSTS"]
     assert loaded["CSRF_TRUSTED_ORIGINS"] == ["https://www.example.com"]
     assert loaded["PLASGATE_IP_ENCRYPTION_KEYS"] == ["new-key", "old-key"]
-
-
-# manage.py check
 
 
 def test_the_checks_find_nothing_with_both_keys_or_none_and_an_error_with_one(site: Path) -> None:

@@ -44,9 +44,6 @@ def lost_key(db: None, settings: Any) -> PhoneVerification:
     return row
 
 
-# Values
-
-
 @pytest.mark.django_db
 def test_claims_can_be_read_before_and_after_saving(django_assert_num_queries: Any) -> None:
     assert PhoneVerification(claims={"a": 1}).claims == {"a": 1}
@@ -79,9 +76,6 @@ def test_updates_and_bulk_writes_encrypt() -> None:
     assert row.claims == {"given_name": "Teak"}
     assert other.claims == {"gender": "male"}
     assert "Teak" not in str(raw())
-
-
-# At rest
 
 
 @pytest.mark.django_db
@@ -118,9 +112,6 @@ def test_a_fixture_holds_the_token(tmp_path: Path) -> None:
     assert PhoneVerification.objects.get(pk=empty.pk).claims == {}
 
 
-# Without the key
-
-
 def test_only_reading_the_claims_needs_their_key(lost_key: PhoneVerification) -> None:
     before = raw()
     assert list(PhoneVerification.objects.filter(nonce=NONCE)) == [lost_key]
@@ -149,9 +140,6 @@ def test_a_row_is_dumped_pickled_and_deleted_without_its_key(lost_key: PhoneVeri
     assert not PhoneVerification.objects.exists()
 
 
-# Lookups
-
-
 def test_rows_without_claims_are_found_without_a_key(lost_key: PhoneVerification) -> None:
     empty = stored(claims={})
     rows = PhoneVerification.objects
@@ -172,9 +160,6 @@ def test_every_other_lookup_is_refused() -> None:
         for query in (PhoneVerification.objects.filter, PhoneVerification.objects.exclude):
             with pytest.raises(FieldError):
                 list(query(**lookup))
-
-
-# Phone numbers
 
 
 @pytest.mark.django_db

@@ -54,9 +54,6 @@ class DefaultLanguageBare:
     urlpatterns = i18n_patterns(*PAGES, prefix_default_language=False)
 
 
-# Below a path
-
-
 @pytest.fixture
 def shop(settings: Any) -> Iterator[None]:
     """Serve the site below /shop, which the server in front takes away."""
@@ -101,9 +98,6 @@ def test_every_link_stays_below_the_path(
     result = visitor.come_back()["Location"]
     assert result == f"/shop/phone/{newest().pk}/"
     assert Page(visitor.get(behind(result))).links["Continue"] == "/shop/"
-
-
-# With a language before every path
 
 
 @pytest.mark.parametrize(
@@ -157,9 +151,6 @@ def test_a_site_without_translations_works(
     assert outcome() == ("verified", "")
 
 
-# With a login before every page
-
-
 def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
     stranger: Visitor, settings: Any
 ) -> None:
@@ -172,9 +163,6 @@ def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
     assert stranger.get("/phone/callback/?code=a&state=b")["Location"] == "/phone/callback/"
     assert stranger.get("/phone/callback/").status_code == 400
     assert stranger.get("/phone/0b5f6d3e-0000-4000-8000-000000000000/").status_code == 404
-
-
-# With other slashes, sessions and transactions
 
 
 @pytest.mark.django_db(transaction=True)

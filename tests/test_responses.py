@@ -86,9 +86,6 @@ def request_of(accept: str | None = None, **headers: str) -> HttpRequest:
     return RequestFactory().get("/", headers=headers | ({"Accept": accept} if accept else {}))
 
 
-# What every page has
-
-
 class EveryPage:
     """Tests of each page that a subclass names, by its template, and shows."""
 
@@ -185,9 +182,6 @@ def test_an_engine_that_finds_no_template_is_an_error(visitor: Visitor, settings
         visitor.get("/phone/")
 
 
-# The start page
-
-
 def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -> None:
     page = Page(visitor.start("077"))
     (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
@@ -195,9 +189,6 @@ def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -
     assert field["aria-invalid"] == "true"
     described = field["aria-describedby"].split()
     assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
-
-
-# The pages of a verification
 
 
 def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
@@ -244,9 +235,6 @@ def test_the_waiting_page_offers_to_check_again_and_to_start_again(
     links = Page(show("in_progress", visitor, settings)).links
 
     assert links == {"Check again": "", "Start again": "/phone/"}
-
-
-# Page, JSON or redirect
 
 
 def test_json_is_for_requests_that_prefer_it_by_name() -> None:

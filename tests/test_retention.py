@@ -48,9 +48,6 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: NOW)
 
 
-# Which rows
-
-
 @pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize(("late", "is_stale"), [(timedelta(0), False), (TICK, True)])
 def test_a_verification_is_ended_when_it_cannot_continue(late: timedelta, is_stale: bool) -> None:
@@ -197,9 +194,6 @@ def test_locked_rows_are_skipped_if_the_database_can(
     skip(create(), monkeypatch, can_skip)
     create()
     assert list(retention.delete_old()) == [1 if can_skip else 2]
-
-
-# Concurrent runs
 
 
 @pytest.mark.django_db(transaction=True)

@@ -48,9 +48,6 @@ def front(settings: Any) -> None:
     settings.ROOT_URLCONF = Site
 
 
-# The badge
-
-
 def test_a_verified_users_badge_says_so_in_words(user: User, other_user: User) -> None:
     make_verification(user)
 
@@ -88,9 +85,6 @@ def test_a_list_of_any_length_takes_one_query(user: User, other_user: User) -> N
     # A list of other rows names the field of its user.
     (row,) = PhoneVerification.objects.annotate(has_phone=verified.exists_for("user"))
     assert row.has_phone is True  # type: ignore[attr-defined]
-
-
-# The form
 
 
 def test_the_form_verifies_from_the_sites_own_page(visitor: Visitor, answers: Answers) -> None:

@@ -47,9 +47,6 @@ def statements(captured: CaptureQueriesContext) -> int:
     return sum(query["sql"].startswith(work) for query in captured)
 
 
-# Start
-
-
 def test_the_login_leads_back_to_the_form_and_next_survives_it(
     stranger: Visitor, user: User, answers: Answers
 ) -> None:
@@ -210,9 +207,6 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
     assert newest().next_url == "/here/"
 
 
-# Callback
-
-
 def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
     visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any
 ) -> None:
@@ -319,9 +313,6 @@ def test_a_callback_without_a_query_shows_what_this_session_has(
     visitor.come_back()
     assert visitor.get("/phone/callback/")["Location"] == "/here/"
     assert len(answers.calls) == 1
-
-
-# A verification's own page
 
 
 def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(

@@ -64,9 +64,6 @@ def authorize_query(*args: Any) -> dict[str, str]:
     return dict(pairs)
 
 
-# The start URL
-
-
 def test_the_start_url_is_written_without_plus_signs() -> None:
     url = PlasGateClient().authorize_url(CALLBACK, "mobile_id phone_verify", "077 696 118")
 
@@ -141,9 +138,6 @@ def test_the_base_url_and_the_endpoint_may_have_slashes(
     assert exchange(**keys).succeeded
 
 
-# The keys
-
-
 @pytest.mark.parametrize("name", ["PLASGATE_IP_PRIVATE_KEY", "PLASGATE_IP_SECRET_KEY"])
 def test_a_missing_key_is_named(name: str, settings: Any) -> None:
     setattr(settings, name, "")
@@ -175,9 +169,6 @@ def test_the_client_does_not_show_its_keys() -> None:
     assert PRIVATE_KEY not in repr(client.authorize_url(CALLBACK, "phone"))
 
 
-# The exchange's request
-
-
 def test_the_exchange_sends_no_other_headers(plasgate: PlasGate) -> None:
     plasgate.says()
     exchange()
@@ -201,9 +192,6 @@ def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) 
     call: Any = plasgate.calls[0]
     sent = json.loads(call.request.body)
     assert (sent["code"], sent["state"], sent["redirect_uri"]) == (text, text, CALLBACK + text)
-
-
-# The answer
 
 
 @pytest.mark.parametrize(
@@ -300,9 +288,6 @@ def test_any_2xx_with_a_body_is_an_answer_whose_headers_may_have_any_of_https_fo
     assert exchange().claims == VERIFIED
 
 
-# Library errors
-
-
 @pytest.mark.parametrize(
     ("raised", "error"),
     [
@@ -335,9 +320,6 @@ def test_a_ca_bundle_that_cannot_be_read_is_named(settings: Any, plasgate: PlasG
     with pytest.raises(ProviderUnreachable, match=r"PLASGATE_IP_CA_BUNDLE .*FileNotFoundError"):
         exchange()
     assert len(plasgate.calls) == 0
-
-
-# Secrets
 
 
 def tracked(error: BaseException | None) -> str:

@@ -62,9 +62,6 @@ def test_an_answer_may_have_any_of_https_forms(parts: list[bytes], start: Start)
     assert exchange().claims == VERIFIED
 
 
-# A provider that breaks
-
-
 @pytest.mark.parametrize(
     ("play", "error"),
     [
@@ -98,9 +95,6 @@ def test_a_broken_answer_is_distinguished_from_a_failed_connection(
     # SECURITY: the code may be spent. It is not sent again.
     assert provider.connections == 1
     assert len(provider.requests) <= 1
-
-
-# The limit
 
 
 def test_a_response_may_have_64_kib_with_its_head_and_not_one_byte_more(start: Start) -> None:
@@ -137,9 +131,6 @@ def test_an_endless_response_is_refused_before_the_deadline(
     with ends_soon(), pytest.raises(InvalidResponse, match="ResponseTooLong"):
         exchange()
     assert provider.connections == 1
-
-
-# The deadline
 
 
 @pytest.mark.parametrize(
@@ -213,9 +204,6 @@ def test_a_connection_that_is_not_accepted_ends_with_either_timeout(
     assert type(caught.value) is error
 
 
-# Retries
-
-
 def test_a_refused_connection_is_tried_twice(dialling: Mock, start: Start) -> None:
     with ends_soon(), pytest.raises(ProviderUnreachable):
         exchange(base_url=f"http://127.0.0.1:{closed_port()}/ip/")
@@ -242,9 +230,6 @@ def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(start: Sta
         exchange()
     # SECURITY: the second code was sent once.
     assert (provider.connections, len(provider.requests)) == (1, 2)
-
-
-# Kept connections
 
 
 def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start: Start) -> None:

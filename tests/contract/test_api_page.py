@@ -55,9 +55,6 @@ def keys(settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = SITE
 
 
-# What the app sends
-
-
 def test_the_scopes_are_the_pages() -> None:
     supported, custom = (
         re.findall(r"[\w:]+", names) for names in re.findall(r": ([^.]+)\.", api_page.SCOPES)
@@ -89,9 +86,6 @@ def test_the_exchange_is_the_pages(answers: Answers) -> None:
     assert call.headers["X-Secret"] == SECRET_KEY
     assert call.headers["Content-Type"] == "application/json"
     assert call.sent == BODY
-
-
-# What the app reads
 
 
 def test_the_pages_success_is_read() -> None:
@@ -152,9 +146,6 @@ def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
         assert verdict.judge(answer, scopes, number).reason is None
 
 
-# Whole walks
-
-
 @pytest.mark.parametrize("redirect_uri", [SITES_URI, SITES_URI.replace("https", "http")])
 def test_the_pages_callback_and_success_verify_the_number(
     visitor: Visitor, answers: Answers, redirect_uri: str
@@ -175,9 +166,6 @@ def test_the_pages_callback_and_success_verify_the_number(
     row = newest()
     assert (row.phone_number, row.claims) == ("+85577696118", SUCCESS)
     assert (row.sub, row.mobile_id) == (SUCCESS["sub"], SUCCESS["mobile_id"])
-
-
-# What the sandbox says
 
 
 def shape(value: Any) -> Any:

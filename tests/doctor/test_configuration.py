@@ -56,9 +56,6 @@ def test_a_value_is_shown_as_the_app_reads_it(settings: Any) -> None:
     assert line("PLASGATE_IP_TIMEOUT").what == "PLASGATE_IP_TIMEOUT: 10 (default)"
 
 
-# Secrets
-
-
 def test_keys_are_not_shown(settings: Any) -> None:
     (key,) = settings.PLASGATE_IP_ENCRYPTION_KEYS
     said = repr(findings())
@@ -148,9 +145,6 @@ def test_the_sandboxs_secret_and_a_tenants_site_without_one_are_ok(settings: Any
         assert line("PLASGATE_IP_SECRET_KEY").level is Level.OK
 
 
-# Checks
-
-
 def test_a_message_of_a_check_is_a_finding_and_marks_its_setting(settings: Any) -> None:
     settings.PLASGATE_IP_TIMEOUT = 0
     settings.PLASGATE_IP_PUBLIC_URL = None
@@ -186,9 +180,6 @@ def test_a_check_of_another_app_that_raises_does_not_hide_ours(settings: Any) ->
     assert "ModuleNotFoundError" in stopped.what
     assert "manage.py check" in stopped.do
     assert "E013" in ours.what
-
-
-# Misspelt settings
 
 
 def test_a_setting_that_does_not_exist_is_named_without_its_value(settings: Any) -> None:

@@ -45,9 +45,6 @@ def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor: Visitor) 
     assert shown == visitor.sent["redirect_uri"] == "https://testserver/phone/callback/"
 
 
-# The table
-
-
 def test_a_migration_that_is_not_applied_is_an_error() -> None:
     MigrationRecorder(connection).record_unapplied("django_plasgate_ip", "0001_initial")
     found = findings()[0]
@@ -67,9 +64,6 @@ def test_a_table_that_can_not_be_read_is_an_error_without_the_databases_words(
     assert re.search(r"'default' can't be read: \w+Error\.$", found.what)
     assert "migrate" in found.do
     assert "elsewhere" not in repr(found)
-
-
-# Sessions
 
 
 def test_the_trial_session_is_deleted_and_would_expire(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,9 +99,6 @@ def test_sessions_that_can_not_be_stored_are_an_error(
     assert found.what == f"Sessions can't be stored and read ({engine}): {problem}."
     assert "SESSION_ENGINE" in found.do
     assert "pass-word" not in repr(found)
-
-
-# The redirect URI
 
 
 def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:

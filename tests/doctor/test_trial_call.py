@@ -34,9 +34,6 @@ def patience(settings: Any) -> None:
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
 
 
-# What is sent
-
-
 def test_one_call_is_made_with_both_keys_and_no_number(answers: Answers) -> None:
     answers(http=403)
     finding = found()
@@ -65,9 +62,6 @@ def test_the_call_goes_to_the_endpoint_of_the_settings(start: Start, settings: A
 
     assert re.match(r"Called check-info with a made-up code \(\d+ ms\): ", finding.what)
     assert provider.requests[0].startswith(b"POST /ip/check-info?")
-
-
-# No call
 
 
 def test_settings_that_no_call_can_use_are_named(settings: Any, answers: Answers) -> None:
@@ -103,9 +97,6 @@ def test_no_call_is_made_if_only_the_tenants_have_keys(
     assert finding.level is WARNING
     assert "PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY" in finding.do
     assert answers.calls == []
-
-
-# Answers
 
 
 @pytest.mark.parametrize(
@@ -160,9 +151,6 @@ def test_a_status_of_200_is_explained(
     assert what in finding.what
     assert do in finding.do
     assert bool(finding.do) == bool(do)
-
-
-# Failures
 
 
 def explains(what: str, do: str) -> None:

@@ -31,12 +31,10 @@ from tests.handoff.devices import (
     text,
 )
 from tests.test_responses import EveryPage
+from tests.test_views import statements
 from tests.visitor import NUMBER, TYPED, Page, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
-
-
-# The phone's page
 
 
 def test_the_phones_page_names_the_site_and_the_account(
@@ -209,9 +207,6 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
     assert Page(photographer.get(link)).links == INSTEAD
 
 
-# The first look
-
-
 def test_a_scanner_claims_nothing(phone: Visitor, photographer: Visitor, link: str) -> None:
     assert photographer.get(link, headers={"Sec-Purpose": "prefetch"}).status_code == 503
     assert photographer.head(link).status_code == 405
@@ -275,9 +270,6 @@ def test_a_path_that_begins_with_another_site_does_not_lead_there(link: str, set
     form = Page(phone.get("/", **odd)).form
     assert form is not None
     assert form["action"] == link
-
-
-# The computer's page
 
 
 def test_nobody_else_sees_the_computers_page(
@@ -354,9 +346,6 @@ def test_a_computer_without_a_script_shows_that_the_hand_off_ended(
         assert "Refresh" not in shown
 
 
-# All pages
-
-
 @pytest.mark.parametrize(
     "name",
     ["plasgate_ip_handoff/phone", "plasgate_ip_handoff/refused", "plasgate_ip_handoff/computer"],
@@ -377,9 +366,7 @@ def test_each_step_makes_few_queries_and_the_pages_stay_small(
     def queries(act: Callable[..., Any], *args: Any) -> int:
         with CaptureQueriesContext(connection) as captured:
             act(*args)
-        # Without transactions and savepoints.
-        work = ("SELECT", "INSERT", "UPDATE", "DELETE")
-        return len([query for query in captured if query["sql"].startswith(work)])
+        return statements(captured)
 
     answers()
     # Session, user; the code needs an id for a new session.

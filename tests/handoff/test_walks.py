@@ -136,9 +136,6 @@ def test_it_works_on_a_site_with_other_settings(
     assert "Go back to your computer" in text(result)
 
 
-# Logins and logouts at the computer
-
-
 def test_a_logout_ends_the_hand_offs_of_its_session(
     visitor: Visitor, user: User, phone: Visitor, answers: Answers
 ) -> None:
@@ -194,9 +191,6 @@ def test_a_logout_touches_no_verification_of_the_computer_itself(
     user_logged_out.send(User, request=None, user=None)
 
     assert outcome() == ("pending", "")
-
-
-# Other verifications
 
 
 @pytest.mark.django_db(transaction=True)

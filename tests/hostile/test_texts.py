@@ -100,20 +100,6 @@ def test_poison_in_a_header_breaks_neither_response_nor_row(
         assert newest().language.isprintable()
 
 
-@pytest.mark.parametrize("name", ["code", "error", "error_description", "anything"])
-def test_a_code_of_a_megabyte_is_refused_and_other_text_is_cut(
-    visitor: Visitor, plasgate: PlasGate, name: str
-) -> None:
-    visitor.start()
-
-    response = visitor.come_back(**{name: "x" * 1_000_000})
-
-    assert response.status_code == 303
-    assert newest().is_live is (name == "code")
-    assert len(newest().error_description) <= 500
-    assert visitor.get(response["Location"]).status_code == 200
-
-
 @pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
 def test_the_query_is_utf8_in_spite_of_the_requests_own_charset(
     visitor: Visitor, charset: str

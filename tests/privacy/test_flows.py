@@ -51,12 +51,6 @@ ENDS: dict[str, tuple[Play, str]] = {
 }
 
 
-def post_json(browser: Visitor, number: str) -> Any:
-    browser.get("/accounts/login/")
-    headers = {"X-CSRFToken": browser.cookies["csrftoken"].value, **JSON}
-    return browser.post("/phone/", {"phone_number": number}, headers=headers)
-
-
 def look_at_response(search: Search, place: str, response: Any) -> None:
     """Look at a response to the visitor, except for its URL of the provider."""
     headers = {name: value for name, value in response.headers.items() if name != "Location"}
@@ -134,26 +128,6 @@ def test_no_end_of_a_verification_leaves_a_canary_anywhere(
     search.look_at_objects_of_ours()
     search.look_at_log(log.records)
     assert not [record for record in log.records if "code=" in record.getMessage()]
-
-
-def test_the_json_shows_a_script_no_canary_but_the_providers_url(
-    visitor: Visitor, stranger: Visitor, provider: Provider, search: Search, log: Log, settings: Any
-) -> None:
-    said = post_json(visitor, NATIONAL).json()
-    visitor.authorize_url = said.pop("authorize_url")
-    search.look("JSON: start", str(said))
-    look_at_response(search, "callback", visitor.come_back())
-
-    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
-    for place, status, response in (
-        ("bad number", 400, post_json(visitor, f"{NATIONAL} ext 5")),
-        ("too many", 429, post_json(visitor, NATIONAL)),
-        ("page: too many", 429, visitor.start(NATIONAL)),
-        ("not signed in", 401, post_json(stranger, NATIONAL)),
-    ):
-        assert response.status_code == status
-        look_at_response(search, place, response)
-    search.look_at_log(log.records)
 
 
 def test_a_refused_callback_leaves_no_canary(

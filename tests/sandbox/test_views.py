@@ -72,9 +72,6 @@ def exchange(
     )
 
 
-# The start
-
-
 def test_the_query_of_redirect_uri_is_kept_byte_for_byte(browser: Client) -> None:
     uri = "https://shop.example/callback?next={x}|%e1%2F&empty=&flag&a=1&a=2"
 
@@ -125,9 +122,6 @@ def test_26_leaves_the_visitor_on_the_operators_page(browser: Client) -> None:
 
     assert response.status_code == 200
     assert b"This operator never sends anybody back." in response.content
-
-
-# The exchange
 
 
 @pytest.mark.parametrize("endpoint", ["ip-auth", "check-info"])
@@ -197,9 +191,6 @@ def test_a_code_can_be_spent_for_five_minutes(browser: Client, age: int, status:
 
     assert str(AuthorizationCode.objects.get()) == callback["state"]
     assert exchange(browser, callback).status_code == status
-
-
-# Where the sandbox runs
 
 
 def test_without_debug_there_is_no_sandbox(browser: Client, settings: Any) -> None:

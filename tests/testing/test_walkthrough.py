@@ -39,9 +39,6 @@ def test_sites_with_other_settings_are_walked(
     assert result.response["Location"] == "/here/"
 
 
-# Errors
-
-
 def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(
     stranger: Visitor, plasgate_ip: PlasGate, settings: Any
 ) -> None:

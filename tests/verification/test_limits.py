@@ -42,9 +42,6 @@ def wait_for(verification: PhoneVerification) -> timedelta | None:
     return None
 
 
-# Which starts count together
-
-
 @pytest.mark.parametrize("scope", ["number", "user", "address", "site"])
 def test_a_limit_admits_its_number_of_starts_and_none_is_no_limit(
     settings: Any, user: User, scope: str
@@ -116,9 +113,6 @@ def test_a_refused_start_is_logged_without_its_number(
         f"start_refused user={user.pk} limits=number,user",
         "start_refused user=- limits=number",
     ]
-
-
-# When the next one may start
 
 
 def test_a_start_counts_for_an_hour(settings: Any, now: Any) -> None:
