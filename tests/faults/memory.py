@@ -2,7 +2,7 @@
 
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1024 * 1024
@@ -12,9 +12,7 @@ PROCESS = Path("/proc/self")
 @contextmanager
 def at_most(limit: int) -> Iterator[None]:
     """Fail where the block's objects, or on Linux the process, grow by more than `limit` bytes."""
-    # Resets the process's peak; see proc(5). Otherwise less growth is noticed.
-    with suppress(OSError):
-        (PROCESS / "clear_refs").write_text("5")
+    reset_peak()
     tracemalloc.start()
     before = peak_resident()
     try:
@@ -25,6 +23,15 @@ def at_most(limit: int) -> Iterator[None]:
         tracemalloc.stop()
     assert peak < limit, f"{peak / MIB:.1f} MiB of objects"
     assert resident < limit, f"{resident / MIB:.1f} MiB more resident"
+
+
+def reset_peak() -> bool:
+    """Reset the process's peak, and return whether that was possible; see proc(5)."""
+    try:
+        (PROCESS / "clear_refs").write_text("5")
+    except OSError:
+        return False
+    return True
 
 
 def peak_resident() -> int:

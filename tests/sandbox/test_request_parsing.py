@@ -53,12 +53,6 @@ def test_any_other_redirect_uri_or_scope_is_a_bad_request(
     assert "email" not in str(caught.value)
 
 
-def test_scopes_are_returned_as_they_were_sent() -> None:
-    names = ["openid", "ip:phone_verify", "profile"]
-
-    assert request_parsing.requested_scopes({"scope": " ".join(names)}) == names
-
-
 @pytest.mark.parametrize(
     ("query", "scope", "number"),
     [

@@ -180,7 +180,7 @@ def test_an_error_of_the_provider_ends_with_its_reason_and_text(
     error: str, description: str | None, reason: str, text: str
 ) -> None:
     for code in (CODE, None):
-        changes = {"error": error, "error_description": description, "code": code}
+        changes: dict[str, Any] = {"error": error, "error_description": description, "code": code}
         assert cause(**changes) == ""
         assert end(pending(), **changes) == Verdict(Reason(reason), text)
 
