@@ -131,8 +131,6 @@ def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> 
     assert set(PhoneVerification.objects.all()) == kept
 
 
-# Batches
-
 Step = tuple[Callable[[int], Iterator[int]], Callable[[timedelta], PhoneVerification]]
 STEPS: dict[str, Step] = {
     "end stale": (retention.end_stale, lambda age: create(age, "pending")),

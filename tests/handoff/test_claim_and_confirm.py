@@ -315,8 +315,6 @@ def test_an_account_that_is_deleted_before_the_tap_is_gone(shown: Claim) -> None
     assert not PhoneVerification.objects.exists()
 
 
-# Progress
-
 USED = {"used_at": timezone.now()}
 
 

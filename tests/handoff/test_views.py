@@ -130,8 +130,6 @@ def test_a_start_over_a_limit_of_the_computers_account_leaves_the_code_unused(
     assert hand_over(visitor, phone, link).status_code == 302
 
 
-# Refusals
-
 STATUSES = {
     Refusal.INVALID: 404,
     Refusal.EXPIRED: 410,

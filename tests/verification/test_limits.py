@@ -177,8 +177,6 @@ def test_a_refused_visitor_gets_no_session_and_an_invalid_number_is_reported_fir
     assert not PhoneVerification.objects.exists()
 
 
-# Addresses
-
 VISITOR = "198.51.100.1"
 PROXY = "10.0.0.1"
 
