@@ -15,7 +15,7 @@ from django.utils import translation
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.sandbox.answers import Reply, changed, json_reply
-from tests import figures
+from tests.provider import Start, own_connections, providers
 from tests.visitor import VERIFIED, Visitor
 
 # If the distribution is installed, its entry point has registered the plugin already.
@@ -85,6 +85,13 @@ def answers() -> Iterator[Answers]:
     """Return PlasGate's exchange. Until a test sets an answer, a call is a connection error."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as transport:
         yield Answers(transport)
+
+
+@pytest.fixture
+def start(settings: Any) -> Iterator[Start]:
+    """Return a function that starts a PlasGate on loopback, and sets the base URL to it."""
+    with own_connections(), providers(settings) as start_one:
+        yield start_one
 
 
 @pytest.fixture(autouse=True)
@@ -159,24 +166,3 @@ def receivers() -> Iterator[Receivers]:
     yield listening
     signals.phone_verified.disconnect(listening.verified)
     signals.phone_verification_failed.disconnect(listening.failed)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Send the figures of this process to the process that prints them."""
-    if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["figures"] = figures.recorded
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:
-    """Receive the figures of a process, unless it crashed."""
-    if "figures" in getattr(node, "workeroutput", {}):
-        figures.merge(node.workeroutput["figures"])
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the figures that the tests recorded."""
-    if lines := figures.lines():
-        terminalreporter.section("figures")
-        for line in lines:
-            terminalreporter.write_line(line)

@@ -27,9 +27,6 @@ def use(settings: Any, *keys: str) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(keys)
 
 
-# Keys
-
-
 def test_the_first_key_encrypts_and_every_key_decrypts(settings: Any) -> None:
     use(settings, KEY)
     before = Sealed.seal({"when": "before"})
@@ -59,14 +56,6 @@ def test_the_derived_key_does_not_change_between_releases(settings: Any) -> None
     assert Sealed(TOKEN).decrypt() == {"given_name": "Teak"}
 
 
-def test_the_derived_key_is_not_the_secret_key(settings: Any) -> None:
-    settings.SECRET_KEY = KEY.encode()
-    derived = Sealed.seal(CLAIMS)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [settings.SECRET_KEY]
-    with pytest.raises(ClaimsUnreadable):
-        derived.decrypt()
-
-
 # Among them: an environment variable that is not set, and a text instead of a list.
 @pytest.mark.parametrize("keys", [[], 7, [None], KEY, [KEY, "not a key"]], ids=str)
 def test_invalid_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:
@@ -83,9 +72,6 @@ def test_an_error_about_one_key_does_not_show_the_others(settings: Any) -> None:
     assert caught.value.__cause__ is caught.value.__context__ is None
     assert KEY not in repr(caught.value)
     assert KEY not in repr([entry.locals for entry in caught.traceback[1:]])
-
-
-# An encrypted value
 
 
 def test_every_json_type_is_preserved(settings: Any) -> None:
@@ -122,9 +108,6 @@ def test_an_invalid_token_is_unreadable_and_not_shown(token: str, settings: Any)
             read()
         assert token not in str(caught.value)
         assert caught.value.__suppress_context__  # the cause's frames hold the token
-
-
-# Re-encryption
 
 
 def reencrypt(batch_size: int = 1000) -> list[Reencrypted]:

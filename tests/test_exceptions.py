@@ -1,9 +1,7 @@
 """The exceptions: one tree, each also a type that a site may catch already."""
 
 import pickle
-from datetime import timedelta
 
-import pytest
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
 
 from django_plasgate_ip import exceptions
@@ -42,11 +40,3 @@ def test_an_exception_can_be_pickled_with_its_text_and_status() -> None:
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert type(copy) is exceptions.CredentialsRejected
     assert (str(copy), copy.http_status) == ("PlasGate answered 403.", 403)
-
-
-@pytest.mark.parametrize(("wait", "seconds"), [(0, 1), (61.001, 62)])
-def test_the_wait_is_rounded_up_to_whole_seconds(wait: float, seconds: int) -> None:
-    error = exceptions.TooManyStarts(timedelta(seconds=wait))
-
-    assert error.seconds == seconds
-    assert str(error) == f"Too many starts; the next one is possible in {seconds} seconds."

@@ -1,6 +1,7 @@
 """Sites with a prefix before the app's paths, or with other sessions, transactions and logins."""
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import pytest
@@ -53,9 +54,6 @@ class DefaultLanguageBare:
     urlpatterns = i18n_patterns(*PAGES, prefix_default_language=False)
 
 
-# Below a path
-
-
 @pytest.fixture
 def shop(settings: Any) -> Iterator[None]:
     """Serve the site below /shop, which the server in front takes away."""
@@ -102,33 +100,19 @@ def test_every_link_stays_below_the_path(
     assert Page(visitor.get(behind(result))).links["Continue"] == "/shop/"
 
 
-# With a language before every path
-
-
 @pytest.mark.parametrize(
-    ("urlconf", "prefix", "browser_speaks", "callback"),
-    [
-        (EveryLanguage, "/en", "km", "/en/phone/callback/"),
-        (EveryLanguage, "/km", "en", "/en/phone/callback/"),
-        (DefaultLanguageBare, "", "km", "/phone/callback/"),
-        (DefaultLanguageBare, "/km", "en", "/phone/callback/"),
-    ],
-    ids=["en", "km", "bare en", "km beside a bare en"],
+    ("urlconf", "prefix"),
+    [*product([EveryLanguage], ["/en", "/km"]), *product([DefaultLanguageBare], ["", "/km"])],
 )
 def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for_all(
-    visitor: Visitor,
-    stranger: Visitor,
-    answers: Answers,
-    settings: Any,
-    urlconf: Any,
-    prefix: str,
-    browser_speaks: str,
-    callback: str,
+    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any, urlconf: Any, prefix: str
 ) -> None:
+    callback = "/en/phone/callback/" if urlconf is EveryLanguage else "/phone/callback/"
     settings.ROOT_URLCONF = urlconf
     settings.PLASGATE_IP_FALLBACK_URL = "sms"
     for browser in (visitor, stranger):
-        browser.defaults["HTTP_ACCEPT_LANGUAGE"] = browser_speaks
+        # The browser prefers the other language.
+        browser.defaults["HTTP_ACCEPT_LANGUAGE"] = "en" if prefix == "/km" else "km"
 
     login = stranger.get(f"{prefix}/guarded/")["Location"]
     assert login == f"{prefix}/accounts/login/?next={prefix}/guarded/"
@@ -167,58 +151,18 @@ def test_a_site_without_translations_works(
     assert outcome() == ("verified", "")
 
 
-# With a login before every page
-
-
-@pytest.fixture
-def closed(settings: Any) -> None:
-    """Close every page of the site that does not say otherwise."""
+def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
+    stranger: Visitor, settings: Any
+) -> None:
     settings.ROOT_URLCONF = Site
+    # Closes every page of the site that does not say otherwise.
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
-
-
-@pytest.mark.usefixtures("closed")
-def test_the_apps_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor) -> None:
     for url in ("/phone/", "/own/"):
         assert stranger.get(url)["Location"] == f"/accounts/login/?next={url}"
     # The callback's code must not be in a login page's next.
     assert stranger.get("/phone/callback/?code=a&state=b")["Location"] == "/phone/callback/"
     assert stranger.get("/phone/callback/").status_code == 400
     assert stranger.get("/phone/0b5f6d3e-0000-4000-8000-000000000000/").status_code == 404
-
-
-@pytest.mark.usefixtures("closed")
-def test_where_anonymous_visitors_may_start_all_the_apps_pages_are_open(
-    passer_by: Visitor, answers: Answers, settings: Any
-) -> None:
-    settings.PLASGATE_IP_CONTINUE_PAGE = True
-    answers(FAILED)
-    passer_by.authorize_url = Page(passer_by.start()).links["Continue"]
-
-    page = passer_by.get(passer_by.come_back()["Location"])
-
-    assert page.status_code == 200
-    assert outcome() == ("failed", "not_on_mobile_data")
-
-
-# With other slashes, sessions and transactions
-
-
-@pytest.mark.parametrize("appends", [True, False])
-def test_a_site_may_append_slashes_or_not(
-    visitor: Visitor, answers: Answers, settings: Any, appends: bool
-) -> None:
-    settings.APPEND_SLASH = appends
-    answers()
-    visitor.start(next="/here/")
-    came_without = visitor.callback_url().replace("/callback/?", "/callback?")
-
-    # Where the provider drops the slash, the site's redirect must keep the whole query.
-    dropped = visitor.get(came_without)
-
-    assert dropped.status_code == (301 if appends else 404)
-    assert dropped.get("Location", visitor.callback_url()) == visitor.callback_url()
-    assert visitor.come_back()["Location"] == "/here/"
 
 
 @pytest.mark.django_db(transaction=True)

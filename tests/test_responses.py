@@ -86,9 +86,6 @@ def request_of(accept: str | None = None, **headers: str) -> HttpRequest:
     return RequestFactory().get("/", headers=headers | ({"Accept": accept} if accept else {}))
 
 
-# What every page has
-
-
 class EveryPage:
     """Tests of each page that a subclass names, by its template, and shows."""
 
@@ -111,6 +108,8 @@ class EveryPage:
         assert all(finders.find(url.removeprefix("/static/")) for url in urls)
         assert "/static/django_plasgate_ip/style.css" in urls
         assert re.findall(r"<script[^>]*>[^<]+</script>", text(response)) == page.all("style") == []
+        # A script of htmx or Turbo can't follow the redirect to PlasGate.
+        assert '<div class="plasgate-ip" hx-boost="false" data-turbo="false">' in text(response)
         attributes = {name for _tag, attributes in page.tags for name in attributes}
         assert [name for name in attributes if name == "style" or name.startswith("on")] == []
         # A <base> of the site changes where every other URL leads.
@@ -191,9 +190,6 @@ def test_an_engine_that_finds_no_template_is_an_error(visitor: Visitor, settings
         visitor.get("/phone/")
 
 
-# The start page
-
-
 def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -> None:
     page = Page(visitor.start("077"))
     (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
@@ -201,9 +197,6 @@ def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -
     assert field["aria-invalid"] == "true"
     described = field["aria-describedby"].split()
     assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
-
-
-# The pages of a verification
 
 
 def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
@@ -250,9 +243,6 @@ def test_the_waiting_page_offers_to_check_again_and_to_start_again(
     links = Page(show("in_progress", visitor, settings)).links
 
     assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/"}
-
-
-# Page, JSON or redirect
 
 
 def test_json_is_for_requests_that_prefer_it_by_name() -> None:

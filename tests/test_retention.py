@@ -1,19 +1,18 @@
 """Retention: which rows each step finds, and how it handles them in batches."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from datetime import timezone as datetime_timezone
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from django_plasgate_ip import personal_data, retention
 from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
 from tests.conftest import Receivers
-from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create, in_a_thread, skip
+from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create, skip
 
 pytestmark = pytest.mark.django_db
 
@@ -47,9 +46,6 @@ def expected() -> list[int]:
 @pytest.fixture
 def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: NOW)
-
-
-# Which rows
 
 
 @pytest.mark.usefixtures("stopped_clock")
@@ -129,17 +125,11 @@ def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> 
     kept = {create(2 * HOUR, "pending"), create_exchanging(2 * HOUR, timedelta(seconds=5))}
     assert expected() == [0, 0, 0]
     assert purge() == [[], [], []]
+    # A stale one is ended before it is deleted.
+    kept.add(create(status="pending"))
+    assert list(retention.delete_old()) == []
     assert set(PhoneVerification.objects.all()) == kept
 
-
-def test_a_stale_verification_is_ended_before_it_is_deleted(settings: Any) -> None:
-    keep(settings, rows=DAY)
-    row = create(status="pending")
-    assert list(retention.delete_old()) == []
-    assert list(PhoneVerification.objects.all()) == [row]
-
-
-# Batches
 
 Step = tuple[Callable[[int], Iterator[int]], Callable[[timedelta], PhoneVerification]]
 STEPS: dict[str, Step] = {
@@ -202,23 +192,6 @@ def test_locked_rows_are_skipped_if_the_database_can(
     skip(create(), monkeypatch, can_skip)
     create()
     assert list(retention.delete_old()) == [1 if can_skip else 2]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_locked_row_is_skipped_and_left_to_the_next_run(settings: Any) -> None:
-    if not connection.features.has_select_for_update_skip_locked:
-        pytest.skip("this database can't skip locked rows")
-    keep(settings, rows=DAY)
-    rows = [create() for _ in range(5)]
-    with ThreadPoolExecutor(1) as pool, transaction.atomic():
-        PhoneVerification.objects.select_for_update().get(pk=rows[2].pk)
-        run = pool.submit(in_a_thread, lambda: list(retention.delete_old(2)))
-        assert sum(run.result(20)) == 4
-    assert list(PhoneVerification.objects.all()) == [rows[2]]
-    assert list(retention.delete_old(2)) == [1]
-
-
-# Concurrent runs
 
 
 @pytest.mark.django_db(transaction=True)

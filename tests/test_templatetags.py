@@ -15,7 +15,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests import urls
 from tests.conftest import Answers
-from tests.visitor import TYPED, Page, Visitor, newest
+from tests.visitor import TYPED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -46,9 +46,6 @@ class Site:
 @pytest.fixture(autouse=True)
 def front(settings: Any) -> None:
     settings.ROOT_URLCONF = Site
-
-
-# The badge
 
 
 def test_a_verified_users_badge_says_so_in_words(user: User, other_user: User) -> None:
@@ -90,9 +87,6 @@ def test_a_list_of_any_length_takes_one_query(user: User, other_user: User) -> N
     assert row.has_phone is True  # type: ignore[attr-defined]
 
 
-# The form
-
-
 def test_the_form_verifies_from_the_sites_own_page(visitor: Visitor, answers: Answers) -> None:
     answers()
     # An invalid number is reported on the app's own page, which keeps next.
@@ -118,12 +112,6 @@ def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
     assert url == "https://sso.example/?next=http%3A//testserver/front/"
 
 
-def test_where_anonymous_visitors_may_start_they_get_the_form(passer_by: Visitor) -> None:
-    passer_by.submit(passer_by.get("/front/"), phone_number=TYPED)
-
-    assert newest().next_url == "/welcome/"
-
-
 def test_the_form_has_no_number_that_no_scope_needs(visitor: Visitor, settings: Any) -> None:
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
     page = visitor.get("/front/")
@@ -140,6 +128,8 @@ def test_the_form_takes_neither_the_focus_nor_an_id_of_the_page(visitor: Visitor
     assert "autofocus" not in number
     assert [each["for"] for each in page.all("label")] == [number["id"]]
     assert number["id"] == "plasgate-ip-phone_number"
+    (box,) = [each for each in page.all("div") if each.get("class") == "plasgate-ip"]
+    assert (box["hx-boost"], box["data-turbo"]) == ("false", "false")
     # The field of the app's own page still has it.
     assert " autofocus" in visitor.get("/phone/").content.decode()
 

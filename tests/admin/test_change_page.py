@@ -73,9 +73,6 @@ def test_the_admin_is_built_on_the_class_of_the_installed_theme() -> None:
         assert model_admin._base().__module__ == "unfold.admin"
 
 
-# Claims
-
-
 def test_claims_are_shown_escaped_with_the_permission(reader: Client) -> None:
     claims = CLAIMS | {"given_name": "<script>alert(1)</script>"}
     response = reader.get(detail(verified(claims=claims)))

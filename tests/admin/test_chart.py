@@ -42,9 +42,6 @@ def table(response: Any) -> list[list[str]]:
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
 
 
-# What is drawn
-
-
 def test_figures_are_formatted() -> None:
     drawn = draw({(0, VERIFIED): 1000, (1, FAILED): 333, (2, LIVE): 1}, median=2.97)
     assert (drawn["total"], drawn["success_rate"]) == ("1,334", "75 %")
@@ -92,9 +89,6 @@ def test_coordinates_have_no_decimal_comma(settings: Any) -> None:
 
 def test_nothing_is_drawn_without_data() -> None:
     assert draw({}) is None
-
-
-# The page
 
 
 @pytest.mark.django_db

@@ -38,9 +38,6 @@ def rows(file: str) -> list[dict[str, str]]:
     return list(csv.DictReader(lines, strict=True))
 
 
-# Who gets what
-
-
 def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(viewer: Client) -> None:
     verification = verified(
         user=User.objects.create_user("dara"),
@@ -128,9 +125,6 @@ def test_an_export_is_recorded_before_it_is_sent_and_without_the_values_of_filte
     assert "Claims, exported as CSV" in text(reader.get("/admin/"))
 
 
-# Which rows
-
-
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -171,18 +165,12 @@ def test_each_row_is_exported_once_and_the_newest_first(
     assert [started[pk] for pk in exported] == sorted(started.values(), reverse=True)
 
 
-# Cells
-
-
 def test_no_cell_is_a_formula(viewer: Client) -> None:
     signs = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
     for sign in signs:
         failed(user=User.objects.create(username=f"{sign}1"), error_description=f"{sign}2")
     cells = {(row["user"], row["error_description"]) for row in rows(content(viewer.get(EXPORT)))}
     assert cells == {(f"'{sign}1", f"'{sign}2") for sign in signs}
-
-
-# How it is sent
 
 
 def test_rows_are_read_while_they_are_sent(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:

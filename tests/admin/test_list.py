@@ -118,9 +118,6 @@ def test_the_query_string_reveals_no_hidden_column(viewer: Client, superuser: Cl
         assert client.get(LIST, {"_popup": "1", "_to_field": "nonce"}).status_code == 400
 
 
-# Its pages
-
-
 @pytest.mark.parametrize(("rows", "count"), [(2, 2), (3, 3), (4, 3)])
 def test_rows_are_counted_up_to_the_bound(
     monkeypatch: pytest.MonkeyPatch, rows: int, count: int

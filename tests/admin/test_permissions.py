@@ -64,8 +64,6 @@ def test_deleting_needs_its_permission_and_a_confirmation(viewer: Client, delete
     assert entries == {f"{row.pk} ({status})" for row, status in statuses}
 
 
-# What no page shows without view_claims
-
 Page = Callable[[Client, PhoneVerification], Any]
 
 PAGES: dict[str, Page] = {

@@ -15,7 +15,7 @@ import urllib3
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from tests import certificates
-from tests.provider import PATIENCE, Start, own_connections, providers
+from tests.provider import PATIENCE, own_connections
 from tests.visitor import CODE, STATE
 
 # Seconds. A call that the deadline ends takes less than `SOON`; the provider waits for longer.
@@ -42,13 +42,6 @@ def connections(settings: Any) -> Iterator[None]:
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = PATIENCE
     with own_connections():
         yield
-
-
-@pytest.fixture
-def start(settings: Any) -> Iterator[Start]:
-    """Return a function that starts a provider and sets the base URL to it."""
-    with providers(settings) as start_one:
-        yield start_one
 
 
 @pytest.fixture

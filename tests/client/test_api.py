@@ -64,9 +64,6 @@ def authorize_query(*args: Any) -> dict[str, str]:
     return dict(pairs)
 
 
-# The start URL
-
-
 def test_the_start_url_is_written_without_plus_signs() -> None:
     url = PlasGateClient().authorize_url(CALLBACK, "mobile_id phone_verify", "077 696 118")
 
@@ -141,9 +138,6 @@ def test_the_base_url_and_the_endpoint_may_have_slashes(
     assert exchange(**keys).succeeded
 
 
-# The keys
-
-
 @pytest.mark.parametrize("name", ["PLASGATE_IP_PRIVATE_KEY", "PLASGATE_IP_SECRET_KEY"])
 def test_a_missing_key_is_named(name: str, settings: Any) -> None:
     setattr(settings, name, "")
@@ -175,9 +169,6 @@ def test_the_client_does_not_show_its_keys() -> None:
     assert PRIVATE_KEY not in repr(client.authorize_url(CALLBACK, "phone"))
 
 
-# The exchange's request
-
-
 def test_the_exchange_sends_no_other_headers(plasgate: PlasGate) -> None:
     plasgate.says()
     exchange()
@@ -201,9 +192,6 @@ def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) 
     call: Any = plasgate.calls[0]
     sent = json.loads(call.request.body)
     assert (sent["code"], sent["state"], sent["redirect_uri"]) == (text, text, CALLBACK + text)
-
-
-# The answer
 
 
 @pytest.mark.parametrize(
@@ -230,13 +218,6 @@ def test_a_status_other_than_2xx_is_an_error_even_with_a_success(
     assert (caught.value.http_status, caught.value.error_description) == (status, f"HTTP {status}")
     # SECURITY: the code is spent. It is not sent again.
     assert len(plasgate.calls) == 1
-
-
-@pytest.mark.parametrize("status", [201, 202, 299])
-def test_any_2xx_with_a_body_is_an_answer(status: int, plasgate: PlasGate) -> None:
-    plasgate.says(status=status)
-
-    assert exchange().claims == VERIFIED
 
 
 @pytest.mark.parametrize("status", [200, 204, 205])
@@ -288,24 +269,23 @@ def test_a_compressed_answer_or_one_with_an_invalid_length_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("status", "headers"),
     [
-        ("Content-Encoding", "  Identity "),
-        ("Content-Encoding", ""),
-        ("Content-Encoding", "identity,, identity\t"),
-        ("Content-Length", f" {len(json.dumps(VERIFIED))} "),
-        ("Content-Type", "text/html"),
+        (201, {}),
+        (299, {}),
+        (200, {"Content-Encoding": "  Identity "}),
+        (200, {"Content-Encoding": ""}),
+        (200, {"Content-Encoding": "identity,, identity\t"}),
+        (200, {"Content-Length": f" {len(json.dumps(VERIFIED))} "}),
+        (200, {"Content-Type": "text/html"}),
     ],
 )
-def test_a_headers_value_may_have_any_of_https_forms(
-    name: str, value: str, plasgate: PlasGate
+def test_any_2xx_with_a_body_is_an_answer_whose_headers_may_have_any_of_https_forms(
+    status: int, headers: dict[str, str], plasgate: PlasGate
 ) -> None:
-    plasgate.says(headers={name: value})
+    plasgate.says(status=status, headers=headers)
 
-    assert exchange().succeeded
-
-
-# Library errors
+    assert exchange().claims == VERIFIED
 
 
 @pytest.mark.parametrize(
@@ -340,9 +320,6 @@ def test_a_ca_bundle_that_cannot_be_read_is_named(settings: Any, plasgate: PlasG
     with pytest.raises(ProviderUnreachable, match=r"PLASGATE_IP_CA_BUNDLE .*FileNotFoundError"):
         exchange()
     assert len(plasgate.calls) == 0
-
-
-# Secrets
 
 
 def tracked(error: BaseException | None) -> str:

@@ -73,23 +73,6 @@ def test_a_tenants_visitors_are_verified_with_its_keys_and_the_row_has_neither(
     assert len(answers.calls) == 2
 
 
-@pytest.mark.parametrize("private_key", [None, "bokor-private"])
-def test_a_verification_of_one_tenant_is_not_finished_with_anothers_keys(
-    user: User, answers: Answers, private_key: str | None
-) -> None:
-    """The two share the session. The callback's ``private_key`` may have any value."""
-    answers()
-    here = visitor_of("angkor.shop.example", user)
-    here.start()
-    there = visitor_of("bokor.shop.example", user, here.cookies)
-    there.authorize_url = here.authorize_url
-
-    there.come_back(private_key=private_key)
-
-    assert outcome() == ("pending", "")
-    assert answers.calls == []
-
-
 def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
     browser = visitor_of("no-such.shop.example", user)
 

@@ -58,9 +58,6 @@ def test_an_answer_does_not_show_what_it_holds() -> None:
     assert SUB not in repr([answer.sub, answer.mobile_id])
 
 
-# Members
-
-
 @pytest.mark.parametrize(
     ("value", "flag"),
     [
@@ -144,9 +141,6 @@ def test_without_a_status_the_members_are_read() -> None:
     assert (answer.sub, answer.mobile_id, answer.login_hint) == (SUB, MOBILE_ID, DIGITS)
 
 
-# Bodies
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -219,9 +213,6 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
     ids = answer.sub + answer.mobile_id
     assert ids.isprintable()
     assert answer.succeeded is not False or not (ids or answer.login_hint)
-
-
-# The provider's text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from django_plasgate_ip.exceptions import ExchangeError, ProviderTimeout, ProviderUnreachable
 from tests import certificates
 from tests.client.conftest import ends_soon, exchange
-from tests.provider import BODY, Start, Wire, answer, says, serve
+from tests.provider import Start, Wire, says, serve
 
 
 @pytest.mark.parametrize("host", ["localhost", "other.example"])
@@ -62,27 +62,6 @@ def test_session_keys_are_not_written_to_a_file_of_the_environment(
 
     assert len(provider.requests) == 1
     assert not (tmp_path / "keys").exists()
-
-
-@pytest.mark.usefixtures("trusted")
-def test_the_bundle_is_read_once_for_all_connections(
-    start: Start, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loaded = []
-    load = ssl.SSLContext.load_verify_locations
-
-    def counted(self: ssl.SSLContext, *args: Any, **kwargs: Any) -> None:
-        loaded.append(self)
-        load(self, *args, **kwargs)
-
-    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
-    # Without this header, the client could use the connection before it notices the close.
-    provider = start(says(answer(BODY, "200 OK", "Connection: close")), tls=tls)
-    for _each in range(3):
-        assert exchange().succeeded
-
-    assert provider.connections == 3
-    assert len(loaded) == 1
 
 
 @pytest.mark.usefixtures("trusted", "short")

@@ -96,11 +96,3 @@ FAILURE = """\
   "status": "failed",
   "sub":  "anonymous"
 }"""
-
-# "Errors"
-FORBIDDEN = """\
-Failed Authentication/Authorization (403)
-If for any reason there is an error during the flow, please check your private key and secret key."""
-SERVER_ERROR = """\
-Internal Server Error (500)
-Please contact our support or email via support@plasgate.com"""

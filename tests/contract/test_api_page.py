@@ -14,8 +14,6 @@ from django.test import Client
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.client.parsing import parse_answer
-from django_plasgate_ip.exceptions import ExchangeError
-from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import verdict
 from tests.conftest import Answers
 from tests.contract import api_page
@@ -57,9 +55,6 @@ def keys(settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = SITE
 
 
-# What the app sends
-
-
 def test_the_scopes_are_the_pages() -> None:
     supported, custom = (
         re.findall(r"[\w:]+", names) for names in re.findall(r": ([^.]+)\.", api_page.SCOPES)
@@ -91,9 +86,6 @@ def test_the_exchange_is_the_pages(answers: Answers) -> None:
     assert call.headers["X-Secret"] == SECRET_KEY
     assert call.headers["Content-Type"] == "application/json"
     assert call.sent == BODY
-
-
-# What the app reads
 
 
 def test_the_pages_success_is_read() -> None:
@@ -154,36 +146,14 @@ def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
         assert verdict.judge(answer, scopes, number).reason is None
 
 
-@pytest.mark.parametrize(
-    ("error", "reason", "advice"),
-    [
-        (api_page.FORBIDDEN, Reason.CREDENTIALS_REJECTED, "PLASGATE_IP_SECRET_KEY"),
-        (api_page.SERVER_ERROR, Reason.PROVIDER_ERROR, "support@plasgate.com"),
-    ],
-    ids=["403", "500"],
-)
-def test_the_pages_errors_have_reasons_with_the_pages_advice(
-    answers: Answers, error: str, reason: Reason, advice: str
-) -> None:
-    (status,) = map(int, re.findall(r"\((\d+)\)", error))
-    answers(body=error, http=status)
-
-    with pytest.raises(ExchangeError) as raised:
-        PlasGateClient().exchange(BODY["code"], BODY["state"], BODY["redirect_uri"])
-
-    assert (raised.value.reason, raised.value.http_status) == (reason, status)
-    assert advice in reason.staff_message
-
-
-# Whole walks
-
-
+@pytest.mark.parametrize("redirect_uri", [SITES_URI, SITES_URI.replace("https", "http")])
 def test_the_pages_callback_and_success_verify_the_number(
-    visitor: Visitor, answers: Answers
+    visitor: Visitor, answers: Answers, redirect_uri: str
 ) -> None:
+    """The page's start has ``https://ip-demo…``, and its callback ``http://ip-demo…``."""
     answers(body=api_page.SUCCESS)
     visitor.start("+85577696118", path="/phone/?moved=1")
-    visitor.come_back(**CALLBACK | {"redirect_uri": SITES_URI})
+    visitor.come_back(**CALLBACK | {"redirect_uri": redirect_uri})
 
     (call,) = answers.calls
     assert call.sent == {
@@ -196,20 +166,6 @@ def test_the_pages_callback_and_success_verify_the_number(
     row = newest()
     assert (row.phone_number, row.claims) == ("+85577696118", SUCCESS)
     assert (row.sub, row.mobile_id) == (SUCCESS["sub"], SUCCESS["mobile_id"])
-
-
-def test_the_callbacks_redirect_uri_may_have_the_pages_other_scheme(
-    visitor: Visitor, answers: Answers
-) -> None:
-    """The page's start has ``https://ip-demo…``, and its callback ``http://ip-demo…``."""
-    answers(body=api_page.SUCCESS)
-    visitor.start("+85577696118", path="/phone/?moved=1")
-    visitor.come_back(**CALLBACK | {"redirect_uri": SITES_URI.replace("https", "http")})
-
-    assert outcome() == ("verified", "")
-
-
-# What the sandbox says
 
 
 def shape(value: Any) -> Any:

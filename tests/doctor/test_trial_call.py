@@ -11,10 +11,8 @@ import pytest
 import requests
 from urllib3.exceptions import LocationParseError
 
-from django_plasgate_ip.client import PlasGateClient
 from django_plasgate_ip.doctor import trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
-from django_plasgate_ip.exceptions import ExchangeError
 from tests import certificates
 from tests.conftest import EXCHANGE_URL, Answers
 from tests.provider import Start, Wire, answer, drips, resets, says, serve
@@ -34,9 +32,6 @@ def found() -> Finding:
 def patience(settings: Any) -> None:
     """Give a busy machine time."""
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
-
-
-# What is sent
 
 
 def test_one_call_is_made_with_both_keys_and_no_number(answers: Answers) -> None:
@@ -67,9 +62,6 @@ def test_the_call_goes_to_the_endpoint_of_the_settings(start: Start, settings: A
 
     assert re.match(r"Called check-info with a made-up code \(\d+ ms\): ", finding.what)
     assert provider.requests[0].startswith(b"POST /ip/check-info?")
-
-
-# No call
 
 
 def test_settings_that_no_call_can_use_are_named(settings: Any, answers: Answers) -> None:
@@ -105,9 +97,6 @@ def test_no_call_is_made_if_only_the_tenants_have_keys(
     assert finding.level is WARNING
     assert "PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY" in finding.do
     assert answers.calls == []
-
-
-# Answers
 
 
 @pytest.mark.parametrize(
@@ -162,20 +151,6 @@ def test_a_status_of_200_is_explained(
     assert what in finding.what
     assert do in finding.do
     assert bool(finding.do) == bool(do)
-
-
-def test_every_error_of_the_client_has_a_meaning(monkeypatch: pytest.MonkeyPatch) -> None:
-    for error in ExchangeError.__subclasses__():
-
-        def fail(*args: Any, error: type[ExchangeError] = error) -> None:
-            raise error("no answer")
-
-        monkeypatch.setattr(PlasGateClient, "exchange", fail)
-
-        assert "no answer " in found().what
-
-
-# Failures
 
 
 def explains(what: str, do: str) -> None:

@@ -1,22 +1,19 @@
-"""The most memory that a block needs. The greatest growth is a figure of the run."""
+"""The most memory that a block needs."""
 
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.figures import record_greatest
-
 MIB = 1024 * 1024
 PROCESS = Path("/proc/self")
-FIGURE = "Faults: most memory for one callback"
 
 
 @contextmanager
 def at_most(limit: int) -> Iterator[None]:
     """Fail where the block's objects, or on Linux the process, grow by more than `limit` bytes."""
+    reset_peak()
     tracemalloc.start()
-    exact = reset_peak()
     before = peak_resident()
     try:
         yield
@@ -24,18 +21,12 @@ def at_most(limit: int) -> Iterator[None]:
         resident = peak_resident() - before
     finally:
         tracemalloc.stop()
-    record_greatest(f"{FIGURE}, objects", peak / MIB, "MiB")
-    if exact:
-        record_greatest(f"{FIGURE}, process", resident / MIB, "MiB")
     assert peak < limit, f"{peak / MIB:.1f} MiB of objects"
     assert resident < limit, f"{resident / MIB:.1f} MiB more resident"
 
 
 def reset_peak() -> bool:
-    """Reset the process's peak, and return whether that was possible; see proc(5).
-
-    If not, the peak counts from the start of the process, and less growth is noticed.
-    """
+    """Reset the process's peak, and return whether that was possible; see proc(5)."""
     try:
         (PROCESS / "clear_refs").write_text("5")
     except OSError:

@@ -72,9 +72,6 @@ def stored() -> PhoneHandoff:
     return PhoneHandoff.objects.get()
 
 
-# Claim
-
-
 def test_the_first_phone_claims_the_link(phone: HttpRequest, token: Token, user: User) -> None:
     first = claim(phone, token)
 
@@ -162,9 +159,6 @@ def test_a_new_claim_deletes_the_rows_that_are_older_than_an_hour(
     PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - 61 * MINUTE)
     claim(phone, token)
     assert PhoneHandoff.objects.count() == 3
-
-
-# Confirm
 
 
 def test_the_right_code_starts_the_computers_verification(shown: Claim, user: User) -> None:
@@ -320,8 +314,6 @@ def test_an_account_that_is_deleted_before_the_tap_is_gone(shown: Claim) -> None
     assert refused(confirm, shown) is Refusal.ACCOUNT_GONE
     assert not PhoneVerification.objects.exists()
 
-
-# Progress
 
 USED = {"used_at": timezone.now()}
 

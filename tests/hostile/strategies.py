@@ -1,6 +1,5 @@
 """Strategies for requests: arbitrary bytes, and requests that are almost valid."""
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
 from urllib.parse import parse_qsl, quote_from_bytes
@@ -9,7 +8,7 @@ from django.conf import settings as site
 from hypothesis import strategies as st
 
 from tests.test_redirects import SAFE, UNSAFE
-from tests.visitor import CODE, NUMBER, SESSION_STATE, STATE, TYPED
+from tests.visitor import CODE, SESSION_STATE, STATE
 
 CALLBACK = "http://testserver/phone/callback/"
 NEXT = "/here/"
@@ -55,10 +54,8 @@ EXITS = [
     "http://\uff45\uff56\uff49\uff4c.example/",
     f"\uff0f\uff0f{EVIL}",
     f"//{EVIL}%00",
-    "https:",
     "\x01javascript:alert(1)",
     "data:text/html,<script>alert(1)</script>",
-    "/here/\r\nSet-Cookie: stolen=1",
     f"/%2f{EVIL}",
     f"/.//{EVIL}",
     f"?//{EVIL}",
@@ -95,7 +92,7 @@ ENCODERS: list[Callable[[bytes], str]] = [
 
 @st.composite
 def encoded(draw: st.DrawFn, pairs: Pairs) -> str:
-    """Return a query string or a form's body: its bytes, decoded as latin-1."""
+    """Return a query string: its bytes, decoded as latin-1."""
     encode = draw(st.sampled_from(ENCODERS))
     return "&".join(f"{encode(name)}={encode(value)}" for name, value in pairs)
 
@@ -158,70 +155,11 @@ def read(query: str) -> list[tuple[str, str]] | None:
         return None
 
 
-@st.composite
-def multipart(draw: st.DrawFn, pairs: Pairs) -> tuple[str, bytes]:
-    """Return a content type and a body of parts, in a charset that the request names."""
-    charset = draw(st.sampled_from(["", "; charset=utf-7", "; charset=raw_unicode_escape"]))
-    parts = [
-        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % pair for pair in pairs
-    ]
-    end = draw(st.sampled_from([b"--B--\r\n", b""]))
-    return f"multipart/form-data; boundary=B{charset}", b"".join(parts) + end
-
-
-def as_json(pairs: Pairs) -> tuple[str, bytes]:
-    """Return a JSON body; bytes that are not UTF-8 become lone surrogates."""
-    said = {
-        name.decode(errors="surrogateescape"): value.decode(errors="surrogateescape")
-        for name, value in pairs
-    }
-    return "application/json", json.dumps(said).encode()
-
-
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["phone_number", "next", "a"]), inner, max_size=3)
-    ),
-    max_leaves=6,
-).map(lambda value: ("application/json", json.dumps(value).encode()))
-GOOD_NUMBERS = st.sampled_from([TYPED, NUMBER, "០៧៧ ៦៩៦ ១១៨", "+1 202 555 0123"]).map(in_utf8)
-NUMBERS = GOOD_NUMBERS | st.text("0123456789+ ()-", max_size=20).map(in_utf8) | VALUES
 NEARLY = st.text("/\\:@.?#% \t\n\x00htpsTev", max_size=20)
 ADDRESSES = st.one_of(
     st.sampled_from([*SAFE.values(), *UNSAFE.values(), *EXITS]),
     NEARLY,
     NEARLY.map("/{}".format),
     NEARLY.map("http://testserver{}".format),
-).map(in_utf8)
-NEXTS = st.tuples(st.just(b"next"), ADDRESSES | VALUES)
-FIELDS = st.one_of(
-    # A valid number, so that the start succeeds with any next.
-    st.tuples(st.tuples(st.just(b"phone_number"), GOOD_NUMBERS), NEXTS).map(list),
-    st.lists(
-        st.tuples(st.just(b"phone_number"), NUMBERS) | NEXTS | st.tuples(NAMES, VALUES),
-        max_size=4,
-    ),
-)
-BODIES = st.one_of(
-    FIELDS.flatmap(encoded).map(
-        lambda text: ("application/x-www-form-urlencoded", text.encode("latin-1"))
-    ),
-    FIELDS.flatmap(multipart),
-    FIELDS.map(as_json),
-    ANY_JSON,
-    st.tuples(
-        st.sampled_from(["multipart/form-data", "application/json", "text/plain", ""]),
-        st.binary(max_size=300),
-    ),
-)
-# Servers accept every byte from a space on.
-HEADERS = st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=60)
-ACCEPTS = st.one_of(
-    st.sampled_from(["application/json", "text/html", "*/*", "application/json;q=0, */*"]),
-    st.lists(st.sampled_from(["application/json", "text/html", "*/*", "a", ";q=", "/", "="])).map(
-        ",".join
-    ),
-    HEADERS,
+    st.text(max_size=40),
 )

@@ -9,7 +9,7 @@ import pytest
 
 from tests.privacy import canaries
 from tests.privacy.canaries import Search
-from tests.provider import Play, Provider, Start, answer, own_connections, providers, says
+from tests.provider import Play, Provider, Start, answer, says
 
 
 @pytest.fixture(autouse=True)
@@ -43,15 +43,9 @@ def log(
 
 
 @pytest.fixture
-def start_provider(settings: Any) -> Iterator[Start]:
-    with own_connections(), providers(settings) as start:
-        yield start
-
-
-@pytest.fixture
-def provider(start_provider: Start) -> Provider:
+def provider(start: Start) -> Provider:
     """Return a PlasGate that verifies every number, with all canaries in its answer."""
-    return start_provider(replies(canaries.VERIFIED))
+    return start(replies(canaries.VERIFIED))
 
 
 def replies(data: dict[str, Any], status: str = "200 OK") -> Play:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.signals import got_request_exception
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
@@ -17,20 +16,17 @@ from django.urls import path
 from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_plasgate_ip import flow, phones
+from django_plasgate_ip import flow
 from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
-from django_plasgate_ip.encryption import Sealed
-from django_plasgate_ip.exceptions import ClaimsUnreadable
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import callback, changes, limits, transitions, verdict
 from tests import urls
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
-from tests.privacy.conftest import replies
-from tests.provider import Provider, Start
-from tests.visitor import Visitor, newest
+from tests.provider import Provider
+from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
 
@@ -165,15 +161,6 @@ def test_a_crash_at_the_callback_shows_no_canary(
     look_at_crash(CALLBACK[step], patient.come_back)
 
 
-def test_a_crash_after_the_phone_scope_returned_a_number_shows_no_canary(
-    patient: Visitor, look_at_crash: Look, settings: Any, start_provider: Start
-) -> None:
-    settings.PLASGATE_IP_SCOPES = ["phone", "mobile_id"]
-    start_provider(replies(canaries.VERIFIED | {"phone_number": canaries.DIGITS}))
-    patient.start()
-    look_at_crash(broken(phones, "from_wire", times=2), patient.come_back)
-
-
 @pytest.mark.parametrize("typed", TYPED)
 def test_a_crash_behind_a_sites_own_form_shows_no_canary(
     patient: Visitor, look_at_crash: Look, typed: str
@@ -198,43 +185,3 @@ def test_a_crash_with_a_tenants_keys_shows_no_canary(
     settings.PLASGATE_IP_CREDENTIALS = lambda request: returned
     page = patient.get("/phone/")
     look_at_crash(START["authorize_url"], lambda: patient.submit(page, phone_number=NATIONAL))
-
-
-def test_a_crash_of_the_claim_at_login_shows_no_canary(
-    passer_by: Visitor, user: User, provider: Provider, look_at_crash: Look
-) -> None:
-    passer_by.raise_request_exception = False
-    passer_by.verify(NATIONAL)
-    page = passer_by.get("/accounts/login/")
-    login = {"username": "teak", "password": "a password"}
-    look_at_crash(CALLBACK["SIM"], lambda: passer_by.submit(page, **login))
-
-
-@pytest.mark.parametrize("name", ["_read", "parse_answer"])
-def test_a_worker_that_stops_in_the_exchange_shows_no_canary(
-    visitor: Visitor, provider: Provider, search: Search, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    def stop(*args: Any) -> None:
-        raise KeyboardInterrupt
-
-    visitor.start(NATIONAL)
-    monkeypatch.setattr(api, name, stop)
-
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        visitor.come_back()
-
-    search.look_at_error("frames: stopped", stopped.value)
-
-
-def test_claims_of_a_lost_key_show_no_canary(
-    visitor: Visitor, provider: Provider, search: Search, settings: Any
-) -> None:
-    visitor.verify(NATIONAL)
-    settings.PLASGATE_IP_ENCRYPTION_KEYS = [canaries.ENCRYPTION_KEY[::-1].replace("=", "") + "="]
-    row = newest()
-
-    with pytest.raises(ClaimsUnreadable) as error:
-        _ = row.claims
-
-    search.look_at_error("frames: lost key", error.value)
-    assert isinstance(row.__dict__["claims"], Sealed)

@@ -3,13 +3,10 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.figures import record
 from tests.servers import LONG, PatientProvider, RemoteVisitor, Server
 from tests.visitor import newest, outcome
 
@@ -53,20 +50,5 @@ def test_after_a_kill_the_visitor_can_start_again_at_once(
     assert browser.come_back()["Location"] == "/here/"
     assert outcome() == ("verified", "")
     assert heard()[1:] == [f"verified {newest().pk}"]
-    took = time.monotonic() - began
     # The visitor did not wait until the old exchange was stale.
-    assert took < LONG / 2
-    record("Seconds from a kill to being verified, a server's start included", round(took, 1))
-
-
-def test_a_killed_exchange_is_ended_when_its_time_has_passed(
-    site: tuple[Server, Server], cut_off: PhoneVerification, browser: RemoteVisitor, heard: Heard
-) -> None:
-    browser.server = site[1]
-
-    for age, looks, end in ((0, 1, ("exchanging", "")), (1, 2, ("error", "interrupted"))):
-        PhoneVerification.objects.update(exchanging_at=timezone.now() - timedelta(hours=age))
-        for _look in range(looks):
-            assert browser.get(f"/phone/{cut_off.pk}/").status_code == 200
-        assert outcome() == end
-        assert heard() == [f"failed {cut_off.pk} interrupted"][:age]
+    assert time.monotonic() - began < LONG / 2

@@ -8,7 +8,6 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.figures import record
 from tests.servers import PatientProvider, RemoteVisitor, Server
 from tests.visitor import TYPED, newest
 
@@ -72,7 +71,6 @@ def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
     browser.start()
     live = PhoneVerification.objects.exclude(completed_at__isnull=False)
     assert [row.pk for row in live] == [newest().pk]
-    record("Starts raced in one session", STARTS)
 
 
 def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_number(
@@ -95,4 +93,3 @@ def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_numbe
     # A refused start does not count afterwards.
     calm = [browser.start().status_code for browser in browsers[: LIMIT - admitted + 2]]
     assert calm == [302] * (LIMIT - admitted) + [429, 429]
-    record("Sessions raced for one number", f"{STARTS}, of which {admitted} started; {LIMIT} may")

@@ -112,15 +112,6 @@ def test_an_age_is_the_time_since_the_end_or_since_a_live_one_began() -> None:
     assert make_verification(status="exchanging", age=age).stale_reason == "interrupted"
 
 
-def test_given_times_are_stored() -> None:
-    begun = timezone.now() - timedelta(days=2)
-    ended = begun + timedelta(minutes=1)
-
-    both = make_verification(created_at=begun, completed_at=ended)
-    assert (both.created_at, both.completed_at) == (begun, ended)
-    assert make_verification(status="pending", created_at=begun).created_at == begun
-
-
 @pytest.mark.parametrize(
     ("values", "error", "message"),
     [

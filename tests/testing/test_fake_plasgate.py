@@ -30,9 +30,6 @@ def exchange() -> Any:
     return PlasGateClient().exchange("a code", "a state", "https://a.example/back/")
 
 
-# The outcome
-
-
 def test_by_default_the_typed_number_is_verified(
     visitor: Visitor, user: User, plasgate_ip: PlasGate, receivers: Receivers
 ) -> None:
@@ -54,22 +51,6 @@ def test_it_verifies_the_number_that_is_set_and_no_other(
     assert plasgate_ip.verify(visitor, NUMBER).verification.reason == "not_verified"
 
 
-def test_the_last_outcome_that_was_set_is_used_from_then_on(
-    visitor: Visitor, plasgate_ip: PlasGate
-) -> None:
-    returned = [plasgate_ip.fails("not_verified"), plasgate_ip.answers(status=403)]
-    assert plasgate_ip.verify(visitor).verification.reason == "credentials_rejected"
-
-    returned.append(plasgate_ip.verifies())
-
-    for _each in range(2):
-        assert plasgate_ip.verify(visitor).verification.status == "verified"
-    assert returned == [plasgate_ip] * 3
-
-
-# The callback
-
-
 @pytest.mark.parametrize(
     "url",
     [
@@ -80,9 +61,6 @@ def test_the_last_outcome_that_was_set_is_used_from_then_on(
 def test_a_url_of_another_endpoint_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="not one that the app sends"):
         PlasGate().callback_url(url)
-
-
-# The calls
 
 
 def test_a_call_holds_what_was_sent_and_shows_no_secret(
@@ -109,9 +87,6 @@ def test_a_call_holds_what_was_sent_and_shows_no_secret(
     for secret in (settings.PLASGATE_IP_SECRET_KEY, settings.PLASGATE_IP_PRIVATE_KEY):
         assert secret not in shown
     assert came_back["code"] not in shown
-
-
-# Other fakes and settings
 
 
 def test_a_site_without_keys_gets_test_keys(visitor: Visitor, settings: Any) -> None:
@@ -169,9 +144,6 @@ def test_it_ends_with_its_block_even_if_that_fails(answers: Answers) -> None:
 
     with pytest.raises(RateLimited):
         exchange()
-
-
-# unittest
 
 
 class Case(PlasGateMixin, DjangoTestCase):

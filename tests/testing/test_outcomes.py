@@ -36,15 +36,6 @@ def test_a_success_has_the_claims_that_the_scopes_promise_with_the_changes_that_
     } - {"gender"}
 
 
-def test_the_phone_scope_returns_the_number_that_is_set(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
-    settings.PLASGATE_IP_SCOPES = ["phone"]
-    plasgate_ip.verifies(ANOTHER)
-
-    assert plasgate_ip.verify(visitor).verification.phone_number == ANOTHER
-
-
 @pytest.mark.parametrize("reason", PLAYABLE)
 def test_a_verification_ends_with_the_reason_that_is_set(
     visitor: Visitor, plasgate_ip: PlasGate, receivers: Receivers, reason: str

@@ -6,21 +6,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
-from django.test import Client
 
 from django_plasgate_ip.testing import PlasGate
-from tests.visitor import NUMBER, TYPED, Visitor
+from tests.visitor import TYPED, Visitor
 
 pytestmark = pytest.mark.django_db
-
-
-def test_djangos_own_client_is_walked(user: User, plasgate_ip: PlasGate) -> None:
-    client = Client()
-    client.force_login(user)
-
-    verification = plasgate_ip.verify(client, TYPED).verification
-
-    assert (verification.user, verification.phone_number) == (user, NUMBER)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +37,6 @@ def test_sites_with_other_settings_are_walked(
 
     assert result.verification.status == "verified"
     assert result.response["Location"] == "/here/"
-
-
-# Errors
 
 
 def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(

@@ -33,9 +33,6 @@ def commit(django_capture_on_commit_callbacks: Any) -> Any:
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
-# Store
-
-
 def test_a_new_verification_ends_the_live_ones_of_its_session(
     receivers: Receivers, commit: Any
 ) -> None:
@@ -117,9 +114,6 @@ def test_a_refused_start_that_another_request_has_ended_is_kept(
     assert stored_end(new) == ("error", "superseded")
 
 
-# Claim
-
-
 def test_a_code_is_claimed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = stop_clock(monkeypatch, transitions)
     first = stored()
@@ -131,9 +125,6 @@ def test_a_code_is_claimed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (first.status, first.exchanging_at) == ("exchanging", now)
     assert (second.status, second.exchanging_at) == ("pending", None)
     assert stored_end(first) == ("exchanging", "")
-
-
-# Finish
 
 
 def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
@@ -235,9 +226,6 @@ def test_a_stale_verification_is_ended_after_its_time_and_not_before(
     assert receivers.failed.call_args.kwargs["request"] is request
     assert stored_end(stale) == ("error", reason)
     assert stored_end(live) == (status, "")
-
-
-# Signals
 
 
 @pytest.mark.parametrize("status", ["verified", "failed", "error"])
