@@ -25,6 +25,11 @@ class Keys:
     __call__ = of
 
 
+class Text(str):
+    def __repr__(self) -> str:
+        return "pass-word"
+
+
 def findings() -> list[Finding]:
     return list(configuration.examine())
 
@@ -115,7 +120,15 @@ def test_a_password_in_a_url_is_not_shown(url: Any, settings: Any) -> None:
         ("CREDENTIALS", partial(partial(int, base=8), "pass-word"), "builtins.int"),
         ("CREDENTIALS", Keys("pass-word").of, f"{__name__}.Keys.of"),
         ("CREDENTIALS", Keys("pass-word"), f"{__name__}.Keys"),
-        ("CREDENTIALS", [partial(int, "pass-word")], "[django.views.debug.Callable"),
+        ("CREDENTIALS", "tests.checks.reported.ids", "'tests.checks.reported.ids'"),
+        ("CREDENTIALS", [partial(int, "pass-word")], "set"),
+        ("CREDENTIALS", ("private", "pass-word"), "set"),
+        ("CREDENTIALS", "pass-word", "set"),
+        ("NUMBER_VALIDATION", Text("text"), "'text'"),
+        ("SCOPES", [Keys("pass-word"), Text("email")], "[django.views.debug.Callable"),
+        ("PROXY", "http://somebody:pass-word", "'http://***'"),
+        ("BASE_URL", "http://[::1]:8443/", "'http://[::1]:8443/'"),
+        ("TIMEOUT", str.upper, "builtins.str.upper"),
         ("FALLBACK_URL", "/sms/?token='pass-word'", '"/sms/?***"'),
         ("PUBLIC_URL", "http://somebody:pass?word@example.com", "'http://***'"),
         ("FALLBACK_URL", format_lazy("/sms/#pass-word"), "'/sms/?***'"),
@@ -125,7 +138,7 @@ def test_a_password_in_a_url_is_not_shown(url: Any, settings: Any) -> None:
     ],
     ids=repr,
 )
-def test_neither_a_functions_arguments_nor_a_query_are_shown(
+def test_no_arguments_keys_passwords_or_queries_are_shown(
     name: str, value: Any, shown: str, settings: Any
 ) -> None:
     setattr(settings, f"PLASGATE_IP_{name}", value)
