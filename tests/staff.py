@@ -35,12 +35,9 @@ def post(client: Client, url: str, **data: Any) -> Any:
 
 def note(user: Any, about: Any, pk: Any = None) -> LogEntry:
     """Store an entry in the admin log."""
-    return LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(about),
-        object_id=str(pk or about.pk),
-        action_flag=2,
-    )
+    kind = ContentType.objects.get_for_model(about)
+    values = {"content_type": kind, "object_id": str(pk or about.pk), "action_flag": 2}
+    return LogEntry.objects.create(user=user, **values)
 
 
 def detail(verification: PhoneVerification, page: str = "change") -> str:

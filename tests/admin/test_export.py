@@ -182,15 +182,11 @@ def test_no_cell_is_a_formula(viewer: Client) -> None:
     assert cells == {(f"'{sign}1", f"'{sign}2") for sign in signs}
 
 
-def test_no_part_of_a_cell_is_a_formula_where_another_separator_divides_it(viewer: Client) -> None:
-    for separator in ";,|\t":
-        failed(error_description=f'x{separator}=1+1{separator}"@2{separator} y')
-    file = content(viewer.get(EXPORT))
-    for separator in ";,|\t":
-        parts = [
-            part for line in csv.reader(io.StringIO(file), delimiter=separator) for part in line
-        ]
-        assert [part for part in parts if part.startswith(("=", "@"))] == []
+def test_no_cell_is_a_formula_where_another_separator_divides_it(viewer: Client) -> None:
+    failed(error_description="".join(f'x{separator}=1{separator}"@2' for separator in ";,|\t"))
+    lines = content(viewer.get(EXPORT)).splitlines()
+    for row in (row for each in ";,|\t" for row in csv.reader(lines, delimiter=each)):
+        assert [cell for cell in row if cell.startswith(("=", "@"))] == []
 
 
 # How it is sent

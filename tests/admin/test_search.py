@@ -48,9 +48,7 @@ def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(
     assert [offer in text(client.get(LIST)) for client in (viewer, reader)] == [False, True]
 
 
-@pytest.mark.parametrize(
-    "name", ["+85577696118", "077 696 118", "៨៥៥៧៧៦៩៦១១៨", "077\u30fc696118", "tel:+85577696118"]
-)
+@pytest.mark.parametrize("name", ["+85577696118", "077\u30fc696118", "tel:+85577696118"])
 @pytest.mark.parametrize("with_claims", [True, False])
 def test_the_start_of_a_number_finds_no_login_name_without_the_permission(
     name: str, with_claims: bool

@@ -141,7 +141,10 @@ def test_a_site_has_a_message_for_what_stops_a_verification(
         assert message.hint
 
 
-def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
+def test_what_can_not_be_imported_or_read_is_left_to_django(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "base.html").write_bytes(b"\xff")
+    options = {"OPTIONS": {"context_processors": [REQUEST]}}
+    settings.TEMPLATES = [{**django_templates(), "DIRS": [tmp_path], **options}]
     raising = "tests.other_sites.broken.Middleware"
     broken = ["django.views.debug.nothing", "no.such.module", f"{OWN}.sessions", "", None, raising]
     settings.MIDDLEWARE = [*broken, *settings.MIDDLEWARE]
@@ -151,13 +154,6 @@ def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
     for broken_or_none in (broken, None):
         settings.MIDDLEWARE = settings.AUTHENTICATION_BACKENDS = broken_or_none
         assert [str(message.id)[-4:] for message in check_project()] == ["E007", "E009"]
-
-
-def test_a_template_that_can_not_be_read_is_left_to_django(settings: Any, tmp_path: Path) -> None:
-    (tmp_path / "base.html").write_bytes(b"\xff")
-    settings.TEMPLATES = [{**django_templates(), "DIRS": [tmp_path]}]
-    settings.TEMPLATES[0]["OPTIONS"] = {"context_processors": [REQUEST]}
-    assert check_project() == []
 
 
 @pytest.mark.parametrize(
