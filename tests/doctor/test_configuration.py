@@ -121,13 +121,11 @@ def test_a_password_in_a_url_is_not_shown(url: Any, settings: Any) -> None:
         ("CREDENTIALS", Keys("pass-word").of, f"{__name__}.Keys.of"),
         ("CREDENTIALS", Keys("pass-word"), f"{__name__}.Keys"),
         ("CREDENTIALS", "tests.checks.reported.ids", "'tests.checks.reported.ids'"),
-        ("CREDENTIALS", [partial(int, "pass-word")], "set"),
         ("CREDENTIALS", ("private", "pass-word"), "set"),
         ("CREDENTIALS", "pass-word", "set"),
         ("SCOPES", [Text("email"), Keys("pass-word")], "['email', django.views.debug.Call"),
         ("PROXY", "http://somebody:pass-word", "'http://***'"),
         ("BASE_URL", "http://[::1]:8443/", "'http://[::1]:8443/'"),
-        ("TIMEOUT", str.upper, "builtins.str.upper"),
         ("FALLBACK_URL", "/sms/?token='pass-word'", '"/sms/?***"'),
         ("PUBLIC_URL", "http://somebody:pass?word@example.com", "'http://***'"),
         ("FALLBACK_URL", format_lazy("/sms/#pass-word"), "'/sms/?***'"),
@@ -239,7 +237,7 @@ def test_a_setting_that_does_not_exist_is_named_without_its_value(settings: Any)
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("value", [None, "http://[", b"x", {"a": 1}, object()], ids=type)
+@pytest.mark.parametrize("value", [None, "http://[", b"x", {"a": 1}, str.upper], ids=type)
 def test_wrong_values_of_all_settings_do_not_stop_the_doctor(value: Any, settings: Any) -> None:
     for name in NAMES:
         setattr(settings, name, value)
