@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.apps import AppConfig, apps
-from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in
 from django.core import checks as django_checks
 from django.db.models.signals import pre_delete
@@ -32,11 +32,15 @@ class PlasGateIPConfig(AppConfig):
         user_logged_in.connect(
             claim_at_login.on_login, dispatch_uid="django_plasgate_ip.claim_at_login"
         )
-        pre_delete.connect(
-            personal_data.on_account_deletion,
-            sender=settings.AUTH_USER_MODEL,
-            dispatch_uid="django_plasgate_ip.account_deletion",
-        )
+        # If an account is deleted through a proxy model, that model is the sender. A receiver
+        # without a sender would make the deletions of every model slower.
+        user_model = get_user_model()
+        for sender in (model for model in apps.get_models() if issubclass(model, user_model)):
+            pre_delete.connect(
+                personal_data.on_account_deletion,
+                sender=sender,
+                dispatch_uid="django_plasgate_ip.account_deletion",
+            )
         signals.phone_verified.connect(
             backends.on_phone_verified, dispatch_uid="django_plasgate_ip.login_by_phone"
         )

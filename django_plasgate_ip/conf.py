@@ -109,7 +109,8 @@ def load_function(name: str) -> Callable[..., Any]:
             function = import_string(function)
         except Exception as error:
             # A module of the site may raise anything while Python imports it.
-            raise ImproperlyConfigured(f"{name} can't be imported: {function}") from error
+            # SECURITY: without the value, which may be a key in the wrong setting.
+            raise ImproperlyConfigured(f"{name} can't be imported.") from error
     if not callable(function):
         raise ImproperlyConfigured(f"{name} is neither a function nor the dotted path of one.")
     if iscoroutinefunction(function):

@@ -48,7 +48,7 @@ def _configured_cipher() -> MultiFernet | None:
 
 
 def _secret_key_cipher() -> MultiFernet:
-    secrets = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    secrets = (settings.SECRET_KEY, *(settings.SECRET_KEY_FALLBACKS or ()))
     return MultiFernet([Fernet(_derived_key(secret)) for secret in secrets])
 
 

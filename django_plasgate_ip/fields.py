@@ -86,6 +86,10 @@ class SealedAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = sealed
 
 
+class _Forgotten(Sealed):
+    """The empty value of an instance that was deleted, or whose deletion was rolled back."""
+
+
 class EncryptedJSONField(_TextField):
     """JSON that is encrypted at rest with ``PLASGATE_IP_ENCRYPTION_KEYS``.
 
@@ -94,7 +98,8 @@ class EncryptedJSONField(_TextField):
     other lookup raises FieldError.
 
     An instance that is deleted loses its value first. An audit log that receives ``pre_delete`` or
-    ``post_delete`` would otherwise read the decrypted value, and keep it.
+    ``post_delete`` would otherwise read the decrypted value, and keep it. If the deletion is rolled
+    back, saving the instance leaves the column as it is.
     """
 
     descriptor_class = SealedAttribute
@@ -107,9 +112,12 @@ class EncryptedJSONField(_TextField):
         """Receive the model's ``pre_delete``, before any receiver of the site does."""
         super().contribute_to_class(cls, name, private_only)
         pre_delete.connect(self._forget, sender=cls)
+        # SECURITY: an app that is imported earlier may receive the deletions of all models.
+        receivers: list[Any] = pre_delete.receivers
+        receivers.insert(0, receivers.pop())
 
     def _forget(self, instance: models.Model, **kwargs: Any) -> None:
-        setattr(instance, self.attname, {})
+        setattr(instance, self.attname, _Forgotten(""))
 
     def from_db_value(self, value: str, expression: Any, connection: Any) -> Sealed:
         """Return the column's text as `Sealed`. Loading a row decrypts nothing."""
@@ -121,7 +129,8 @@ class EncryptedJSONField(_TextField):
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
         """Return the encrypted value, so that saving a row needs no key."""
-        return self.value_from_object(model_instance)
+        value = self.value_from_object(model_instance)
+        return models.F(self.attname) if isinstance(value, _Forgotten) and not add else value
 
     def get_prep_value(self, value: Any) -> str:
         """Return the token to store."""

@@ -4,7 +4,9 @@ import re
 from html import unescape
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
 
@@ -29,6 +31,13 @@ def post(client: Client, url: str, **data: Any) -> Any:
     client.get(reverse("admin:index"))
     token = client.cookies["csrftoken"].value
     return client.post(url, {**data, "csrfmiddlewaretoken": token})
+
+
+def note(user: Any, about: Any, pk: Any = None) -> LogEntry:
+    """Store an entry in the admin log."""
+    kind = ContentType.objects.get_for_model(about)
+    values = {"content_type": kind, "object_id": str(pk or about.pk), "action_flag": 2}
+    return LogEntry.objects.create(user=user, **values)
 
 
 def detail(verification: PhoneVerification, page: str = "change") -> str:

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from django.core.exceptions import FieldError, ValidationError
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, models, transaction
 from django.db.models import F, Q
+from django.db.models.signals import pre_delete
+from django.test.utils import isolate_apps
 from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip.exceptions import ClaimsUnreadable
+from django_plasgate_ip.fields import EncryptedJSONField
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.phones import parse
 from tests.kept import CLAIMS, KEY, NEW_KEY, NONCE, create
@@ -156,6 +159,37 @@ def test_a_row_is_dumped_pickled_and_deleted_without_its_key(lost_key: PhoneVeri
     assert raw()[0] in out.getvalue()
     pickle.loads(pickle.dumps(copy.deepcopy(lost_key))).delete()  # noqa: S301 - written here
     assert not PhoneVerification.objects.exists()
+
+
+@isolate_apps("tests")
+def test_a_receiver_that_was_connected_earlier_gets_no_deleted_claims() -> None:
+    def audit(instance: Any, **kwargs: Any) -> Any:
+        return instance.claims
+
+    pre_delete.connect(audit)
+
+    class Person(models.Model):  # noqa: DJ008
+        claims = EncryptedJSONField()
+
+        class Meta:
+            app_label = "tests"
+
+    assert (audit, {}) in pre_delete.send(Person, instance=Person(claims=CLAIMS))
+
+
+@pytest.mark.django_db
+def test_a_deletion_that_is_rolled_back_and_a_save_preserve_the_claims() -> None:
+    row = stored()
+    with transaction.atomic():
+        row.delete()
+        transaction.set_rollback(True)
+    row.pk, row.language = PhoneVerification.objects.get().pk, "km"  # Django has removed the key
+    row.save()
+    row = PhoneVerification.objects.get()
+    assert (row.claims, row.language) == (CLAIMS, "km")
+    row.delete()
+    row.save()
+    assert raw() == [""]
 
 
 # Lookups

@@ -7,9 +7,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from django.core.management import call_command
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
@@ -21,7 +21,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import Status
 from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create
-from tests.staff import detail, post, staff
+from tests.staff import detail, note, post, staff
 from tests.visitor import MOBILE_ID, NUMBER, SUB, TYPED
 
 pytestmark = pytest.mark.django_db
@@ -35,16 +35,6 @@ def by_user(name: str = "teak") -> PhoneVerificationQuerySet:
 
 def exported(verifications: PhoneVerificationQuerySet) -> list[dict[str, Any]]:
     return list(personal_data.export(verifications))
-
-
-def note(user: User, about: PhoneVerification | User, pk: Any = None) -> LogEntry:
-    """Store an entry in the admin log."""
-    return LogEntry.objects.create(
-        user=user,
-        content_type=ContentType.objects.get_for_model(about),
-        object_id=str(pk or about.pk),
-        action_flag=2,
-    )
 
 
 # Which rows
@@ -247,10 +237,21 @@ def test_receivers_of_a_deletion_get_no_claims(user: User, settings: Any, way: s
     assert received == [(SUB, {}, "")] * 2
 
 
-def test_deleting_an_account_deletes_the_log_entries_about_its_verifications(
+def test_an_account_is_deleted_with_the_log_entries_about_its_verifications(
     user: User, other_user: User
 ) -> None:
-    kept = note(other_user, create(user=other_user))
-    note(other_user, create(user=user))
-    user.delete()
-    assert list(LogEntry.objects.all()) == [kept]
+    class Customer(User):
+        class Meta:
+            proxy, app_label = True, "auth"
+
+    try:
+        apps.get_app_config("django_plasgate_ip").ready()  # as if it were a model of the site
+        kept = note(other_user, create(user=other_user))
+        for model in (User, Customer):
+            account: Any = model.objects.create_user("dara")
+            note(other_user, create(user=account))
+            account.delete()
+            assert list(LogEntry.objects.all()) == [kept]
+    finally:
+        del apps.all_models["auth"]["customer"]
+        apps.clear_cache()

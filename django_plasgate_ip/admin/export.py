@@ -9,6 +9,7 @@ with a byte order mark. Without it, Excel reads Khmer as Latin.
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, tzinfo
 from typing import Any
@@ -28,9 +29,9 @@ from django_plasgate_ip.querysets import in_batches
 
 BATCH_SIZE = 1_000
 BYTE_ORDER_MARK = "\ufeff"
-# Spreadsheets run a cell that starts with one of these as a formula. Japanese versions accept the
-# full-width signs, too.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Spreadsheets run a cell that starts with one of these signs as a formula. Japanese versions accept
+# the full-width signs, too. A spreadsheet that is set to another separator divides our cells there.
+_FORMULA = re.compile('(^|[;,|\t\r\n]"*)(?=[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])')
 COLUMNS = (
     "id",
     "phone_number",
@@ -94,7 +95,7 @@ def _lines(rows: list[Any]) -> str:
 def _harmless(cell: str) -> str:
     # SECURITY: formula injection. A login name such as =HYPERLINK(…) would run when staff open the
     # file. The apostrophe makes it text, and preserves the plus sign of phone numbers.
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return _FORMULA.sub(r"\1'", cell)
 
 
 def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> list[str]:

@@ -1,5 +1,6 @@
 """The admin of verifications. Staff can search, read, export and delete them, but not edit them."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
@@ -129,6 +130,13 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
             context["chart"] = chart.draw(statistics.summarise(self.get_queryset(request)))
             context["export_url"] = self._url("export") + changelist.get_query_string()
             context["exports_claims"] = self._sees_claims(request)
+        return response
+
+    def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Mask the login names of staff that are phone numbers."""
+        response = super().history_view(request, *args, **kwargs)
+        for entry in (getattr(response, "context_data", None) or {}).get("action_list", ()):
+            entry.user.get_username = partial(str, masked_login_name(entry.user))
         return response
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:

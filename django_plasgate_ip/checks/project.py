@@ -10,7 +10,7 @@ from django.core.checks import CheckMessage
 from django.http.request import split_domain_port, validate_host
 from django.template import engines
 from django.template.backends.django import DjangoTemplates
-from django.template.exceptions import TemplateDoesNotExist, TemplateSyntaxError
+from django.template.exceptions import TemplateDoesNotExist
 from django.template.loader_tags import BlockNode, ExtendsNode
 from django.utils.module_loading import import_string
 
@@ -65,10 +65,11 @@ def _check_middleware() -> Iterator[CheckMessage]:
         yield message("W017", "MIDDLEWARE has no authentication middleware of Django's.", hint)
 
 
-def _has_class(paths: Iterable[str], base: str) -> bool:
+def _has_class(paths: Iterable[str] | None, base: str) -> bool:
     """Whether a path names `base` or a subclass. Django reports paths that can't be imported."""
-    for path in paths:
-        with suppress(AttributeError, ImportError, ValueError):
+    for path in paths or ():
+        # A module of the site may raise anything while Python imports it.
+        with suppress(Exception):
             found = import_string(path)
             if isinstance(found, type) and issubclass(found, import_string(base)):
                 return True
@@ -96,7 +97,8 @@ def _base_hides_our_pages(ours: Iterable[DjangoTemplates]) -> bool:
     try:
         base = _blocks(ours, "base.html")
         between = _blocks(ours, "django_plasgate_ip/base.html")
-    except (TemplateDoesNotExist, TemplateSyntaxError):
+    except Exception:
+        # A missing template, a syntax error, a directory, or a file that is not UTF-8.
         return False
     return "content" in between and not base & {"content", _EXTENDS}
 
@@ -216,7 +218,7 @@ def public_host_problem() -> tuple[str, str] | None:
     if not public or not is_origin(public):
         return None
     host, _port = split_domain_port(public.partition("//")[2].lower())
-    if not validate_host(host, settings.ALLOWED_HOSTS):
+    if not validate_host(host, settings.ALLOWED_HOSTS or ()):
         return "ALLOWED_HOSTS", (
             f"Add {host!r} to ALLOWED_HOSTS, or Django may answer 400 to the callback."
         )

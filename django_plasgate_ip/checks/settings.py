@@ -123,7 +123,9 @@ def _check_scopes() -> Iterator[CheckMessage]:
     names = list(scopes) if isinstance(scopes, Collection) else [scopes]
     if unknown := [name for name in names if name not in scope_sets.KNOWN]:
         known = ", ".join(scope_sets.KNOWN)
-        text = f"PLASGATE_IP_SCOPES has unknown scopes: {unknown!r}. PlasGate knows {known}."
+        # SECURITY: the repr of any other object may hold a secret.
+        shown = [name if type(name) is str else type(name).__name__ for name in unknown]
+        text = f"PLASGATE_IP_SCOPES has unknown scopes: {shown!r}. PlasGate knows {known}."
         yield message("E005", text, _HINTS["E005"])
     elif not set(names) & set(scope_sets.CUSTOM):
         text = f"PLASGATE_IP_SCOPES has none of the scopes {', '.join(scope_sets.CUSTOM)}."

@@ -3,18 +3,20 @@
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import ERROR, CheckMessage, run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.template.defaultfilters import pluralize
 from django.utils.functional import Promise
 from django.views.debug import SafeExceptionReporterFilter
 
 from django_plasgate_ip.checks import settings as settings_checks
-from django_plasgate_ip.conf import Settings
+from django_plasgate_ip.conf import Settings, load_function
 from django_plasgate_ip.doctor.findings import Finding, Level
 
 NAMES = tuple(name for name in vars(Settings) if name.startswith("PLASGATE_IP_"))
@@ -27,6 +29,8 @@ _SECRETS_OF_URLS = (
     (r"^(.*?//|\W*).*[?#].*@.*(.)$", r"\1***\2"),
     (r"^(.*?//|\W*).*@", r"\1***@"),
     (r"[?#].*(.)$", r"?***\1"),
+    # A user and a password without a host look like a host and a port that is not a number.
+    (r"//(\[.*?\]|[^/:\[]*):(?!\d+[/'\"]).*(.)$", r"//***\2"),
 )
 
 
@@ -99,12 +103,21 @@ def _shown(name: str, value: Any) -> str:
     """
     if isinstance(value, timedelta):
         return f"{value} (h:mm:ss)"
+    if name == "PLASGATE_IP_CREDENTIALS" and not _is_function(value):
+        return "set"
     # Django's error page hides values by name. A setting that is added later is covered, too.
     reporter = SafeExceptionReporterFilter()
     hidden = reporter.cleanse_setting(name, value) if value else value
     if hidden == reporter.cleansed_substitute:
         return _masked(name, value)
     return _represented(value if callable(value) else hidden)
+
+
+def _is_function(value: Any) -> bool:
+    """Whether CREDENTIALS holds what it should. A site may have put its keys there."""
+    with suppress(ImproperlyConfigured):
+        return value is None or bool(load_function("PLASGATE_IP_CREDENTIALS"))
+    return False
 
 
 class _Shown(str):
@@ -120,7 +133,12 @@ def _represented(value: Any) -> _Shown:
             return _Shown(kind(map(_represented, value)))
     if isinstance(value, dict):
         return _Shown({_represented(k): _represented(v) for k, v in value.items()})
-    if not isinstance(value, (str, bytes, int, float, type(None), os.PathLike, Promise)):
+    if isinstance(value, (os.PathLike, Promise)):
+        value = str(value)
+    if isinstance(value, str):
+        value = str.__str__(value)
+    # A subclass may have a repr of its own.
+    if type(value) not in (str, bytes, bool, int, float, type(None)):
         return _Shown(_named(value))
     text = repr(value)
     for pattern, shown in _SECRETS_OF_URLS:
@@ -133,7 +151,8 @@ def _named(value: Any) -> str:
     while isinstance(value, partial):
         value = value.func
     named = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__}"
+    # The methods of built-in types name no module.
+    return f"{getattr(named, '__module__', None) or 'builtins'}.{named.__qualname__}"
 
 
 def _masked(name: str, value: Any) -> str:

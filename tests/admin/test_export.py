@@ -173,6 +173,13 @@ def test_no_cell_is_a_formula(viewer: Client) -> None:
     assert cells == {(f"'{sign}1", f"'{sign}2") for sign in signs}
 
 
+def test_no_cell_is_a_formula_where_another_separator_divides_it(viewer: Client) -> None:
+    failed(error_description="".join(f'x{separator}=1{separator}"@2' for separator in ";,|\t"))
+    lines = content(viewer.get(EXPORT)).splitlines()
+    for row in (row for each in ";,|\t" for row in csv.reader(lines, delimiter=each)):
+        assert [cell for cell in row if cell.startswith(("=", "@"))] == []
+
+
 def test_rows_are_read_while_they_are_sent(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "BATCH_SIZE", 10)
     many(35)

@@ -10,7 +10,7 @@ from django.test import Client
 from django_plasgate_ip import phones
 from django_plasgate_ip.models import PhoneVerification
 from tests.kept import HIDDEN, User, failed, pending, verified
-from tests.staff import EXPORT, LIST, detail, post, staff, text
+from tests.staff import EXPORT, LIST, detail, note, post, staff, text
 from tests.visitor import MASKED, NUMBER
 
 pytestmark = pytest.mark.django_db
@@ -90,11 +90,12 @@ def test_a_login_name_that_is_a_number_is_masked(
 ) -> None:
     dara = User.objects.create_user("dara")
     verification = verified(user=dara, phone_number="")
+    note(dara, verification)
     # The user model may have a field of any type. Each page greets its reader by name.
     monkeypatch.setattr(User, "get_username", lambda user: name if user == dara else "staff")
-    shown = [viewer.get(url) for url in (LIST, detail(verification), EXPORT)]
-    pages = [response.getvalue().decode() for response in shown]
-    assert [(MASKED in page, "77696118" in page) for page in pages] == [(True, False)] * 3
+    urls = (LIST, detail(verification), detail(verification, "history"), EXPORT)
+    pages = [viewer.get(url).getvalue().decode() for url in urls]
+    assert [(MASKED in page, "77696118" in page) for page in pages] == [(True, False)] * 4
     assert str(name) in reader.get(EXPORT).getvalue().decode()
 
 

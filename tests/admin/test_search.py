@@ -48,7 +48,7 @@ def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(
     assert [offer in text(client.get(LIST)) for client in (viewer, reader)] == [False, True]
 
 
-@pytest.mark.parametrize("name", ["+85577696118", "077696118", "85577696118"])
+@pytest.mark.parametrize("name", ["+85577696118", "077\u30fc696118", "tel:+85577696118"])
 @pytest.mark.parametrize("with_claims", [True, False])
 def test_the_start_of_a_number_finds_no_login_name_without_the_permission(
     name: str, with_claims: bool
@@ -57,6 +57,16 @@ def test_the_start_of_a_number_finds_no_login_name_without_the_permission(
     assert matches(name, with_claims) == [wanted]
     for length in range(1, len(name)):
         assert matches(name[:length], with_claims) == ([wanted] if with_claims else [])
+
+
+@pytest.mark.parametrize("number", ["077696118", "tel:+85577696118"])
+def test_a_number_takes_no_place_among_the_names_that_a_term_finds(number: str) -> None:
+    # Sorted, the number is before the last name and after the others.
+    start = number[:3]
+    names = [*(f"{start} {i:02}" for i in range(MAX_USERS - 1)), f"{start}x"]
+    rows = [pending(user=User.objects.create_user(name)) for name in names]
+    User.objects.create_user(number)
+    assert set(matches(start, with_claims=False)) == (set(rows) if start == "tel" else set())
 
 
 def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> None:

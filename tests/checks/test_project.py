@@ -1,6 +1,7 @@
 """The checks of the site around the app, and of settings that suit development only."""
 
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,6 +105,7 @@ SITES: list[tuple[dict[str, Any], list[str]]] = [
     ({"TEMPLATES": [django_templates(BODY)]}, ["W004"]),
     ({"TEMPLATES": [OTHER_ENGINE, django_templates("")]}, ["W004"]),
     ({"TEMPLATES": [OTHER_ENGINE, EMPTY, django_templates()]}, []),
+    ({"PLASGATE_IP_ENCRYPTION_KEYS": None, "SECRET_KEY_FALLBACKS": None}, []),
     # Sessions: the cookie, and where they are stored.
     ({"SESSION_COOKIE_SAMESITE": "Strict"}, ["W001"]),
     ({"SESSION_COOKIE_SAMESITE": None}, []),
@@ -145,14 +147,19 @@ def test_a_site_has_a_message_for_what_stops_a_verification(
         assert message.hint
 
 
-def test_what_can_not_be_imported_is_left_to_django(settings: Any) -> None:
-    broken = ["django.views.debug.nothing", "no.such.module", f"{OWN}.sessions", "", None]
+def test_what_can_not_be_imported_or_read_is_left_to_django(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "base.html").write_bytes(b"\xff")
+    options = {"OPTIONS": {"context_processors": [REQUEST]}}
+    settings.TEMPLATES = [{**django_templates(), "DIRS": [tmp_path], **options}]
+    raising = "tests.other_sites.broken.Middleware"
+    broken = ["django.views.debug.nothing", "no.such.module", f"{OWN}.sessions", "", None, raising]
     settings.MIDDLEWARE = [*broken, *settings.MIDDLEWARE]
     settings.SESSION_ENGINE, settings.SESSION_CACHE_ALIAS = None, "nothing"
     assert check_project() == []
 
-    settings.MIDDLEWARE = broken
-    assert [str(message.id)[-4:] for message in check_project()] == ["W016", "W017"]
+    for broken_or_none in (broken, None):
+        settings.MIDDLEWARE = settings.AUTHENTICATION_BACKENDS = broken_or_none
+        assert [str(message.id)[-4:] for message in check_project()] == ["W016", "W017"]
 
 
 @pytest.mark.parametrize("missing", [set(), {"phonenumbers"}, {"phonenumberslite"}])
@@ -177,6 +184,7 @@ def test_two_packages_with_the_same_files_are_warned_of(
         # Each tenant may have its own host.
         ({"PLASGATE_IP_PUBLIC_URL": None, "PLASGATE_IP_CREDENTIALS": FUNCTION}, []),
         ({"ALLOWED_HOSTS": ["example.com"]}, ["W012"]),
+        ({"ALLOWED_HOSTS": None}, ["W012"]),
         ({"PLASGATE_IP_PUBLIC_URL": "https://www.example.com:8443"}, []),
         ({"PLASGATE_IP_PUBLIC_URL": "https://[::1]", "ALLOWED_HOSTS": ["[::1]"]}, []),
         ({"SESSION_COOKIE_DOMAIN": "shop.example.com"}, ["W012"]),
