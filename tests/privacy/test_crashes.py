@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -40,8 +41,18 @@ def own_form(request: HttpRequest) -> HttpResponse:
     return redirect(flow.begin(request, request.POST["phone"]).authorize_url)
 
 
+@sensitive_post_parameters("phone")
+async def async_form(request: HttpRequest) -> HttpResponse:
+    """Do the same in an async view."""
+    return redirect((await flow.abegin(request, request.POST["phone"])).authorize_url)
+
+
 class Site:
-    urlpatterns = [path("own-form/", own_form), *urls.urlpatterns]
+    urlpatterns = [
+        path("own-form/", own_form),
+        path("async-form/", async_form),
+        *urls.urlpatterns,
+    ]
 
 
 def broken(owner: Any, name: str, times: int = 0) -> Break:
@@ -167,7 +178,8 @@ def test_a_crash_behind_a_sites_own_form_shows_no_canary(
 ) -> None:
     patient.get("/phone/")
     form = {"phone": typed, "csrfmiddlewaretoken": patient.cookies["csrftoken"].value}
-    look_at_crash(START["row"], lambda: patient.post("/own-form/", form))
+    for url in ("/own-form/", "/async-form/"):
+        look_at_crash(START["row"], partial(patient.post, url, form))
 
 
 @pytest.mark.parametrize(
