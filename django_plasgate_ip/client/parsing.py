@@ -103,9 +103,13 @@ def clean_text(value: Any) -> str:
 def whole_words(text: str, limit: int) -> str:
     """Return the text as one line of at most `limit` characters, without a key that was cut."""
     line = " ".join(text.split())
+    if len(line) <= limit:
+        return line
     # SECURITY: `clean_text` would not know the beginning of a key or a number. Khmer, which has
     # few spaces, is cut anywhere.
-    return line if len(line) <= limit else re.sub(r"(?:[!-~]|\d)*\Z", "", line[:limit])
+    while limit and ("!" <= line[limit - 1] <= "~" or line[limit - 1].isdecimal()):
+        limit -= 1
+    return line[:limit].rstrip()
 
 
 def _json(body: bytes) -> Any:
