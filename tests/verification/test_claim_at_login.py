@@ -91,7 +91,7 @@ def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
     caplog.set_level("INFO")
     row, request = stored("verified"), request_of(session={**BROWSER})
     stored("failed")
-    receiver = mock.Mock(side_effect=ZeroDivisionError)
+    receiver = mock.Mock(side_effect=ZeroDivisionError, __qualname__="receiver")
     signals.phone_claimed.connect(receiver)
 
     with django_capture_on_commit_callbacks(execute=True):
