@@ -70,5 +70,5 @@ def test_a_verification_that_starts_in_one_process_is_finished_by_the_other(
     assert heard() == [f"verified {newest().pk}"]
     # A reload in the other process gets the stored result.
     browser.server = site[1]
-    assert browser.come_back()["Location"] == "/here/"
+    assert browser.come_back()["Location"] == f"/phone/{newest().pk}/"
     assert len(provider.requests) == 1
