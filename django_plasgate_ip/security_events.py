@@ -37,7 +37,7 @@ def record(event: SecurityEvent, **ids: Any) -> None:
     """Log one line, such as ``wrong_tap verification=… user=7``.
 
     `ids`: primary keys and codes. None is written as ``-``. Never a number, a code or a key. What
-    staff and visitors do on every day has the level INFO; everything else has WARNING.
+    staff and visitors do every day has the level INFO; everything else has WARNING.
     """
     # SECURITY: a text may be a user's primary key. A line break in it would forge a second line.
     pairs = (f"{name}={'-' if v is None else ascii(str(v))[1:-1]}" for name, v in ids.items())

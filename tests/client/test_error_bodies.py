@@ -45,6 +45,10 @@ def test_the_message_of_a_body_is_one_short_line(body: bytes, text: str) -> None
     assert text_of(body, KEYS) == text
 
 
+def test_a_short_code_of_the_visitors_does_not_cut_a_number_in_pieces() -> None:
+    assert text_of(b"Number +85577696118 is wrong", ("7", "x")) == "Number *** is wrong"
+
+
 @pytest.mark.parametrize("secret", [*KEYS, NUMBER, MOBILE_ID])
 @pytest.mark.parametrize(
     ("before", "form"),
