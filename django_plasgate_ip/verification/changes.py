@@ -8,11 +8,12 @@ the same moment do not see each other.
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Exists, Q
+from django.db.models import Q
 from django.http import HttpRequest
 
 from django_plasgate_ip import phones, signals
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.security_events import SecurityEvent, record
 
 
@@ -56,18 +57,10 @@ def find(verification: PhoneVerification, phone_number: Any, mobile_id: str) -> 
     user_id = verification.user_id
     if not (user_id and phone_number):
         return Changes()
-    rows = PhoneVerification.objects.on_primary()
-    own = rows.with_confirmed_number().filter(user_id=user_id)
-    others = rows.verified().filter(phone_number=phone_number).exclude(user=None)
-    is_unusual = ~Q(phone_number=phone_number)
-    if mobile_id:
-        is_unusual |= ~Q(mobile_id__in=("", mobile_id))
-    # Every callback waits for this one query, and other numbers and SIMs are rare.
-    questions = Exists(own.filter(is_unusual)), Exists(others.exclude(user_id=user_id))
-    row = rows.filter(pk=verification.pk)
-    differs, held_twice = row.values_list(*questions).first() or (False, False)
-    if not differs:
+    is_unusual, held_twice = _compare(user_id, phone_number, mobile_id)
+    if not is_unusual:
         return Changes(held_twice=held_twice)
+    own = _confirmed().filter(user_id=user_id)
     with_id = own.filter(phone_number=phone_number).exclude(mobile_id="")
     last, same = (found.order_by("-completed_at").first() for found in (own, with_id))
     return Changes(
@@ -75,3 +68,23 @@ def find(verification: PhoneVerification, phone_number: Any, mobile_id: str) -> 
         number_changed=bool(last and phones.e164(last.phone_number) != phones.e164(phone_number)),
         held_twice=held_twice,
     )
+
+
+def _compare(user_id: Any, phone_number: Any, mobile_id: str) -> tuple[bool, bool]:
+    """Return whether this account ever had another number or SIM, and whether others have this one.
+
+    Every callback waits for its one query, which most often finds one row or none.
+    """
+    rows = _confirmed().filter(Q(user_id=user_id) | Q(phone_number=phone_number))
+    is_unusual = held_twice = False
+    for holder, number, sim in rows.values_list("user_id", "phone_number", "mobile_id").distinct():
+        is_other_sim = bool(mobile_id) and sim not in ("", mobile_id)
+        if holder != user_id:
+            held_twice = True
+        elif is_other_sim or phones.e164(number) != phones.e164(phone_number):
+            is_unusual = True
+    return is_unusual, held_twice
+
+
+def _confirmed() -> PhoneVerificationQuerySet:
+    return PhoneVerification.objects.on_primary().with_confirmed_number().exclude(user=None)
