@@ -29,6 +29,8 @@ _EXPRESSIONS = {
     "id": "md5('id' || n)::uuid",
     "user_id": f"{FIRST_USER} + (n::bigint * 7919) % {{users}}",
     "phone_number": "{number}",
+    "operator": "CASE WHEN n % 10 < 5 THEN 'Smart' ELSE 'Metfone' END",
+    "method": "'network'",
     "status": "CASE WHEN n % 100 < 70 THEN 'verified' WHEN n % 100 < 88 THEN 'failed'"
     " ELSE 'error' END",
     "reason": "CASE WHEN n % 100 BETWEEN 88 AND 99 AND n / 100 % ({rows} / 4000 + 1) = 0"

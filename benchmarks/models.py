@@ -18,6 +18,8 @@ class PlainVerification(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True)
     phone_number = models.CharField(max_length=128)
+    operator = models.CharField(max_length=64)
+    method = models.CharField(max_length=32, default="network")
     scopes = models.CharField(max_length=255, default="mobile_id phone_verify")
     status = models.CharField(max_length=16, default="pending")
     reason = models.CharField(max_length=32)

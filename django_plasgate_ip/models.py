@@ -45,6 +45,10 @@ class PhoneVerification(models.Model):
         verbose_name=_("user"),
     )
     phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
+    # The operator whose prefix the number has, such as "Smart".
+    operator = models.CharField(_("operator"), max_length=64, blank=True)
+    # How the number was verified: "network" by PlasGate, else as `flow.confirm` was told.
+    method = models.CharField(_("method"), max_length=32, default="network")
     scopes = models.CharField(
         _("scopes"), max_length=255, help_text=_("Separated by spaces, as PlasGate receives them.")
     )

@@ -80,6 +80,7 @@ def test_a_number_has_the_verifications_of_every_user(user: User, other_user: Us
 def test_the_export_has_every_column_in_plain_text(user: User) -> None:
     row = create(
         user=user,
+        operator="Smart",
         error_description="welcome",
         mobile_id_changed=True,
         acknowledged_at=timezone.now(),
