@@ -1,29 +1,87 @@
-"""The import paths that a site may use."""
+"""The names that a site may use. ``public_names.txt`` lists them, so that a reviewer sees a change.
 
+After a release, a line may be added, but no line may change or go.
+"""
+
+import re
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
-NAMES = {
-    "admin": ["PhoneVerificationAdminMixin"],
-    "backends": ["VerifiedPhoneBackend"],
-    "client": ["Answer", "Credentials", "PlasGateClient"],
-    "decorators": ["PhoneVerifiedRequiredMixin", "phone_verified_required"],
-    "exceptions": ["PlasGateError"],
-    "flow": ["begin", "complete", "find", "has_changed", "is_verified", "latest"],
-    "models": ["PhoneVerification"],
-    "reasons": ["Reason", "Status"],
-    "redaction": ["Hidden"],
-    "sandbox.urls": ["urlpatterns"],
-    "signals": [
-        "mobile_id_changed",
-        "phone_claimed",
-        "phone_verification_failed",
-        "phone_verified",
-    ],
-    "testing": ["PlasGate", "PlasGateMixin", "make_verification"],
-    "urls": ["urlpatterns"],
-}
+from django.core.management import BaseCommand, get_commands, load_command_class
+from django.dispatch import Signal
+from django.urls import URLPattern
+
+from django_plasgate_ip import signals
+from django_plasgate_ip.handoff import urls as handoff_urls
+from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason, Status
+from django_plasgate_ip.sandbox import urls as sandbox_urls
+from django_plasgate_ip.security_events import SecurityEvent
+from django_plasgate_ip.templatetags.plasgate_ip import register
+from django_plasgate_ip.urls import app_name, urlpatterns
+from tests.docs.pages import ROOT, read
+from tests.docs.test_names import check_ids_in_code, settings_in_code
+
+LIST = Path(__file__).with_name("public_names.txt")
 
 
-def test_every_public_name_can_be_imported() -> None:
-    for name, public in NAMES.items():
-        assert set(public) <= set(dir(import_module(f"django_plasgate_ip.{name}"))), name
+def public_names() -> Iterator[str]:
+    """Yield one line for each name."""
+    yield from (f"setting {name}" for name in settings_in_code())
+    for namespace, patterns in (
+        (app_name, [*urlpatterns, *handoff_urls.urlpatterns]),
+        (sandbox_urls.app_name, sandbox_urls.urlpatterns),
+    ):
+        named: list[Any] = [each for each in patterns if isinstance(each, URLPattern)]
+        yield from (f"url {namespace}:{each.name} {each.pattern}" for each in named)
+    yield from (f"signal {n}" for n, value in vars(signals).items() if isinstance(value, Signal))
+    yield from (f"status {status.value}" for status in Status)
+    yield from (f"reason {reason.value} {reason.status.value}" for reason in Reason)
+    yield from (f"security event {event.value}" for event in SecurityEvent)
+    yield from (f"check {number}" for number in check_ids_in_code())
+    yield from (f"column {field.name}" for field in PhoneVerification._meta.concrete_fields)
+    yield from (f"permission {codename}" for codename, _ in PhoneVerification._meta.permissions)
+    yield from (f"template tag {name}" for name in register.tags)
+    yield from _templates()
+    yield from _commands()
+    yield from (f"import {path}" for path in import_paths())
+
+
+def _templates() -> Iterator[str]:
+    for path in (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/*.html"):
+        text = path.read_text(encoding="utf-8")
+        yield f"template {path.parent.name}/{path.name}"
+        yield from (f"template block {name}" for name in re.findall(r"{% block (\w+) %}", text))
+        names = re.findall(r"\bplasgate_ip\.(\w+)", text)
+        yield from (f"template context plasgate_ip.{name}" for name in names)
+
+
+def _commands() -> Iterator[str]:
+    usual = set(BaseCommand().create_parser("manage.py", "any")._option_string_actions)
+    for name, app in get_commands().items():
+        if app == "django_plasgate_ip":
+            parser = load_command_class(app, name).create_parser("manage.py", name)
+            yield f"command {name}"
+            yield from (f"command {name} {n}" for n in {*parser._option_string_actions} - usual)
+
+
+def import_paths() -> Iterator[str]:
+    """Yield what docs/api.rst describes."""
+    module = ""
+    for kind, name in re.findall(r"^\.\. (\w+):: ([\w.]+)", read("docs/api.rst"), re.MULTILINE):
+        if kind in ("currentmodule", "automodule"):
+            module = name
+        if kind in ("automodule", "autofunction", "autoclass", "autodata", "class"):
+            yield module if kind == "automodule" else f"{module}.{name}"
+
+
+def test_every_public_name_is_listed_and_no_other() -> None:
+    assert sorted(set(public_names())) == LIST.read_text(encoding="utf-8").splitlines()
+
+
+def test_every_public_path_can_be_imported() -> None:
+    for path in import_paths():
+        module, _, name = path.rpartition(".")
+        assert hasattr(import_module(module), name), path
