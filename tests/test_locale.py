@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.docs.pages import read
+
 ROOT = Path(__file__).parents[1]
 APPS = ["django_plasgate_ip", "example_project/example"]
 CATALOGUE = Path("locale", "km", "LC_MESSAGES", "django.po")
@@ -42,6 +44,29 @@ def test_a_translation_has_the_same_placeholders(app: str) -> None:
         if original:  # the header's is empty
             values = re.findall(r"%\(\w+\)\w", original)
             assert sorted(re.findall(r"%\(\w+\)\w", translation)) == sorted(values)
+
+
+def glossary() -> dict[str, str]:
+    """Return the Khmer of each term of docs/khmer.rst."""
+    rows = re.findall(
+        r"^   ([A-Za-z ]+), ([\u1780-\u17ff]+),", read("docs/khmer.rst"), re.MULTILINE
+    )
+    assert len(rows) > 10
+    return {english.lower(): khmer for english, khmer in rows}
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_each_term_is_translated_as_the_glossary_has_it(app: str) -> None:
+    translations = compiled((ROOT / app / CATALOGUE).with_suffix(".mo"))
+    for key, translation in translations.items():
+        # A context is not part of the sentence, and "IP Verification" is the provider's name.
+        original = str(key if isinstance(key, str) else key[0]).rpartition("\4")[2]
+        original = original.replace("IP Verification", "").lower()
+        # Zero-width characters only say where a line may break.
+        plain = re.sub("[\u200b\u2060]", "", translation)
+        for english, khmer in glossary().items():
+            if re.search(rf"\b{english}\b", original):
+                assert khmer in plain, (english, original)
 
 
 @needs_gettext
