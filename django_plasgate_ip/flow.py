@@ -259,7 +259,7 @@ def _client(request: HttpRequest) -> PlasGateClient:
     # An invalid encryption key must fail here. Later the code would be spent, and the answer lost.
     cipher()
     keys = credentials.for_request(request)
-    return PlasGateClient(keys.private_key, keys.secret_key)
+    return PlasGateClient(keys.private_key, keys.secret_key, keys.base_url)
 
 
 def _authorize_url(client: PlasGateClient, verification: PhoneVerification) -> str:
