@@ -204,6 +204,8 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
             login = browser.get(f"{address}/members/", timeout=30)
             start = send(browser, login, username=name, password=password)
             members = send(browser, start, phone_number="077 696 118")
+            code_page = browser.get(f"{address}/phone-code/", timeout=30)
+            code_sent = send(browser, code_page, phone_number="077 696 118")
             admin = browser.get(f"{address}/admin/auth/user/", timeout=30)
 
     assert f"Port {port} is taken" in printed
@@ -216,6 +218,8 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
     assert members.url == f"{address}/members/"
     assert "Welcome, demo! Your number is verified." in members.text
     assert "+855 77 *** *18" in members.text
+    assert "Verify by SMS" in code_page.text
+    assert "We have sent you a code." in code_sent.text
     assert "Select user to change" in admin.text
     log = (site / "log").read_text()
     assert '"GET /phone/callback/?... HTTP/1.1" 303' in log

@@ -39,6 +39,7 @@ if DEBUG and not (PLASGATE_IP_PRIVATE_KEY or PLASGATE_IP_SECRET_KEY):
     # You will try the same few numbers again and again.
     PLASGATE_IP_MAX_STARTS_PER_NUMBER = PLASGATE_IP_MAX_STARTS_PER_USER = None
 PLASGATE_IP_BASE_URL = env.str("PLASGATE_IP_BASE_URL", default="https://cloudapi.plasgate.com/ip/")
+PLASGATE_IP_FALLBACK_URL = "phone-code"
 PLASGATE_IP_ENCRYPTION_KEYS = env.list("PLASGATE_IP_ENCRYPTION_KEYS", default=None)
 PLASGATE_IP_PUBLIC_URL = env.str("PLASGATE_IP_PUBLIC_URL", default=None)
 if PLASGATE_IP_PUBLIC_URL:

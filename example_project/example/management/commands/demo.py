@@ -88,6 +88,7 @@ class Command(BaseCommand):
         for outcome in Outcome:
             line = f"  {outcome.phone_number}  {outcome.happens}"
             self._say(textwrap.fill(line, columns, subsequent_indent=" " * 15))
+        self._say(f"\nCodes by SMS, for {reverse('phone-code')}, are printed here.")
 
     def _once(self, number: str) -> None:
         with _own_database():
