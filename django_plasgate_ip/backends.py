@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import NETWORK
 from django_plasgate_ip.verification import browser_session
 
 #: The session's entry for its login: the primary key of the verification that it verified.
@@ -135,7 +136,11 @@ def _is_unchanged(row: PhoneVerification, user: Any) -> bool:
     # be trusted, as `row` is. With the `phone` scope alone, the operator reports which number is in
     # use. And somebody at an unlocked computer could hand over to their own phone, and log in with
     # its number from then on.
-    last = verifications.with_confirmed_number().order_by("-completed_at").values("pk")[:1]
+    confirmed = verifications.with_confirmed_number()
+    # A code by SMS for this same number says nothing about the SIM card. For another number, it
+    # says that this one is not the last.
+    compared = confirmed.exclude(~Q(method=NETWORK), phone_number=row.phone_number)
+    last = compared.order_by("-completed_at").values("pk")[:1]
     same = verifications.trusted().filter(phone_number=row.phone_number, mobile_id=row.mobile_id)
     return same.filter(pk=last).exists()
 

@@ -1,6 +1,6 @@
 """A decorator and a mixin for views that require a verified phone number."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from functools import wraps
 from inspect import unwrap
@@ -21,7 +21,10 @@ View = Callable[..., Any]
 
 
 def phone_verified_required(
-    max_age: timedelta | View | None = None, *, changed_url: str | None = None
+    max_age: timedelta | View | None = None,
+    *,
+    changed_url: str | None = None,
+    methods: Collection[str] | None = None,
 ) -> Any:
     """Redirect an unverified visitor to the start page, with this page as ``next``.
 
@@ -37,26 +40,30 @@ def phone_verified_required(
     with a changed SIM, device or number, or with a verification that a login claimed, is redirected
     there, with ``next``, until the site calls ``for_user(user).acknowledge_changes()``. None: these
     are ignored.
+
+    `methods`: which methods count. ``("network",)``: PlasGate's verifications alone, and not what
+    ``flow.confirm`` recorded. None: any method.
     """
     if callable(max_age):
-        return _guarded(max_age, None, None)
-    return lambda view: _guarded(view, max_age, changed_url)
+        return _guarded(max_age, None, None, None)
+    return lambda view: _guarded(view, max_age, changed_url, methods)
 
 
-def _guarded(view: View, max_age: timedelta | None, changed_url: str | None) -> View:
+def _guarded(view: View, *conditions: Any) -> View:
+    """Return the view behind `_find_refusal`, whose arguments after the request these are."""
     if _is_async(view):
         find_refusal = sync_to_async(_find_refusal)
 
         @wraps(view)
         async def guarded_async(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            refusal = await find_refusal(request, max_age, changed_url)
+            refusal = await find_refusal(request, *conditions)
             return refusal or await view(request, *args, **kwargs)
 
         return guarded_async
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        return _find_refusal(request, max_age, changed_url) or view(request, *args, **kwargs)
+        return _find_refusal(request, *conditions) or view(request, *args, **kwargs)
 
     return guarded
 
@@ -78,22 +85,27 @@ class PhoneVerifiedRequiredMixin:
     Put it first, after a login mixin.
     """
 
-    #: As the decorator's `max_age` and `changed_url`.
+    #: As the decorator's `max_age`, `changed_url` and `methods`.
     phone_verified_max_age: timedelta | None = None
     phone_verified_changed_url: str | None = None
+    phone_verified_methods: Collection[str] | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Refuse the visitor, or dispatch as usual."""
         dispatch: View = super().dispatch  # type: ignore[misc]
         max_age, changed_url = self.phone_verified_max_age, self.phone_verified_changed_url
-        return _guarded(dispatch, max_age, changed_url)(request, *args, **kwargs)
+        conditions = (max_age, changed_url, self.phone_verified_methods)
+        return _guarded(dispatch, *conditions)(request, *args, **kwargs)
 
 
 def _find_refusal(
-    request: HttpRequest, max_age: timedelta | None, changed_url: str | None
+    request: HttpRequest,
+    max_age: timedelta | None,
+    changed_url: str | None,
+    methods: Collection[str] | None,
 ) -> HttpResponse | None:
     """Return the answer that leads to the page that this visitor needs first, or None."""
-    if not flow.is_verified(request, max_age):
+    if not flow.is_verified(request, max_age, methods):
         if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
             # Not to the start page: the account may be verified, and a start may cost balance.
             return responses.login_needed(request, request.get_full_path())

@@ -1,4 +1,4 @@
-"""The public API of a verification: `begin`, `complete`, `latest`, `find`.
+"""The public API of a verification: `begin`, `complete`, `latest`, `find`, `confirm`.
 
 Async views have `abegin` and `acomplete`.
 
@@ -8,7 +8,7 @@ small id in the session, so any worker on any machine can take the next step.
 
 import logging
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -31,6 +31,7 @@ from django_plasgate_ip.security_events import SecurityEvent, record
 from django_plasgate_ip.verification import (
     browser_session,
     callback,
+    confirmed_by_site,
     connection,
     limits,
     transitions,
@@ -205,18 +206,23 @@ def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
     return _authorize_url(client, verification) if is_same else ""
 
 
-def is_verified(request: HttpRequest, max_age: timedelta | None = None) -> bool:
+def is_verified(
+    request: HttpRequest,
+    max_age: timedelta | None = None,
+    methods: Collection[str] | None = None,
+) -> bool:
     """Whether this request's user, or its anonymous session, has a confirmed number.
 
     A row of the scope ``mobile_id`` alone has none. An account's unacknowledged changes do not
     matter (see `has_changed`).
-    `max_age`: completed no longer ago than this; None: at any time.
+    `max_age`: completed no longer ago than this; None: at any time. `methods`: by one of these
+    methods, such as ``("network",)`` for PlasGate alone; None: by any (see `confirm`).
     """
     verifications = PhoneVerification.objects.on_primary()
     if request.user.is_authenticated:
-        return verifications.is_verified(request.user, max_age=max_age)
+        return verifications.is_verified(request.user, max_age=max_age, methods=methods)
     session = verifications.for_session(browser_session.get_session_id(request))
-    return session.filter(user=None).proves(max_age=max_age)
+    return session.filter(user=None).proves(max_age=max_age, methods=methods)
 
 
 def has_changed(request: HttpRequest) -> bool:
@@ -228,12 +234,32 @@ def has_changed(request: HttpRequest) -> bool:
     return verifications.with_unacknowledged_change().exists()
 
 
+def confirm(
+    user: Any, phone_number: Any, method: str = "sms", request: HttpRequest | None = None
+) -> PhoneVerification:
+    """Record that the site has confirmed `phone_number` for `user` by its own means.
+
+    Call it where a code by SMS was right, for example. It stores a verified row and returns it.
+    ``phone_verified`` is sent after the commit, with `request`. The row counts as a confirmed
+    number unless a caller asks for ``methods=("network",)``. It is never `trusted`: it logs nobody
+    in by phone.
+
+    `user`: an account that is stored. An anonymous visitor logs in or signs up first.
+    `phone_number`: in any form that `phones.parse` reads. `method`: the site's name for its means,
+    of at most 32 lower-case letters, digits, hyphens and underscores. Raises `InvalidPhoneNumber`,
+    and ValueError for another user or method, such as ``"network"``, which is PlasGate's.
+    """
+    # SECURITY: an error tracker stores local variables. The repr of a `Number` hides it.
+    phone_number = phones.parse(phone_number or "")
+    return confirmed_by_site.store(user, phone_number, method, request)
+
+
 def _client(request: HttpRequest) -> PlasGateClient:
     """Return a client with this request's keys. Raises ImproperlyConfigured."""
     # An invalid encryption key must fail here. Later the code would be spent, and the answer lost.
     cipher()
     keys = credentials.for_request(request)
-    return PlasGateClient(keys.private_key, keys.secret_key)
+    return PlasGateClient(keys.private_key, keys.secret_key, keys.base_url)
 
 
 def _authorize_url(client: PlasGateClient, verification: PhoneVerification) -> str:

@@ -21,7 +21,10 @@ class _EncodableField(forms.Field):
 
 
 class PhoneNumberField(_EncodableField, forms.CharField):
-    """A field for a phone number. Its cleaned value is what `phones.parse` returns."""
+    """A form field for a phone number in any form that people write, in the digits of any script.
+
+    Its cleaned value is phonenumber_field's ``PhoneNumber``, with a masked ``repr``.
+    """
 
     # With tel, a phone shows its number pad, and the browser offers the visitor's own number.
     widget = forms.TextInput(

@@ -14,7 +14,7 @@ from django_plasgate_ip import phones
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.encryption import kept_sealed
 from django_plasgate_ip.fields import EncryptedJSONField, PhoneNumberField
-from django_plasgate_ip.querysets import PhoneVerificationQuerySet
+from django_plasgate_ip.querysets import NETWORK, PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PhoneVerification(models.Model):
     # The operator whose prefix the number has, such as "Smart".
     operator = models.CharField(_("operator"), max_length=64, blank=True)
     # How the number was verified: "network" by PlasGate, else as `flow.confirm` was told.
-    method = models.CharField(_("method"), max_length=32, default="network")
+    method = models.CharField(_("method"), max_length=32, default=NETWORK)
     scopes = models.CharField(
         _("scopes"), max_length=255, help_text=_("Separated by spaces, as PlasGate receives them.")
     )
@@ -161,6 +161,8 @@ class PhoneVerification(models.Model):
         """One sentence for the visitor."""
         if self.reason:
             return Reason(self.reason).visitor_message
+        if self.status == Status.VERIFIED and self.method != NETWORK:
+            return _("Your number is verified.")
         if self.status == Status.VERIFIED:
             return _("Your mobile network has confirmed your number.")
         return _("We are waiting for your mobile network.")

@@ -1,6 +1,6 @@
 """The named queries of verifications, which a site may use, too."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from django_plasgate_ip.reasons import LIVE, Status
 if TYPE_CHECKING:
     from django_plasgate_ip.models import PhoneVerification
 
+#: The method of PlasGate's verifications. Any other is one of the site's own (see `flow.confirm`).
+NETWORK = "network"
 _IS_UNACKNOWLEDGED = Q(acknowledged_at=None) & (
     Q(mobile_id_changed=True) | Q(number_changed=True) | Q(claimed_at_login=True)
 )
@@ -47,15 +49,20 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         """
         return self.verified().exclude(phone_number="")
 
+    def by_network(self) -> "PhoneVerificationQuerySet":
+        """Return the verifications by PlasGate, without those that ``flow.confirm`` recorded."""
+        return self.filter(method=NETWORK)
+
     def trusted(self) -> "PhoneVerificationQuerySet":
         """Return the verifications that prove who holds a number, with which SIM and device.
 
-        They are verified, had the scopes ``phone_verify`` and ``mobile_id``, were not handed over
-        to a phone, and nothing about them waits for an acknowledgement.
+        They are verified by the network, had the scopes ``phone_verify`` and ``mobile_id``, were
+        not handed over to a phone, and nothing about them waits for an acknowledgement.
         """
+        # SECURITY: a code by SMS can be passed on, and says nothing about the SIM card.
         # In no other scope's name. "ip:phone_verify" requests the same.
         scoped = self.filter(scopes__contains="phone_verify").filter(scopes__contains="mobile_id")
-        proven = scoped.with_confirmed_number().exclude(mobile_id="")
+        proven = scoped.by_network().with_confirmed_number().exclude(mobile_id="")
         return proven.filter(_IS_NOT_HANDED_OVER, ~_IS_UNACKNOWLEDGED)
 
     def with_unacknowledged_change(self) -> "PhoneVerificationQuerySet":
@@ -113,20 +120,30 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
         return Exists(self.filter(user=OuterRef(user)))
 
     def is_verified(
-        self, user: Any, phone_number: Any = None, max_age: timedelta | None = None
+        self,
+        user: Any,
+        phone_number: Any = None,
+        max_age: timedelta | None = None,
+        methods: Collection[str] | None = None,
     ) -> bool:
         """Return whether this queryset has a confirmed number of `user`.
 
         `phone_number` limits it to this number, in any format that `phones.parse` reads. Text that
         is not a phone number matches nothing. `max_age` limits it to verifications that were
-        completed at most that long ago.
+        completed at most that long ago. `methods` limits it to these methods: ``("network",)`` is
+        PlasGate alone, without what ``flow.confirm`` recorded. None: any method.
         """
         try:
-            return self.for_user(user).proves(phone_number, max_age)
+            return self.for_user(user).proves(phone_number, max_age, methods)
         except InvalidPhoneNumber:
             return False
 
-    def proves(self, phone_number: Any = None, max_age: timedelta | None = None) -> bool:
+    def proves(
+        self,
+        phone_number: Any = None,
+        max_age: timedelta | None = None,
+        methods: Collection[str] | None = None,
+    ) -> bool:
         """Return whether this queryset has a confirmed number of any user.
 
         The arguments are those of `is_verified`. Raises `InvalidPhoneNumber` for text that is not
@@ -137,6 +154,9 @@ class PhoneVerificationQuerySet(models.QuerySet["PhoneVerification"]):
             found = found.filter(phone_number=phones.parse(phone_number))
         if max_age is not None:
             found = found.filter(completed_at__gte=timezone.now() - max_age)
+        if methods is not None:
+            # A tuple without its comma is a text.
+            found = found.filter(method__in=[methods] if isinstance(methods, str) else methods)
         return found.exists()
 
 

@@ -9,12 +9,15 @@ receivers and the verification are not affected. Receivers get
     the finished row; its ``status`` and ``reason`` are plain text,
 ``request``
     the request of the visitor's own browser that ended it. It is None if the purge command ended
-    it, if a phone confirmed it in a hand-off, or if its callback came to another browser.
+    it, if a phone confirmed it in a hand-off, or if its callback came to another browser. For
+    `flow.confirm`, it is what the site passed.
 """
 
 from django.dispatch import Signal
 
 #: ``verification.status`` is ``verified``: the operator confirmed the number or the ``mobile_id``.
+#: Or the site has confirmed the number by its own means: then ``verification.method`` is not
+#: ``network``.
 phone_verified = Signal()
 
 #: ``verification.status`` is ``failed`` or ``error``; ``verification.reason`` says why.

@@ -96,9 +96,7 @@ def uvicorn(site: Path) -> Iterator[str]:
                 *(f"--fd={listener.fileno()}", "--no-access-log"),
             ],
             cwd=site,
-            env=environment(
-                PLASGATE_IP_BASE_URL=f"{origin}/sandbox/", DJANGO_SETTINGS_MODULE="example.settings"
-            ),
+            env=environment(DJANGO_SETTINGS_MODULE="example.settings"),
             stdout=log,
             stderr=log,
             pass_fds=[listener.fileno()],

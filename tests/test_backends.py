@@ -128,6 +128,13 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "a changed number": lambda owner: make_verification(owner, age=2 * DAY, number_changed=True),
     "a member of staff": lambda owner: User.objects.update(is_staff=True),
     "a superuser": lambda owner: User.objects.update(is_superuser=True),
+    "another number by SMS": lambda owner: make_verification(
+        owner, phone_number=OTHER_NUMBER, method="sms"
+    ),
+    "another account by SMS": lambda owner: make_verification(
+        User.objects.create_user("sok"), method="sms"
+    ),
+    "no number by network": lambda owner: PhoneVerification.objects.update(method="sms"),
     "a newer SIM": lambda owner: make_verification(owner, mobile_id=OTHER_SIM),
     "a last SIM that is unknown": lambda owner: make_verification(owner, mobile_id=""),
     "a change that is not acknowledged": lambda owner: make_verification(
@@ -163,7 +170,8 @@ def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
     make_verification(owner, phone_number=OTHER_NUMBER, age=3 * DAY)
     make_verification(owner, age=2 * DAY, mobile_id_changed=True)
     PhoneVerification.objects.for_user(owner).acknowledge_changes()
-    # A newer one without a number.
+    # Newer ones without a SIM, and without a number.
+    make_verification(owner, method="sms")
     make_verification(owner, scopes=["mobile_id"], mobile_id=OTHER_SIM)
 
     assert log_in_by(make_verification()) == owner
@@ -177,6 +185,9 @@ def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner: 
     assert log_in_by(make_verification(mobile_id=OTHER_SIM)) is None
     # It is not trusted: a number that nobody typed.
     assert log_in_by(make_verification(scopes=["phone", "mobile_id"])) is None
+    by_sms = make_verification()
+    PhoneVerification.objects.filter(pk=by_sms.pk).update(method="sms")
+    assert log_in_by(by_sms) is None
 
     PhoneVerification.objects.for_user(owner).update(mobile_id="")
     assert log_in_by(make_verification(mobile_id="")) is None

@@ -30,6 +30,7 @@ EXAMPLE = Path(__file__).parent.parent / "example_project"
 PACKAGE_FOLDER = Path(django_plasgate_ip.__file__).parent.parent
 REAL_KEYS = {"PLASGATE_IP_PRIVATE_KEY": PRIVATE_KEY, "PLASGATE_IP_SECRET_KEY": SECRET_KEY}
 PRODUCTION = {"DEBUG": "False", "SECRET_KEY": "$" + "aB3$" * 16, "ALLOWED_HOSTS": "shop.example"}
+SANDBOX = "django_plasgate_ip.sandbox"
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -75,9 +76,10 @@ def manage(site: Path, *arguments: str, **variables: str) -> Any:
 
 
 @contextmanager
-def demo(site: Path, port: int, **variables: str) -> Iterator[tuple[str, str]]:
+def demo(site: Path, port: int, *arguments: str, **variables: str) -> Iterator[tuple[str, str]]:
     """Run the demo; yield its address and what it printed. Stop it as Ctrl+C does."""
-    command = [sys.executable, "-W", "error", str(site / "manage.py"), "demo", "--port", str(port)]
+    manage = [sys.executable, "-W", "error", str(site / "manage.py")]
+    command = [*manage, "demo", "--port", str(port), *arguments]
     log = site / "log"
     with (
         log.open("w") as stderr,
@@ -191,9 +193,10 @@ def test_once_refuses_to_spend_a_real_balance(site: Path) -> None:
 def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
     site: Path, browser: requests.Session
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    # Not the default address, as for a phone in the same network.
+    with socket.create_server(("127.0.0.2", 0)) as taken:
         port = taken.getsockname()[1]
-        with demo(site, port) as (address, printed):
+        with demo(site, port, "--host", "127.0.0.2") as (address, printed):
             home = browser.get(f"{address}/", timeout=30)
             styles = re.findall(r'href="(/static/example/\S+\.css)"', home.text)
             assert browser.get(address + styles[0], timeout=30).ok
@@ -201,9 +204,12 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
             login = browser.get(f"{address}/members/", timeout=30)
             start = send(browser, login, username=name, password=password)
             members = send(browser, start, phone_number="077 696 118")
+            code_page = browser.get(f"{address}/phone-code/", timeout=30)
+            code_sent = send(browser, code_page, phone_number="077 696 118")
             admin = browser.get(f"{address}/admin/auth/user/", timeout=30)
 
     assert f"Port {port} is taken" in printed
+    assert address.startswith("http://127.0.0.2:")
     assert not address.endswith(f":{port}")
     text = " ".join(printed.split())
     for outcome in Outcome:
@@ -212,6 +218,8 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
     assert members.url == f"{address}/members/"
     assert "Welcome, demo! Your number is verified." in members.text
     assert "+855 77 *** *18" in members.text
+    assert "Verify by SMS" in code_page.text
+    assert "We have sent you a code." in code_sent.text
     assert "Select user to change" in admin.text
     log = (site / "log").read_text()
     assert '"GET /phone/callback/?... HTTP/1.1" 303' in log
@@ -258,14 +266,18 @@ def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(
 
 def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site: Path) -> None:
     loaded = settings_of(site)
-    assert "django_plasgate_ip.sandbox" in loaded["INSTALLED_APPS"]
-    assert loaded["PLASGATE_IP_BASE_URL"] == "http://127.0.0.1:8000/sandbox/"
+    assert SANDBOX in loaded["INSTALLED_APPS"]
+    assert loaded["PLASGATE_IP_CREDENTIALS"] == f"{SANDBOX}.credentials.for_request"
+    # The limits would lock out whoever tries the few numbers a second time.
+    limits = {loaded[f"PLASGATE_IP_MAX_STARTS_PER_{name}"] for name in ("NUMBER", "USER")}
+    assert limits == {None}
     assert loaded["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
 
     loaded = settings_of(site, "".join(f"{key}='{value}'\n" for key, value in REAL_KEYS.items()))
     assert loaded["PLASGATE_IP_PRIVATE_KEY"] == PRIVATE_KEY
     assert loaded["PLASGATE_IP_BASE_URL"] == "https://cloudapi.plasgate.com/ip/"
-    assert "django_plasgate_ip.sandbox" not in loaded["INSTALLED_APPS"]
+    assert SANDBOX not in loaded["INSTALLED_APPS"]
+    assert not {name for name in loaded if re.match("PLASGATE_IP_(CREDENTIALS|MAX)", name)}
 
 
 def test_in_production_there_is_no_sandbox_even_without_keys(site: Path) -> None:
@@ -273,7 +285,7 @@ def test_in_production_there_is_no_sandbox_even_without_keys(site: Path) -> None
         site, DATABASE_URL="postgres://sok:pass@db.example:5433/shop", **PRODUCTION
     )
 
-    assert "django_plasgate_ip.sandbox" not in loaded["INSTALLED_APPS"]
+    assert SANDBOX not in loaded["INSTALLED_APPS"]
     assert loaded["SECRET_KEY"] == PRODUCTION["SECRET_KEY"]
     database = loaded["DATABASES"]["default"]
     assert database["ENGINE"] == "django.db.backends.postgresql"

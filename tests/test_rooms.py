@@ -23,6 +23,8 @@ FORBIDDEN = {
     "admin": {"handoff", "sandbox", "testing", "views", "flow"},
     "sandbox": WEB | {"flow", "verification", "client", "models", "testing"},
 }
+# The one function of the sandbox that a site's settings name: it returns `Credentials`.
+ALLOWED = {("credentials.py", "client")}
 
 
 def imported(room: str) -> Iterator[tuple[str, str]]:
@@ -42,7 +44,7 @@ def test_a_room_imports_nothing_from_above() -> None:
     for room, forbidden in FORBIDDEN.items():
         found = set(imported(room))
         assert found
-        assert [each for each in found if each[1] in forbidden] == []
+        assert [each for each in found - ALLOWED if each[1] in forbidden] == []
 
 
 def test_one_module_of_the_core_looks_for_plugins() -> None:

@@ -22,6 +22,7 @@ from django_plasgate_ip.admin import chart, export, log, search, statistics
 from django_plasgate_ip.admin.paginator import BoundedPaginator
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.personal_data import masked_login_name
+from django_plasgate_ip.querysets import NETWORK
 from django_plasgate_ip.security_events import SecurityEvent, record
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ LOOKUP_FIELDS = (
     "pk",
     "id",
     "user",
+    "method",
     "scopes",
     "status",
     "reason",
@@ -91,7 +93,7 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
             },
         ),
         (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
-        (gettext_lazy("Request"), {"fields": ("id", "scopes", "callback_url")}),
+        (gettext_lazy("Request"), {"fields": ("id", "method", "scopes", "callback_url")}),
     )
     # The operator's two ids count as claims.
     _claims_fieldset = (gettext_lazy("Claims"), {"fields": ("sub", "mobile_id", "claims_as_json")})
@@ -169,7 +171,8 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Add the claims if the user may see them. Remove what this verification does not have."""
         claims = (self._claims_fieldset,) if self._sees_claims(request) else ()
-        columns = {"advice": "reason", "error_description": "error_description"}
+        columns = {"advice": "reason", "callback_url": "redirect_uri"}
+        columns |= {name: name for name in ("error_description", "scopes")}
         empty = {field for field, column in columns.items() if not getattr(obj, column, "")}
         return _without(empty, [*self.fieldsets, *claims])
 
@@ -205,11 +208,12 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
 
     @admin.display(description=gettext_lazy("status"))
     def badge(self, verification: PhoneVerification) -> str:
-        """Return the name of the status, on the colour of its outcome."""
+        """Return the name of the status, on the colour of its outcome, and a site's own method."""
         return format_html(
-            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
+            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>{}',
             statistics.Outcome.of(verification.status),
             verification.get_status_display(),
+            "" if verification.method == NETWORK else f" {verification.method}",
         )
 
     @admin.display(description=gettext_lazy("user"))

@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import pgettext_lazy
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import NETWORK
 from django_plasgate_ip.reasons import LIVE, Status
 
 logger = logging.getLogger("django_plasgate_ip")
@@ -72,11 +73,15 @@ class Summary:
 
 
 def summarise(queryset: QuerySet[PhoneVerification]) -> Summary:
-    """Return the summary of `queryset`. It may come from the cache, `CACHE_SECONDS` old."""
+    """Return the summary of `queryset`. It may come from the cache, `CACHE_SECONDS` old.
+
+    What a site confirmed by its own means is left out: it says nothing about the operators.
+    """
     today = timezone.localdate() if settings.USE_TZ else timezone.now().date()
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
     midnights = [_midnight(day) for day in (*days, today + timedelta(days=1))]
-    rows = queryset.filter(created_at__gte=midnights[0], created_at__lt=midnights[-1]).order_by()
+    by_network = queryset.filter(method=NETWORK)
+    rows = by_network.filter(created_at__gte=midnights[0], created_at__lt=midnights[-1]).order_by()
     counts = _counts(rows, midnights)
     key = _cache_key(counts, today)
     summary: Summary | None = None

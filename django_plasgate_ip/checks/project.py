@@ -191,6 +191,14 @@ def _check_deployment() -> Iterator[CheckMessage]:
             "can be wrong, and PlasGate may want the redirect URI registered."
         )
         yield message("W006", "PLASGATE_IP_PUBLIC_URL is not set.", hint)
+    fallbacks = ("PLASGATE_IP_FALLBACK_URL", "PLASGATE_IP_FALLBACK_FUNCTION")
+    if all(value(name) is None for name in fallbacks):
+        text = f"Neither {' nor '.join(fallbacks)} is set: some visitors can't go on."
+        hint = (
+            "Set one of them to another way to verify, such as a page with an SMS code or your "
+            "support: a network may be unable to verify its own subscribers."
+        )
+        yield message("W020", text, hint)
     if problem := public_host_problem():
         setting, hint = problem
         text = f"PLASGATE_IP_PUBLIC_URL has a host that {setting} does not cover."

@@ -231,6 +231,9 @@ def _leads_somewhere(url: Any) -> bool:
         return resolve_url(str(url)).startswith(("/", "http://", "https://"))
     except NoReverseMatch:
         return False
+    except Exception:
+        # The site's URLs can't be imported. Django reports that.
+        return True
 
 
 _A_LIMIT = "a positive integer, or None"

@@ -18,6 +18,8 @@ class Credentials:
 
     private_key: str = field(repr=False)
     secret_key: str = field(repr=False)
+    #: Where these keys are valid; None: ``PLASGATE_IP_BASE_URL``.
+    base_url: str | None = field(default=None, repr=False)
 
 
 def for_request(request: HttpRequest) -> Credentials:

@@ -117,8 +117,8 @@ def examine() -> Iterator[Finding]:
         what = f"The endpoint was not called, because of {', '.join(wrong)}."
         yield Finding(Level.ERROR, "Network", what, "The checks above explain this.")
     elif not (conf.PLASGATE_IP_PRIVATE_KEY and conf.PLASGATE_IP_SECRET_KEY):
-        what = "The endpoint was not called, because each tenant has its own keys."
-        do = "To test a tenant's keys, set PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY."
+        what = "The endpoint was not called, because each request has keys of its own."
+        do = "To test a pair of keys, set PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY."
         yield Finding(Level.WARNING, "Network", what, do)
     else:
         yield _call()

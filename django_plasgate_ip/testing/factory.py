@@ -12,6 +12,7 @@ from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import credentials
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import NETWORK
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 from django_plasgate_ip.sandbox import answers
 
@@ -36,6 +37,7 @@ def make_verification(
     reason: str | None = None,
     scopes: str | Iterable[str] | None = None,
     age: timedelta | None = None,
+    method: str = NETWORK,
     **fields: Any,
 ) -> PhoneVerification:
     """Store a `PhoneVerification` and return it. No limit is checked, and no signal is sent.
@@ -45,6 +47,7 @@ def make_verification(
     a ``failed`` verification and ``provider_error`` for an ``error``. `phone_number`: in any form
     that `phones.parse` reads; by default +85577696118, if the scopes give a number. `scopes`: by
     default ``PLASGATE_IP_SCOPES``. `age`: the time since it ended, or since a live one began.
+    `method`: any other than ``network`` makes a verified row as ``flow.confirm`` stores it.
     `fields`: other columns, as they are. By default, a verified one has the `claims`, `sub` and
     `mobile_id` of PlasGate's answer; the last two stay the same for a number. Give `created_at`
     and `completed_at` together, or `age`.
@@ -56,8 +59,14 @@ def make_verification(
     its_reason = Reason(reason) if reason else _DEFAULT_REASONS.get(its_status)
     if its_reason and its_reason.status != its_status:
         raise ValueError(f"{its_reason} is a reason of {its_reason.status}, not of {its_status}.")
-    names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
     number = phones.parse(phone_number or answers.DIGITS)
+    then = timezone.now() - (age or timedelta(0))
+    if method != NETWORK:
+        values = {"created_at": then, "completed_at": then, "status": its_status, **fields}
+        return PhoneVerification.objects.create(
+            user=user, phone_number=number, method=method, **values
+        )
+    names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
     columns: dict[str, Any] = {
         "user": user,
         "status": its_status,
@@ -68,7 +77,7 @@ def make_verification(
         "key_fingerprint": credentials.fingerprint(conf.PLASGATE_IP_PRIVATE_KEY),
         "redirect_uri": "http://testserver/phone/callback/",
         **_answer_columns(its_status, its_reason, phones.digits(number), names),
-        **_time_columns(its_status, timezone.now() - (age or timedelta(0))),
+        **_time_columns(its_status, then),
         **fields,
     }
     columns.setdefault("callback_session_id", columns["session_id"])

@@ -49,7 +49,7 @@ class Changes:
 
 
 def find(verification: PhoneVerification, phone_number: Any, mobile_id: str) -> Changes:
-    """Return what changes for the account of `verification`, which is stored already.
+    """Return what changes for the account of `verification`, before it is stored as verified.
 
     `phone_number` and `mobile_id`: the verified ones, or empty texts. Nothing changes without an
     account or a number. Rows without a number or a ``mobile_id`` are not compared with it.

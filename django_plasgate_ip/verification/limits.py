@@ -67,7 +67,9 @@ def _is_of_owner(row: PhoneVerification) -> bool:
 
 def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
     """Return when the newest start over the limit was made, or None within the limit."""
-    starts = PhoneVerification.objects.on_primary().filter(same, created_at__gt=since)
+    # What the site confirmed by its own means was no start, and cost no balance.
+    rows = PhoneVerification.objects.on_primary().by_network()
+    starts = rows.filter(same, created_at__gt=since)
     newest_first = starts.order_by("-created_at").values_list("created_at", flat=True)
     return newest_first[most : most + 1].first()
 

@@ -33,13 +33,13 @@ INSTALLED_APPS = [
 # operator on this server.
 PLASGATE_IP_PRIVATE_KEY = os.environ.get("PLASGATE_IP_PRIVATE_KEY", "")
 PLASGATE_IP_SECRET_KEY = os.environ.get("PLASGATE_IP_SECRET_KEY", "")
-PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"
 if DEBUG and not (PLASGATE_IP_PRIVATE_KEY or PLASGATE_IP_SECRET_KEY):
     INSTALLED_APPS += ["django_plasgate_ip.sandbox"]
-    PLASGATE_IP_PRIVATE_KEY = "sandbox-private-key"
-    PLASGATE_IP_SECRET_KEY = "$5$rounds=535000$sandbox$secret-key"  # noqa: S105 - opens nothing
-    PLASGATE_IP_BASE_URL = "http://127.0.0.1:8000/sandbox/"
-PLASGATE_IP_BASE_URL = env.str("PLASGATE_IP_BASE_URL", default=PLASGATE_IP_BASE_URL)
+    PLASGATE_IP_CREDENTIALS = "django_plasgate_ip.sandbox.credentials.for_request"
+    # You will try the same few numbers again and again.
+    PLASGATE_IP_MAX_STARTS_PER_NUMBER = PLASGATE_IP_MAX_STARTS_PER_USER = None
+PLASGATE_IP_BASE_URL = env.str("PLASGATE_IP_BASE_URL", default="https://cloudapi.plasgate.com/ip/")
+PLASGATE_IP_FALLBACK_URL = "phone-code"
 PLASGATE_IP_ENCRYPTION_KEYS = env.list("PLASGATE_IP_ENCRYPTION_KEYS", default=None)
 PLASGATE_IP_PUBLIC_URL = env.str("PLASGATE_IP_PUBLIC_URL", default=None)
 if PLASGATE_IP_PUBLIC_URL:

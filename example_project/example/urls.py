@@ -6,10 +6,12 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import include, path
 
 from example import views
+from example.phone_code import phone_code
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("members/", views.members, name="members"),
+    path("phone-code/", phone_code, name="phone-code"),
     path("phone/", include("django_plasgate_ip.urls")),
     path("accounts/login/", LoginView.as_view(), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),

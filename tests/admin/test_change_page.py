@@ -13,8 +13,9 @@ from django.test import Client
 from django_plasgate_ip.admin import model_admin
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.testing import make_verification
 from tests.kept import CLAIMS, KEY, NEW_KEY, NONCE, User, failed, pending, verified
-from tests.staff import LIST, detail, post, text
+from tests.staff import LIST, cells, detail, post, text
 from tests.visitor import MASKED, MOBILE_ID, SUB
 
 pytestmark = pytest.mark.django_db
@@ -46,6 +47,16 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
     assert 'href="/static/django_plasgate_ip/admin.css"' in html
     assert "<b>bill</b>" not in html
     assert NONCE not in html
+
+
+def test_what_the_site_confirmed_is_told_from_what_the_operator_did(viewer: Client) -> None:
+    verification = make_verification(method="sms")
+    page = text(viewer.get(detail(verification)))
+
+    assert cells(viewer.get(f"{LIST}?method=sms"))[0]["badge"] == "verified sms"
+    assert "Method: sms" in page
+    assert "Scopes" not in page
+    assert "Redirect URI" not in page
 
 
 def test_only_a_reason_is_explained(viewer: Client) -> None:

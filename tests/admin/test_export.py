@@ -56,6 +56,7 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
             "status": "verified",
             "reason": "",
             "error_description": "",
+            "method": "network",
             "scopes": "mobile_id phone_verify profile",
             "mobile_id_changed": "true",
             "number_changed": "false",

@@ -55,6 +55,7 @@ def test_each_day_outcome_and_reason_is_counted() -> None:
     ended(7, reason=Reason.NOT_VERIFIED)
     ended(28)
     ended(30)
+    ended(3, method="sms")
     summary = everything()
 
     assert summary.by_day == {

@@ -12,6 +12,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.http import HttpRequest, HttpResponseBase
 
+from django_plasgate_ip.sandbox.conf import DEFAULTS
+
 
 def content_security_policy(
     get_response: Callable[[HttpRequest], HttpResponseBase],
@@ -36,6 +38,9 @@ def main() -> None:
     call_command("migrate", verbosity=0, interactive=False)
     write_history()
     server = Server(port=0)
+    settings.PLASGATE_IP_CREDENTIALS = None
+    settings.PLASGATE_IP_PRIVATE_KEY = DEFAULTS["PLASGATE_IP_SANDBOX_PRIVATE_KEY"]
+    settings.PLASGATE_IP_SECRET_KEY = DEFAULTS["PLASGATE_IP_SANDBOX_SECRET_KEY"]
     settings.PLASGATE_IP_BASE_URL = f"http://localhost:{server.server_port}/sandbox/"
     print(server.server_port, flush=True)
     server.serve_forever()

@@ -26,6 +26,7 @@ PRODUCTION = {
     "PLASGATE_IP_PUBLIC_URL": "https://www.example.com",
     "PLASGATE_IP_ENCRYPTION_KEYS": [Fernet.generate_key()],
     "PLASGATE_IP_SCOPES": "phone_verify mobile_id",
+    "PLASGATE_IP_FALLBACK_URL": "/sms/",
 }
 
 
@@ -191,6 +192,8 @@ def test_two_packages_with_the_same_files_are_warned_of(
         ({"SESSION_COOKIE_DOMAIN": "ample.com"}, ["W012"]),
         ({"SESSION_COOKIE_DOMAIN": ".Example.com"}, []),
         ({"PLASGATE_IP_ENCRYPTION_KEYS": None}, ["W007"]),
+        ({"PLASGATE_IP_FALLBACK_URL": None}, ["W020"]),
+        ({"PLASGATE_IP_FALLBACK_URL": None, "PLASGATE_IP_FALLBACK_FUNCTION": FUNCTION}, []),
         ({"PLASGATE_IP_SCOPES": "ip:profile phone_verify"}, ["W013"]),
         ({"PLASGATE_IP_SCOPES": ["profile"], "PLASGATE_IP_CLAIMS_RETENTION": DAY}, []),
         ({"PLASGATE_IP_LOGIN_REQUIRED": False}, ["W008"]),

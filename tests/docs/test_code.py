@@ -5,6 +5,7 @@ login's view and the filter for Sentry run in tests/other_sites.
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
@@ -19,6 +20,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.messages import get_messages
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.cache import cache
 from django.http import Http404, HttpResponse
 from django.template import engines
 from django.test import Client, RequestFactory
@@ -30,12 +32,12 @@ from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
-from tests.docs.pages import DOCUMENTS, blocks, document
-from tests.visitor import MASKED, TYPED, came_back, outcome
+from tests.docs.pages import DOCUMENTS, ROOT, blocks, document
+from tests.visitor import DIGITS, MASKED, TYPED, came_back, outcome
 
 pytestmark = pytest.mark.django_db
 
-HANDOFF = "docs/handoff.rst"
+FALLBACK, HANDOFF = "docs/fallback.rst", "docs/handoff.rst"
 
 
 def code_of(name: str, language: str = "python") -> list[str]:
@@ -110,7 +112,8 @@ def test_the_template_tags_render(names: dict[str, Any], user: User) -> None:
 
     assert page.count("Phone verified") == 2
     assert "/welcome/" in page
-    assert not any(code_of(n, "html+django") for n in {*DOCUMENTS} - {"docs/pages.rst", HANDOFF})
+    tested = {"docs/pages.rst", FALLBACK, HANDOFF}
+    assert not any(code_of(n, "html+django") for n in {*DOCUMENTS} - tested)
 
 
 def test_the_sites_own_form_starts_a_verification(names: dict[str, Any], user: User) -> None:
@@ -156,6 +159,90 @@ def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(
     assert payout(request_of(user))["Location"] == "/me/?next=/payout/"
     exec(code_of("docs/verified-phones.rst")[-1], names)  # noqa: S102
     assert payout(request_of(user)) is None
+
+
+@pytest.fixture
+def code_page(names: dict[str, Any], settings: Any) -> Any:
+    """Return a function that sends a form to the page with a code by SMS."""
+    run(names, FALLBACK)
+    (template,) = code_of(FALLBACK, "html+django")
+    page, pages = engines["django"].from_string(template), names["urlpatterns"]
+    pages = [*pages, path("members/", names["phone_code"], name="members"), *urls.urlpatterns]
+    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
+    names["render"] = lambda request, name, context: HttpResponse(page.render(context, request))
+    PhoneVerification.objects.all().delete()
+    cache.clear()
+    return lambda user, **posted: names["phone_code"](request_of(user, **posted))
+
+
+def code_in(printed: str) -> str:
+    return re.findall(r"^SMS to \+85577696118: (\d{6}) is your code", printed, re.MULTILINE)[-1]
+
+
+def test_the_code_by_sms_is_that_of_the_example() -> None:
+    example = ROOT / "example_project/example/phone_code.py"
+    assert example.read_text(encoding="utf-8").rstrip() in code_of(FALLBACK)
+
+
+def test_a_code_by_sms_verifies_its_number_for_its_user_once(
+    code_page: Any, user: User, other_user: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code_page(user, phone_number=TYPED)["Location"] == "/phone-code/"
+    code = code_in(capsys.readouterr().out)
+    assert b"We have sent you a code." in code_page(user).content
+    assert b"We have sent you a code." not in code_page(other_user).content
+    assert b"wrong or too old" in code_page(other_user, code=code).content
+    assert b"six digits" in code_page(user, code="12345").content
+    assert not any(code in repr(cache.get(f"phone-code:{u.pk}")) for u in (user, other_user))
+    assert not PhoneVerification.objects.exists()
+
+    in_khmer = code.translate(str.maketrans("0123456789", "០១២៣៤៥៦៧៨៩"))
+    assert code_page(user, code=in_khmer)["Location"] == "/members/"
+    (row,) = PhoneVerification.objects.all()
+    assert (row.user, row.phone_number, row.method) == (user, f"+{DIGITS}", "sms")
+    assert b"wrong or too old" in code_page(user, code=code).content
+    assert PhoneVerification.objects.count() == 1
+
+
+def test_of_two_requests_with_the_right_code_one_verifies(
+    code_page: Any, user: User, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code_page(user, phone_number=TYPED)
+    monkeypatch.setattr(cache, "delete", lambda key: False)  # the other one was first
+    assert b"wrong or too old" in code_page(user, code=code_in(capsys.readouterr().out)).content
+    assert not PhoneVerification.objects.exists()
+
+
+def test_a_code_by_sms_has_five_tries(code_page: Any, user: User, capsys: Any) -> None:
+    code_page(user, phone_number=TYPED)
+    code = code_in(capsys.readouterr().out)
+    for _guess in range(5):
+        code_page(user, code=f"{(int(code) + 1) % 10**6:06}")
+    assert b"wrong or too old" in code_page(user, code=code).content
+
+    code_page(user, phone_number=TYPED)
+    assert code_page(user, code=code_in(capsys.readouterr().out)).status_code == 302
+
+
+def test_codes_by_sms_are_limited_by_user_and_number_and_stay_in_the_country(
+    code_page: Any, user: User, other_user: User, capsys: Any
+) -> None:
+    assert b"to this country" in code_page(user, phone_number="+33 6 12 34 56 78").content
+    sent = [code_page(user, phone_number=TYPED).status_code for _ in range(4)]
+    assert sent == [302, 302, 302, 200]
+    assert b"Too many codes" in code_page(other_user, phone_number=TYPED).content
+    sent = [code_page(user, phone_number="012 345 678").status_code for _ in range(2)]
+    assert sent == [302, 200]
+    assert capsys.readouterr().out.count("SMS to") == 4
+
+
+def test_the_code_page_knows_the_number_that_this_browser_has_just_typed(
+    code_page: Any, names: dict[str, Any], user: User, other_user: User
+) -> None:
+    for owner, is_shown in ((user, True), (other_user, False)):
+        request = request_of(user)
+        request.session[SESSION_KEY] = make_verification(owner, "failed").session_id
+        assert (f"+{DIGITS}" in names["phone_code"](request).content.decode()) is is_shown
 
 
 def test_an_api_asks_about_the_user_that_its_own_token_names(

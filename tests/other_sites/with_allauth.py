@@ -18,6 +18,7 @@ from tests.settings import (  # noqa: F401
 )
 
 INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.endswith(".sandbox")]
+PLASGATE_IP_CREDENTIALS = None  # type: ignore[assignment]
 PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"
 PLASGATE_IP_PUBLIC_URL = None
 

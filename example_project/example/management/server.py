@@ -38,9 +38,9 @@ class Server(ThreadedWSGIServer):
 
     allow_reuse_port = False  # a port that another process listens on is taken
 
-    def __init__(self, port: int) -> None:
-        super().__init__((HOST, port), Handler)
-        self.origin = f"http://{HOST}:{self.server_port}"
+    def __init__(self, port: int, host: str = HOST) -> None:
+        super().__init__((host, port), Handler)
+        self.origin = f"http://{host}:{self.server_port}"
         self.set_app(StaticFilesHandler(get_internal_wsgi_application()))
 
     @contextmanager
@@ -56,14 +56,17 @@ class Server(ThreadedWSGIServer):
             self.server_close()
 
 
-def listen(port: int) -> Server:
+def listen(port: int, host: str) -> Server:
     """Return a server on `port` or on the next free one. Raises `CommandError`."""
     for candidate in range(port, port + TRIES):
         try:
-            return Server(candidate)
+            return Server(candidate, host)
         except (OSError, OverflowError):
             continue
-    raise CommandError(f"No port from {port} on is free. Choose another one with --port.")
+    raise CommandError(
+        f"No port from {port} on is free at {host}. Choose another one with --port, or another "
+        "address of this machine with --host."
+    )
 
 
 def _narrated(application: Any, say: Callable[[str], object]) -> Any:

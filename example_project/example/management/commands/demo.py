@@ -21,7 +21,7 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
 from django_plasgate_ip.sandbox.magic_numbers import Outcome
-from example.management.server import Server, listen
+from example.management.server import HOST, Server, listen
 from example.management.walk import walk
 
 NAME, PASSWORD = "demo", "demo-password"
@@ -38,10 +38,15 @@ class Command(BaseCommand):
             default=8000,
             help="the port, or the first one above it that is free",
         )
+        parser.add_argument(
+            "--host",
+            default=HOST,
+            help="this machine's own address lets a phone in the same network open the demo",
+        )
         parser.add_argument("--once", action="store_true", help="make one verification and exit")
         parser.add_argument("--number", default="077 696 118", help="the number that --once types")
 
-    def handle(self, *, port: int, once: bool, number: str, **options: Any) -> None:
+    def handle(self, *, host: str, port: int, once: bool, number: str, **options: Any) -> None:
         sandboxed = apps.is_installed("django_plasgate_ip.sandbox")
         if once and not sandboxed:
             raise CommandError(
@@ -52,18 +57,19 @@ class Command(BaseCommand):
         if once:
             self._once(number)
         else:
-            self._serve(port, sandboxed)
+            self._serve(host, port, sandboxed)
 
-    def _serve(self, port: int, sandboxed: bool) -> None:
+    def _serve(self, host: str, port: int, sandboxed: bool) -> None:
         if not settings.DEBUG:
             raise CommandError("The demo's server is for development: it needs DEBUG=True.")
-        server = listen(port)
+        server = listen(port, host)
+        settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, host]
         if port not in (0, server.server_port):
             self._say(f"Port {port} is taken. The demo uses the next free one.")
         call_command("migrate", verbosity=0, interactive=False)
         self._say(f"\nOpen {self.style.SUCCESS(server.origin + '/')}")
         if sandboxed:
-            _use_sandbox_on(server)
+            settings.PLASGATE_IP_PUBLIC_URL = None
             _refresh_account()
             self._say_what_to_try()
         else:
@@ -82,13 +88,14 @@ class Command(BaseCommand):
         for outcome in Outcome:
             line = f"  {outcome.phone_number}  {outcome.happens}"
             self._say(textwrap.fill(line, columns, subsequent_indent=" " * 15))
+        self._say(f"\nCodes by SMS, for {reverse('phone-code')}, are printed here.")
 
     def _once(self, number: str) -> None:
         with _own_database():
             call_command("migrate", verbosity=0, interactive=False)
             user, login = _new_walker()
             server = Server(port=0)  # any free port
-            _use_sandbox_on(server)
+            settings.PLASGATE_IP_PUBLIC_URL = None
             self._say(f"One verification on {server.origin}, which is also the operator:")
             with server.in_background(lambda line: self._say(f"  {line}")):
                 page = walk(server.origin, login, number)
@@ -108,12 +115,6 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()  # so that a pipe gets each line at once, too
-
-
-def _use_sandbox_on(server: Server) -> None:
-    """Use the sandbox of `server`, even if the environment names another one."""
-    settings.PLASGATE_IP_BASE_URL = f"{server.origin}/sandbox/"
-    settings.PLASGATE_IP_PUBLIC_URL = None
 
 
 def _refresh_account() -> None:

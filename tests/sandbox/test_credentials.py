@@ -1,0 +1,43 @@
+"""The sandbox is found on whatever host and port the visitor uses."""
+
+from typing import Any
+
+import pytest
+from django.test import RequestFactory
+from django.urls import NoReverseMatch
+
+from django_plasgate_ip import flow
+from django_plasgate_ip.sandbox.credentials import for_request
+from tests.visitor import TYPED, request_of
+
+HOST = "192.168.1.20:8123"
+
+
+@pytest.fixture(autouse=True)
+def site(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["192.168.1.20"]
+    settings.PLASGATE_IP_CREDENTIALS = "django_plasgate_ip.sandbox.credentials.for_request"
+    settings.DEBUG = True
+
+
+@pytest.mark.django_db
+def test_the_browser_is_sent_to_the_host_and_port_that_it_uses(settings: Any) -> None:
+    request = request_of()
+    request.META |= {"HTTP_HOST": HOST}
+
+    started = flow.begin(request, TYPED)
+
+    assert started.authorize_url.startswith(f"http://{HOST}/sandbox/authenticate?private_key=sand")
+
+
+def test_a_forged_host_is_not_called_without_debug(settings: Any) -> None:
+    settings.DEBUG = False
+
+    assert for_request(RequestFactory(HTTP_HOST=HOST).get("/")).base_url is None
+
+
+def test_a_site_without_the_sandbox_can_not_use_its_keys(settings: Any) -> None:
+    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": []})
+
+    with pytest.raises(NoReverseMatch, match="plasgate_ip_sandbox"):
+        for_request(RequestFactory(HTTP_HOST=HOST).get("/"))
