@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.exceptions import InvalidPhoneNumber, RegionNotAccepted
 
 
 class _EncodableField(forms.Field):
@@ -21,7 +21,7 @@ class _EncodableField(forms.Field):
 
 
 class PhoneNumberField(_EncodableField, forms.CharField):
-    """A field for a phone number. Its cleaned value is what `phones.parse` returns."""
+    """A field for a phone number. Its cleaned value is what `phones.accept` returns."""
 
     # With tel, a phone shows its number pad, and the browser offers the visitor's own number.
     widget = forms.TextInput(
@@ -29,7 +29,10 @@ class PhoneNumberField(_EncodableField, forms.CharField):
     )
     default_error_messages = {
         "required": _("Type your phone number."),
-        "invalid": _("This is not a phone number. Type it like this: 077 696 118"),
+        "invalid": _("This is not a phone number. Type it like this: %(example)s"),
+        "region_not_accepted": _(
+            "Phone numbers of this country can't be verified here. Type one like this: %(example)s"
+        ),
         "not_text": _("Send the phone number as text, in quotes."),
     }
 
@@ -42,9 +45,13 @@ class PhoneNumberField(_EncodableField, forms.CharField):
         if not text:
             return ""
         try:
-            return phones.parse(text)
+            return phones.accept(text)
+        except RegionNotAccepted:
+            code = "region_not_accepted"
         except InvalidPhoneNumber:
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
+            code = "invalid"
+        params = {"example": phones.example()}
+        raise forms.ValidationError(self.error_messages[code], code=code, params=params)
 
 
 class StartForm(forms.Form):

@@ -58,11 +58,13 @@ def make_verification(
         raise ValueError(f"{its_reason} is a reason of {its_reason.status}, not of {its_status}.")
     names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
     number = phones.parse(phone_number or answers.DIGITS)
+    stored_number = number if phone_number or _gives_number(names, its_status) else ""
     columns: dict[str, Any] = {
         "user": user,
         "status": its_status,
         "reason": its_reason or "",
-        "phone_number": number if phone_number or _gives_number(names, its_status) else "",
+        "phone_number": stored_number,
+        "operator": phones.operator(stored_number),
         "scopes": " ".join(names),
         "session_id": secrets.token_urlsafe(16),
         "key_fingerprint": credentials.fingerprint(conf.PLASGATE_IP_PRIVATE_KEY),

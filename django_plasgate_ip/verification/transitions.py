@@ -39,6 +39,7 @@ def store(verification: PhoneVerification, signal_request: HttpRequest | None) -
         # last one may be ahead of this one's.
         after_newest = earlier[0].created_at + timedelta(microseconds=1)
         verification.created_at = max(verification.created_at, after_newest)
+    verification.operator = phones.operator(verification.phone_number)
     verification.save(force_insert=True)
     try:
         limits.check(verification)
@@ -154,7 +155,8 @@ def result_columns(end: Verdict) -> dict[str, Any]:
         "completed_at": timezone.now(),
     }
     if end.phone_number:
-        columns["phone_number"] = phones.from_wire(end.phone_number)
+        number = phones.from_wire(end.phone_number)
+        columns |= {"phone_number": number, "operator": phones.operator(number)}
     return columns
 
 

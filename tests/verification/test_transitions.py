@@ -47,6 +47,7 @@ def test_a_new_verification_ends_the_live_ones_of_its_session(
         transitions.store(new, request)
         assert receivers.heard == []
 
+    assert PhoneVerification.objects.get(pk=new.pk).operator == "Cellcard"
     assert stored_end(new) == stored_end(elsewhere) == ("pending", "")
     assert stored_end(pending) == ("error", "superseded")
     assert stored_end(exchanging) == ("error", "interrupted")
@@ -161,7 +162,7 @@ def test_the_columns_of_a_verdict_hide_the_person() -> None:
     claims = {"sub": "anonymous"}
     columns = transitions.result_columns(Verdict(phone_number=NUMBER, claims=claims))
 
-    assert str(columns["phone_number"]) == NUMBER
+    assert (str(columns["phone_number"]), columns["operator"]) == (NUMBER, "Cellcard")
     assert isinstance(columns["claims"], Sealed)
     for secret in (NUMBER, "anonymous"):
         assert secret not in repr(columns)
