@@ -1,5 +1,6 @@
 """A verification is stored, claimed and ended once, and its signal follows the commit."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from django_plasgate_ip.verification import limits, transitions
 from django_plasgate_ip.verification.changes import Changes
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.conftest import Receivers
+from tests.docs.pages import table
 from tests.verification.rows import stop_clock, stored, stored_end, unsaved
 from tests.visitor import MOBILE_ID, NUMBER, SUB
 
@@ -244,3 +246,30 @@ def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
     sent = getattr(receivers, name).call_args_list
     assert [call.kwargs["request"] for call in sent] == [request, None]
     assert sent[0].kwargs["sender"] is PhoneVerification
+
+
+def test_each_end_is_one_line_of_the_log_after_the_commit(
+    commit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip")
+    row = stored(ago=4 * SECOND, operator="Smart")
+    with commit():
+        transitions.finish(row, FAILED, None)
+        assert caplog.records == []
+    success = stored("exchanging")
+    transitions.finish(success, VERIFIED, None, autocommit=True)
+
+    first, second = caplog.records
+    assert first.getMessage() == f"Verification {row.pk} ended: not_verified"
+    assert second.getMessage() == f"Verification {success.pk} ended: verified"
+    names = set(vars(first)) - set(vars(logging.makeLogRecord({}))) - {"asctime", "message"}
+    facts = {name: getattr(first, name) for name in names}
+    assert 4 <= facts.pop("seconds") < 60
+    assert facts == {
+        "verification": str(row.pk),
+        "status": "failed",
+        "reason": "not_verified",
+        "operator": "Smart",
+        "method": "network",
+    }
+    assert set(table("The log of verifications")) == {*facts, "seconds"}
