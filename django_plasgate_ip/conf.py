@@ -47,6 +47,8 @@ class Settings:
     PLASGATE_IP_SCOPES = Setting[Sequence[str]](("mobile_id", "phone_verify"))
     #: The ISO 3166 region that a number typed without a country code belongs to.
     PLASGATE_IP_DEFAULT_REGION = Setting[str]("KH")
+    #: The ISO 3166 regions whose numbers may start a verification; None: all.
+    PLASGATE_IP_REGIONS = Setting[Sequence[str] | None](None)
     #: ``"valid"``: phonenumbers knows the number; ``"possible"``: it has a mobile number's length.
     PLASGATE_IP_NUMBER_VALIDATION = Setting[str]("valid")
     #: Scheme and host that visitors use, without a slash at the end; None: those of the request.

@@ -19,6 +19,10 @@ class InvalidPhoneNumber(PlasGateError, ValueError):
     """The text is not a phone number that can be verified. The message does not repeat it."""
 
 
+class RegionNotAccepted(InvalidPhoneNumber):
+    """The number belongs to a region that is not in ``PLASGATE_IP_REGIONS``."""
+
+
 class InvalidScopes(PlasGateError, ImproperlyConfigured):
     """PlasGate would refuse these scopes."""
 

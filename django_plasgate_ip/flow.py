@@ -59,7 +59,7 @@ def begin(
 ) -> StartedVerification:
     """Start a verification for this request's user and session.
 
-    `phone_number`: in any form that `phones.parse` reads. It is required if the scopes need a
+    `phone_number`: in any form that `phones.accept` reads. It is required if the scopes need a
     number, and ignored otherwise. `scopes`: by default ``PLASGATE_IP_SCOPES``. `next_url`: where
     the visitor is redirected after a success; ignored unless it is on this site. Live verifications
     of this session end.
@@ -70,7 +70,7 @@ def begin(
     names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
     # SECURITY: an error tracker stores local variables. From here on, their repr hides the number.
     # `sensitive_variables` would keep the argument itself in a frame of its own.
-    phone_number = phones.parse(phone_number or "") if scope_sets.needs_number(names) else ""
+    phone_number = phones.accept(phone_number or "") if scope_sets.needs_number(names) else ""
     session_id = browser_session.get_session_id(request) or browser_session.new_session_id(request)
     verification = PhoneVerification(
         user_id=request.user.pk if request.user.is_authenticated else None,

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.exceptions import InvalidPhoneNumber, RegionNotAccepted
 
 
 class _EncodableField(forms.Field):
@@ -32,7 +32,10 @@ class PhoneNumberField(_EncodableField, forms.CharField):
     )
     default_error_messages = {
         "required": _("Type your phone number."),
-        "invalid": _("This is not a phone number. Type it like this: 077 696 118"),
+        "invalid": _("This is not a phone number. Type it like this: %(example)s"),
+        "region_not_accepted": _(
+            "Phone numbers of this country can't be verified here. Type one like this: %(example)s"
+        ),
         "not_text": _("Send the phone number as text, in quotes."),
     }
 
@@ -45,9 +48,13 @@ class PhoneNumberField(_EncodableField, forms.CharField):
         if not text:
             return ""
         try:
-            return phones.parse(text)
+            return phones.accept(text)
+        except RegionNotAccepted:
+            code = "region_not_accepted"
         except InvalidPhoneNumber:
-            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
+            code = "invalid"
+        params = {"example": phones.example()}
+        raise forms.ValidationError(self.error_messages[code], code=code, params=params)
 
 
 class StartForm(forms.Form):

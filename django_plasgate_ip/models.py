@@ -46,7 +46,7 @@ class PhoneVerification(models.Model):
     )
     phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
     # The operator whose prefix the number has, such as "Smart".
-    operator = models.CharField(_("operator"), max_length=64, blank=True)
+    operator = models.CharField(_("operator"), max_length=phones.MAX_OPERATOR, blank=True)
     # How the number was verified: "network" by PlasGate, else as `flow.confirm` was told.
     method = models.CharField(_("method"), max_length=32, default=NETWORK)
     scopes = models.CharField(

@@ -12,23 +12,32 @@ from urllib.parse import unquote
 from phonenumber_field.phonenumber import PhoneNumber
 from phonenumbers import (
     NumberParseException,
+    PhoneNumberFormat,
     PhoneNumberType,
     ValidationResult,
+    carrier,
     country_code_for_region,
+    example_number,
+    example_number_for_type,
+    format_number,
     is_possible_number_for_type_with_reason,
     is_valid_number,
     national_significant_number,
     ndd_prefix_for_region,
     number_type,
     region_code_for_country_code,
+    region_code_for_number,
+    region_codes_for_country_code,
 )
 
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.exceptions import InvalidPhoneNumber, RegionNotAccepted
 from django_plasgate_ip.redaction import Hidden
 
 # E.164 allows 15 digits, and a keycap is three characters. The rest is for separators.
 MAX_LENGTH = 64
+# The column's length. phonenumbers has names of up to 54 characters.
+MAX_OPERATOR = 64
 
 # PlasGate's staging system has numbers with this country code, which no country has.
 _STAGE = 999
@@ -104,6 +113,47 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     if len(found) != 1 or _has_two(marks, region):
         raise InvalidPhoneNumber("This is not a phone number that can be verified.")
     return found.pop()
+
+
+def accept(text: str | PhoneNumber) -> Number:
+    """Return the number that a person typed, if it may start a verification.
+
+    The text is read as `parse` reads it. Raises `RegionNotAccepted` for a number of a region that
+    is not in ``PLASGATE_IP_REGIONS``. `parse` finds stored numbers whatever their region.
+    """
+    number, accepted = parse(text), conf.PLASGATE_IP_REGIONS
+    # The staging numbers belong to no region.
+    if accepted is None or number.country_code == _STAGE:
+        return number
+    # Regions may share a country code (+1: US and CA), so only the number tells which it is. If
+    # phonenumbers does not know its prefix, it may belong to each of them.
+    region = region_code_for_number(number)
+    regions = {region} if region else {*region_codes_for_country_code(number.country_code)}
+    if not regions & {*accepted}:
+        raise RegionNotAccepted("The site accepts no phone numbers of this region.")
+    return number
+
+
+def example() -> str:
+    """Return a mobile number to show how to type one: of the first region that the site accepts.
+
+    It is national in ``PLASGATE_IP_DEFAULT_REGION``, and otherwise international.
+    """
+    default = conf.PLASGATE_IP_DEFAULT_REGION
+    region = next(iter(conf.PLASGATE_IP_REGIONS or ()), default)
+    number: Any = example_number_for_type(region, PhoneNumberType.MOBILE) or example_number(region)
+    form = PhoneNumberFormat.NATIONAL if region == default else PhoneNumberFormat.INTERNATIONAL
+    return str(format_number(number, form))
+
+
+def operator(number: Any) -> str:
+    """Return the operator whose prefix the number has, such as ``Smart``, or an empty text.
+
+    In countries where people take their number to another operator, the prefix does not tell it.
+    """
+    if not isinstance(number, PhoneNumber) or number.country_code is None:
+        return ""
+    return str(carrier.safe_display_name(number, "en"))[:MAX_OPERATOR]
 
 
 def from_wire(text: str, region: str | None = None) -> Number:

@@ -26,7 +26,7 @@ class SecurityEvent(str, Enum):
     WRONG_TAP = "wrong_tap"
     #: Staff exported verifications.
     EXPORTED = "exported"
-    #: Staff looked at the claims of a verification.
+    #: Staff looked at the full number or the claims of a verification.
     CLAIMS_VIEWED = "claims_viewed"
 
 

@@ -16,7 +16,12 @@ from django.utils import timezone, translation
 
 from django_plasgate_ip import flow
 from django_plasgate_ip.client.credentials import fingerprint
-from django_plasgate_ip.exceptions import InvalidCallback, InvalidPhoneNumber, InvalidScopes
+from django_plasgate_ip.exceptions import (
+    InvalidCallback,
+    InvalidPhoneNumber,
+    InvalidScopes,
+    RegionNotAccepted,
+)
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
 from tests.conftest import Answers
@@ -70,13 +75,16 @@ def test_the_scopes_are_a_setting_and_a_next_elsewhere_is_not_stored(settings: A
     assert (str(row.phone_number), row.language) == ("", "")
 
 
-def test_invalid_arguments_are_refused_and_end_nothing() -> None:
+def test_invalid_arguments_are_refused_and_end_nothing(settings: Any) -> None:
     request = request_of()
     earlier = flow.begin(request, TYPED).verification
 
     for number in ("077 696 118 abc", "", None):
         with pytest.raises(InvalidPhoneNumber):
             flow.begin(request, number)
+    settings.PLASGATE_IP_REGIONS = ["TH"]
+    with pytest.raises(RegionNotAccepted):
+        flow.begin(request, TYPED)
     for scopes in ("mobile_id sms", ["openid"], ""):
         with pytest.raises(InvalidScopes):
             flow.begin(request, TYPED, scopes=scopes)

@@ -8,7 +8,7 @@ from django_plasgate_ip.forms import PhoneNumberField, StartForm
 from django_plasgate_ip.phones import parse
 from tests.visitor import NUMBER, TYPED
 
-NOT_A_NUMBER = "This is not a phone number. Type it like this: 077 696 118"
+NOT_A_NUMBER = "This is not a phone number. Type it like this: 091 234 567"
 
 
 @pytest.mark.parametrize("typed", [TYPED, " ០៧៧ ៦៩៦ ១១៨ "])
@@ -33,6 +33,16 @@ def test_any_other_text_is_one_error(typed: Any, message: str, code: str) -> Non
     form = StartForm({"phone_number": typed})
 
     assert form.errors.get_json_data() == {"phone_number": [{"message": message, "code": code}]}
+
+
+def test_a_number_of_another_region_has_an_error_of_its_own(settings: Any) -> None:
+    settings.PLASGATE_IP_REGIONS = ["TH", "KH"]
+    form = StartForm({"phone_number": "+84 91 234 56 78"})
+
+    (error,) = form.errors.get_json_data()["phone_number"]
+    assert error["code"] == "region_not_accepted"
+    assert error["message"].endswith("can't be verified here. Type one like this: +66 81 234 5678")
+    assert StartForm({"phone_number": "+66 81 234 5678"}).is_valid()
 
 
 def test_a_site_may_use_the_field_where_a_number_is_optional() -> None:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from phonenumber_field.phonenumber import PhoneNumber
+from phonenumbers import carrier
 
 from django_plasgate_ip import phones
-from django_plasgate_ip.exceptions import InvalidPhoneNumber
+from django_plasgate_ip.exceptions import InvalidPhoneNumber, RegionNotAccepted
 from tests.visitor import DIGITS, MASKED, NUMBER
 
 KHMER = str.maketrans("0123456789", "០១២៣៤៥៦៧៨៩")
@@ -295,3 +296,93 @@ def test_a_number_shows_its_mask_in_its_repr() -> None:
     assert phones.hidden(plain) == plain
     assert phones.hidden(parsed) is parsed
     assert phones.hidden("text") == "text"
+
+
+@pytest.mark.parametrize(
+    ("regions", "text", "accepted"),
+    [
+        (None, "+84 91 234 56 78", True),
+        (["KH"], "077 696 118", True),
+        (["KH"], "+84 91 234 56 78", False),
+        (["TH", "VN"], "+84 91 234 56 78", True),
+        # These share +1 and +44.
+        (["US"], "+1 201 555 0123", True),
+        (["US"], "+1 604 555 0123", False),
+        (["GB"], "+44 7797 712345", False),
+        (["JE"], "+44 7797 712345", True),
+        # In no region: satellite phones.
+        (["KH"], "+881 612 345 678", False),
+    ],
+)
+def test_a_number_of_another_region_may_not_start(
+    settings: Any, regions: list[str] | None, text: str, accepted: bool
+) -> None:
+    settings.PLASGATE_IP_REGIONS = regions
+
+    if accepted:
+        assert phones.accept(text) == phones.parse(text)
+    else:
+        with pytest.raises(RegionNotAccepted):
+            phones.accept(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [("+1 222 555 0123", True), ("+999 123456", True), ("+84991234567", False)],
+)
+def test_a_number_that_is_only_possible_may_belong_to_each_region_of_its_code(
+    settings: Any, text: str, accepted: bool
+) -> None:
+    settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
+    settings.PLASGATE_IP_REGIONS = ["CA", "KH"]
+
+    if accepted:
+        phones.accept(text)
+    else:
+        with pytest.raises(RegionNotAccepted):
+            phones.accept(text)
+
+
+@pytest.mark.parametrize(
+    ("regions", "default", "shown"),
+    [
+        (None, "KH", "091 234 567"),
+        (["KH", "TH"], "KH", "091 234 567"),
+        (["TH", "KH"], "KH", "+66 81 234 5678"),
+        (None, "TA", "8999"),
+    ],
+)
+def test_the_example_is_a_number_of_the_site(
+    settings: Any, regions: list[str] | None, default: str, shown: str
+) -> None:
+    settings.PLASGATE_IP_REGIONS, settings.PLASGATE_IP_DEFAULT_REGION = regions, default
+
+    assert phones.example() == shown
+
+
+def test_the_example_can_be_typed_in_each_region(settings: Any) -> None:
+    for region in sorted(phonenumbers.SUPPORTED_REGIONS):
+        settings.PLASGATE_IP_DEFAULT_REGION = region
+        assert str(phones.parse(phones.example())), region
+
+
+@pytest.mark.parametrize(
+    ("stored", "operator"),
+    [
+        ("+85577696118", "Cellcard"),
+        ("+85510345678", "Smart"),
+        ("+85597345678", "Metfone"),
+        # No mobile prefix, and a country where people keep their number.
+        ("+85523345678", ""),
+        ("+66812345678", ""),
+        ("", ""),
+    ],
+)
+def test_the_prefix_tells_the_operator(stored: str, operator: str) -> None:
+    assert phones.operator(number_of(stored) if stored else "") == operator
+
+
+def test_each_name_of_an_operator_fits_the_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(carrier, "safe_display_name", lambda *_: "x" * 99)
+
+    assert phones.operator(number_of(NUMBER)) == "x" * phones.MAX_OPERATOR

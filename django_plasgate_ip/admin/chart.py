@@ -43,6 +43,10 @@ def draw(summary: Summary) -> dict[str, Any] | None:
             (Reason(reason), _number(count), _percent(count / with_reason))
             for reason, count in summary.reasons.most_common(3)
         ],
+        "operators": [
+            (name, _number(ended), _percent(verified / ended))
+            for name, (verified, ended) in summary.operators.items()
+        ],
         "days": days,
         "busiest": days[totals.index(most)],
     }

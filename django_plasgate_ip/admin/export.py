@@ -35,6 +35,7 @@ _FORMULA = re.compile('(^|[;,|\t\r\n]"*)(?=[=+@\t\r\n\uff1d\uff0b\uff0d\uff20-])
 COLUMNS = (
     "id",
     "phone_number",
+    "operator",
     "user",
     "status",
     "reason",
@@ -106,6 +107,7 @@ def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> 
     cells = [
         str(verification.pk),
         shown,
+        verification.operator,
         name_of(user) if user else "",
         verification.status,
         verification.reason,

@@ -1,34 +1,31 @@
 """The admin of verifications. Staff can search, read, export and delete them, but not edit them."""
 
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import flatten_fieldsets, quote
+from django.contrib.admin.utils import flatten_fieldsets
 from django.contrib.admin.views.main import ERROR_FLAG, ChangeList
+from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import NoReverseMatch, path, reverse
-from django.utils.html import format_html
+from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
 from django_plasgate_ip.admin import chart, export, log, search, statistics
+from django_plasgate_ip.admin.columns import CHANGES, Columns
+from django_plasgate_ip.admin.filters import OperatorFilter
 from django_plasgate_ip.admin.paginator import BoundedPaginator
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.personal_data import masked_login_name
-from django_plasgate_ip.querysets import NETWORK
 from django_plasgate_ip.security_events import SecurityEvent, record
-
-if TYPE_CHECKING:
-    _ModelAdmin = admin.ModelAdmin[Any]
-else:
-    _ModelAdmin = object
 
 # The columns that the query string may filter by. The others are masked or hidden.
 LOOKUP_FIELDS = (
@@ -42,21 +39,31 @@ LOOKUP_FIELDS = (
     "created_at",
     "completed_at",
     "mobile_id_changed",
+    "operator",
+    "method",
 )
 
+# The fields of the page that some verifications do not have, and the columns that they show.
+_OPTIONAL = {
+    "advice": "reason",
+    "error_description": "error_description",
+    "scopes": "scopes",
+    "callback_url": "redirect_uri",
+}
 
-class PhoneVerificationAdminMixin(_ModelAdmin):
+
+class PhoneVerificationAdminMixin(Columns):
     """The admin without a base class. A site can combine it with its own ``ModelAdmin``.
 
-    It is read-only. Staff need the permission ``view_claims`` to see claims and, in the export,
-    full numbers.
+    It is read-only. Staff need the permission ``view_claims`` to see claims and full numbers. The
+    list masks the numbers for everybody.
     """
 
     class Media:
         css = {"all": ("django_plasgate_ip/admin.css",)}
 
     list_display = ("number", "login", "badge", "reason", "scopes", "created_at", "took")
-    list_filter = ("status", "reason", "mobile_id_changed", "created_at")
+    list_filter = ("status", OperatorFilter, "reason", "mobile_id_changed", "created_at")
     list_per_page = 50
     ordering = ("-created_at",)
     # Any other order would need to sort the whole table.
@@ -80,20 +87,10 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
                 ),
             },
         ),
-        (gettext_lazy("Who"), {"fields": ("number", "account")}),
-        (
-            gettext_lazy("Changes"),
-            {
-                "fields": (
-                    "mobile_id_changed",
-                    "number_changed",
-                    "claimed_at_login",
-                    "acknowledged_at",
-                )
-            },
-        ),
+        (gettext_lazy("Who"), {"fields": ("number", "operator", "account")}),
+        (gettext_lazy("Changes"), {"fields": ("changes", "acknowledged_at")}),
         (gettext_lazy("When"), {"fields": ("created_at", "completed_at", "took")}),
-        (gettext_lazy("Request"), {"fields": ("id", "method", "scopes", "callback_url")}),
+        (gettext_lazy("Request"), {"fields": ("id", "verified_by", "scopes", "callback_url")}),
     )
     # The operator's two ids count as claims.
     _claims_fieldset = (gettext_lazy("Claims"), {"fields": ("sub", "mobile_id", "claims_as_json")})
@@ -129,10 +126,19 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         changelist = context.get("cl")
         # The confirmation page of an action has no list. In a popup, staff select a verification.
         if changelist is not None and not changelist.is_popup:
-            context["chart"] = chart.draw(statistics.summarise(self.get_queryset(request)))
+            context["chart"] = chart.draw(self.summary(request))
             context["export_url"] = self._url("export") + changelist.get_query_string()
             context["exports_claims"] = self._sees_claims(request)
         return response
+
+    def summary(self, request: HttpRequest) -> statistics.Summary:
+        """Return the figures of the last 30 days. One request computes them once at most."""
+        attributes = vars(request)
+        if "_plasgate_ip_summary" not in attributes:
+            summary = statistics.summarise(self.get_queryset(request))
+            attributes["_plasgate_ip_summary"] = summary
+        summarised: statistics.Summary = attributes["_plasgate_ip_summary"]
+        return summarised
 
     def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Mask the login names of staff that are phone numbers."""
@@ -169,22 +175,30 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         return search.search(queryset, search_term, self._sees_claims(request)), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Add the claims if the user may see them. Remove what this verification does not have."""
-        claims = (self._claims_fieldset,) if self._sees_claims(request) else ()
-        columns = {"advice": "reason", "callback_url": "redirect_uri"}
-        columns |= {name: name for name in ("error_description", "scopes")}
-        empty = {field for field, column in columns.items() if not getattr(obj, column, "")}
-        return _without(empty, [*self.fieldsets, *claims])
+        """Add what this user may see. Remove what this verification does not have."""
+        sees_claims = self._sees_claims(request)
+        shown = {name: name for name in flatten_fieldsets(self.fieldsets)}
+        if sees_claims:
+            shown["number"] = "full_number"
+        if not self._sees_users(request):
+            shown["account"] = "login"
+        for name, column in _OPTIONAL.items():
+            if not getattr(obj, column, ""):
+                del shown[name]
+        if not any(getattr(obj, name, False) for name in CHANGES):
+            del shown["acknowledged_at"]
+        claims = (self._claims_fieldset,) if sees_claims else ()
+        return [*_with_only(shown, self.fieldsets), *claims]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return every field that is shown, so that the form accepts no input."""
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def render_change_form(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Record that this user viewed the claims."""
+        """Record that this user viewed the full number and the claims."""
         verification = kwargs.get("obj")
-        if verification and self._sees_claims(request) and _has_claims(verification):
-            self.log_change(request, verification, _("Viewed the claims."))
+        if verification and self._sees_claims(request) and _has_personal_data(verification):
+            self.log_change(request, verification, _("Viewed the full number and the claims."))
             staff = request.user.pk
             record(SecurityEvent.CLAIMS_VIEWED, staff=staff, verification=verification.pk)
         return super().render_change_form(request, *args, **kwargs)
@@ -198,77 +212,18 @@ class PhoneVerificationAdminMixin(_ModelAdmin):
         rows: Any = [log.without_number(obj) for obj in queryset]
         return super().log_deletions(request, rows)
 
-    @admin.display(description=gettext_lazy("phone number"))
-    def number(self, verification: PhoneVerification) -> str:
-        """Return the masked number. The stylesheet keeps it on one line."""
-        mask = verification.masked_number
-        if not mask:
-            return self.get_empty_value_display()
-        return format_html('<span class="plasgate-ip-number">{}</span>', mask)
-
-    @admin.display(description=gettext_lazy("status"))
-    def badge(self, verification: PhoneVerification) -> str:
-        """Return the name of the status, on the colour of its outcome, and a site's own method."""
-        return format_html(
-            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>{}',
-            statistics.Outcome.of(verification.status),
-            verification.get_status_display(),
-            "" if verification.method == NETWORK else f" {verification.method}",
-        )
-
-    @admin.display(description=gettext_lazy("user"))
-    def login(self, verification: PhoneVerification) -> str | None:
-        """Return the login name, masked if it is a phone number.
-
-        A custom ``User.__str__`` may show the number, or make a query for each row.
-        """
-        return masked_login_name(verification.user) if verification.user else None
-
-    @admin.display(description=gettext_lazy("user"))
-    def account(self, verification: PhoneVerification) -> str:
-        """Return the login name as `login` does, linked to the user's page in the admin."""
-        user: Any = verification.user
-        if user is None:
-            return self.get_empty_value_display()
-        name = masked_login_name(user)
-        view = f"admin:{user._meta.app_label}_{user._meta.model_name}_change"
-        try:
-            url = reverse(view, args=[quote(user.pk)], current_app=self.admin_site.name)
-        except NoReverseMatch:
-            return name
-        return format_html('<a href="{}">{}</a>', url, name)
-
-    @admin.display(description=gettext_lazy("duration"))
-    def took(self, verification: PhoneVerification) -> str:
-        """Return the time from the start to the end, in seconds."""
-        duration = verification.duration
-        if duration is None:
-            return self.get_empty_value_display()
-        return chart.seconds(duration.total_seconds())
-
-    @admin.display(description=gettext_lazy("what it means"))
-    def advice(self, verification: PhoneVerification) -> str:
-        """Return the reason's message for staff."""
-        return str(verification.staff_message)
-
-    @admin.display(description=gettext_lazy("redirect URI"))
-    def callback_url(self, verification: PhoneVerification) -> str:
-        """Return the redirect URI without its query."""
-        # SECURITY: the query has the nonce, which only the visitor's browser may know.
-        return verification.redirect_uri.partition("?")[0]
-
-    @admin.display(description=gettext_lazy("claims"))
-    def claims_as_json(self, verification: PhoneVerification) -> str:
-        """Return the claims as indented JSON, or the error if no key decrypts them."""
-        text = export.claims_as_json(verification, indent=2) or self.get_empty_value_display()
-        return format_html('<pre class="plasgate-ip-claims" dir="ltr">{}</pre>', text)
-
     def _url(self, page: str) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
         return reverse(name, current_app=self.admin_site.name)
 
     def _sees_claims(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.view_claims")
+
+    def _sees_users(self, request: HttpRequest) -> bool:
+        users = get_user_model()
+        if not self.admin_site.is_registered(users):
+            return False
+        return self.admin_site.get_model_admin(users).has_view_permission(request)
 
 
 def _base() -> Any:
@@ -285,13 +240,15 @@ class PhoneVerificationAdmin(PhoneVerificationAdminMixin, _base()):  # type: ign
     """The admin that this app registers. It supports django-unfold."""
 
 
-def _without(names: set[str], fieldsets: list[Any]) -> list[Any]:
-    """Remove the fields with these names, and each fieldset that has no other field."""
-    fields = [tuple(n for n in options["fields"] if n not in names) for _, options in fieldsets]
-    pairs = zip(fieldsets, fields, strict=True)
-    return [(title, options | {"fields": left}) for (title, options), left in pairs if left]
+def _with_only(shown: dict[str, str], fieldsets: Any) -> Iterator[Any]:
+    """Yield the fieldsets with these fields under their new names. Omit an empty fieldset."""
+    for title, options in fieldsets:
+        fields = tuple(shown[name] for name in options["fields"] if name in shown)
+        if fields:
+            yield title, options | {"fields": fields}
 
 
-def _has_claims(verification: PhoneVerification) -> bool:
+def _has_personal_data(verification: PhoneVerification) -> bool:
     field: Any = PhoneVerification._meta.get_field("claims")
-    return bool(verification.sub or verification.mobile_id or field.value_to_string(verification))
+    shown = (verification.phone_number, verification.sub, verification.mobile_id)
+    return any(shown) or bool(field.value_to_string(verification))

@@ -52,6 +52,8 @@ class Summary:
     by_day: Counter[tuple[int, Outcome]]
     #: The number of verifications for each reason.
     reasons: Counter[str]
+    #: The number of verified and of ended verifications that PlasGate made, for each operator.
+    operators: dict[str, tuple[int, int]]
     #: The median in seconds from the start to the operator's answer; None without an answer.
     median: float | None
     #: The 95th percentile of the same times.
@@ -104,13 +106,14 @@ def _midnight(day: date) -> datetime:
 
 
 def _counts(rows: QuerySet[PhoneVerification], midnights: list[datetime]) -> QuerySet[Any, Any]:
-    """Return a query of the rows (index of the day, status, reason, number of verifications)."""
+    """Return a query of rows: index of the day, status, reason, operator and number."""
     # Not TruncDate: MariaDB and MySQL need time zone tables for it, which may not be loaded.
     ends = enumerate(midnights[1:])
     day = Case(*(When(created_at__lt=end, then=Value(number)) for number, end in ends))
     # If a site's get_queryset joins tables, rows may repeat. DISTINCT and GROUP BY indicate that.
     is_joined = rows.query.distinct or rows.query.group_by is not None
-    return rows.values_list(day, "status", "reason").annotate(Count("pk", distinct=is_joined))
+    columns = ("status", "reason", "operator")
+    return rows.values_list(day, *columns).annotate(Count("pk", distinct=is_joined))
 
 
 def _cache_key(counts: QuerySet[Any, Any], today: date) -> str:
@@ -137,15 +140,24 @@ def _summary(
 ) -> Summary:
     by_day: Counter[tuple[int, Outcome]] = Counter()
     reasons: Counter[str] = Counter()
-    for day, status, reason, count in counts:
+    verified: Counter[str] = Counter()
+    ended: Counter[str] = Counter()
+    for day, status, reason, operator, count in counts:
         by_day[day, Outcome.of(status)] += count
         if reason:
             reasons[reason] += count
+        if operator and status not in LIVE:
+            ended[operator] += count
+            verified[operator] += count if status == Status.VERIFIED else 0
     # Errors are excluded: their time is when the verification was abandoned.
-    answered = rows.filter(status__in=(Status.VERIFIED, Status.FAILED)).order_by("-created_at")
-    times: Any = answered.values_list("created_at", "completed_at")[:NEWEST_ANSWERED]
+    answered = rows.filter(status__in=(Status.VERIFIED, Status.FAILED))
+    times: Any = answered.order_by("-created_at").values_list("created_at", "completed_at")[
+        :NEWEST_ANSWERED
+    ]
     seconds = sorted((completed - created).total_seconds() for created, completed in times)
-    return Summary(days, by_day, reasons, _nearest_rank(seconds, 50), _nearest_rank(seconds, 95))
+    operators = {name: (verified[name], number) for name, number in ended.most_common()}
+    median, percentile_95 = (_nearest_rank(seconds, percent) for percent in (50, 95))
+    return Summary(days, by_day, reasons, operators, median, percentile_95)
 
 
 def _nearest_rank(values: list[float], percent: int) -> float | None:

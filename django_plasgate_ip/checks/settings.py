@@ -56,6 +56,8 @@ _HINTS = {
     "E024": 'Set it to "possible" for new prefixes and PlasGate\'s staging system, or to "valid".',
     "E025": "Set it to None, the default: redirect_uri then carries a nonce where the scopes carry "
     "no number.",
+    "E026": "List ISO 3166 codes in capitals, PLASGATE_IP_DEFAULT_REGION among them. None accepts "
+    "the numbers of all regions.",
     "W019": "Set it to the page on which visitors can verify in another way, such as /sms/. If it "
     "is a name that only the URLconf of some requests has, silence this check.",
 }
@@ -185,6 +187,19 @@ def _is_region(code: Any) -> bool:
     return isinstance(code, str) and code in SUPPORTED_REGIONS
 
 
+def _are_regions(codes: Any) -> bool:
+    if not isinstance(codes, (list, tuple)):
+        return codes is None
+    return bool(codes) and all(map(_is_region, codes))
+
+
+def _is_accepted(region: Any) -> bool:
+    # If one of the two settings is malformed, its own message says so.
+    accepted = value("PLASGATE_IP_REGIONS")
+    is_comparable = accepted is not None and _are_regions(accepted) and _is_region(region)
+    return not is_comparable or region in accepted
+
+
 def _is_validation(mode: Any) -> bool:
     return isinstance(mode, str) and mode in ("valid", "possible")
 
@@ -262,5 +277,7 @@ _RULES: tuple[_Rule, ...] = (
     ("E020", "PLASGATE_IP_PROXY", _is_proxy, "an http or https URL, or None"),
     ("E024", "PLASGATE_IP_NUMBER_VALIDATION", _is_validation, '"valid" or "possible"'),
     ("E025", "PLASGATE_IP_CALLBACK_NONCE", _is_choice, "True, False or None"),
+    ("E026", "PLASGATE_IP_REGIONS", _are_regions, "a list of ISO 3166 country codes, or None"),
+    ("E026", "PLASGATE_IP_DEFAULT_REGION", _is_accepted, "one of PLASGATE_IP_REGIONS"),
     ("W019", "PLASGATE_IP_FALLBACK_URL", _leads_somewhere, "a path, a URL, a URL name or None"),
 )

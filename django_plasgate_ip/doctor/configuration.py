@@ -35,15 +35,15 @@ _SECRETS_OF_URLS = (
 
 
 def examine() -> Iterator[Finding]:
-    """Yield a finding for each setting, and one for each message of the app's system checks."""
+    """Yield a finding for each message of the app's system checks, and for each other setting."""
     messages, failure = _run_checks()
+    reported = {name for message in messages for name in _settings_in(message)}
     for name in NAMES:
-        yield _setting(name, messages)
+        if name not in reported:
+            yield _setting(name)
     yield from _unknown_settings()
     yield from failure
-    for message in messages:
-        what = f"{message.msg} ({message.id})"
-        yield Finding(_level(message.level), "Checks", what, message.hint or "")
+    yield from map(_problem, messages)
     if not messages and not failure:
         yield Finding(
             Level.OK, "Checks", "All checks of the app pass, including those of check --deploy."
@@ -53,7 +53,12 @@ def examine() -> Iterator[Finding]:
 def wrong_settings() -> set[str]:
     """Return the names of the settings that a system check calls an error."""
     errors = [message for message in _check_settings() if message.level >= ERROR]
-    return {word for message in errors for word in message.msg.split() if word in NAMES}
+    return {name for message in errors for name in _settings_in(message)}
+
+
+def _settings_in(message: CheckMessage) -> list[str]:
+    words = [word.rstrip(".") for word in message.msg.split()]
+    return [word for word in words if word in NAMES]
 
 
 def _check_settings() -> list[CheckMessage]:
@@ -68,23 +73,41 @@ def _run_checks() -> tuple[list[CheckMessage], list[Finding]]:
         # A check of another app may raise anything, and so may the site's URLs that it imports.
         what = f"The system checks stopped with {type(error).__name__}."
         do = "Run python manage.py check to see the whole error."
-        return _check_settings(), [Finding(Level.ERROR, "Checks", what, do)]
+        return _ours(_check_settings()), [Finding(Level.ERROR, "Checks", what, do)]
+    return _ours(messages), []
+
+
+def _ours(messages: Iterable[CheckMessage]) -> list[CheckMessage]:
     apps = ("django_plasgate_ip.", "plasgate_ip_sandbox.")
-    ours = [m for m in messages if str(m.id).startswith(apps) and not m.is_silenced()]
-    return ours, []
+    # W015 repeats what is an error for a deployment.
+    return [
+        message
+        for message in messages
+        if str(message.id).startswith(apps)
+        and not message.is_silenced()
+        and message.id != "django_plasgate_ip.W015"
+    ]
 
 
-def _level(of_message: int) -> Level:
-    return Level.ERROR if of_message >= ERROR else Level.WARNING
+def _problem(message: CheckMessage) -> Finding:
+    """Return the finding about a check's message, with the values of the settings that it names."""
+    level = Level.ERROR if message.level >= ERROR else Level.WARNING
+    values = {name: settings_checks.value(name) for name in _settings_in(message)}
+    # The message itself says that a setting is not set.
+    shown = [
+        f"{name}: {_shown(name, value)}."
+        for name, value in values.items()
+        if value not in (None, "")
+    ]
+    what = " ".join([message.msg, *shown, f"({message.id})"])
+    return Finding(level, "Checks", what, message.hint or "")
 
 
-def _setting(name: str, messages: Iterable[CheckMessage]) -> Finding:
-    """Return the finding about a setting. A check's own message explains what is wrong with it."""
+def _setting(name: str) -> Finding:
+    """Return the finding about a setting that no check reports."""
     value = settings_checks.value(name)
     default = "" if hasattr(settings, name) else " (default)"
     what = f"{name}: {_shown(name, value)}{default}"
-    if levels := [message.level for message in messages if name in message.msg.split()]:
-        return Finding(_level(max(levels)), "Settings", what, "The checks below explain this.")
     # A site with tenants may leave it empty.
     if name == "PLASGATE_IP_SECRET_KEY" and value and not _SECRET_FORM.fullmatch(str(value)):
         do = (

@@ -1,5 +1,6 @@
 """What the doctor reports: one `Finding` for each thing that it examines."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -25,3 +26,8 @@ class Finding:
     what: str
     #: What to do about it. Empty if there is nothing to do.
     do: str = ""
+
+
+def problems_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the errors, then the warnings, then the rest, each in their order."""
+    return sorted(findings, key=lambda finding: -list(Level).index(finding.level))

@@ -13,7 +13,6 @@ from django.utils.crypto import get_random_string
 
 from django_plasgate_ip import redirects
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.checks.project import public_host_problem
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.doctor.configuration import wrong_settings
 from django_plasgate_ip.doctor.findings import Finding, Level
@@ -24,13 +23,13 @@ SESSION_SECONDS = 60
 
 
 def examine() -> Iterator[Finding]:
-    """Yield a finding for each thing that a verification needs from the site."""
+    """Yield a finding for each thing that a verification needs from the site.
+
+    What a system check reports is not repeated.
+    """
     yield _table()
     yield _sessions()
-    if "PLASGATE_IP_PUBLIC_URL" in wrong_settings():
-        what = "The redirect URI is unknown, because PLASGATE_IP_PUBLIC_URL is malformed."
-        yield Finding(Level.ERROR, "Site", what, "The checks above explain this.")
-    else:
+    if "PLASGATE_IP_PUBLIC_URL" not in wrong_settings():
         yield from _redirect_uri()
 
 
@@ -103,16 +102,10 @@ def _to_register(path: str) -> Finding:
     public = conf.PLASGATE_IP_PUBLIC_URL
     if public is None:
         what = f"The redirect URI has the path {path} and the host of each request."
-        do = (
-            "Set PLASGATE_IP_PUBLIC_URL: PlasGate registers a redirect URI with one host."
-            if conf.PLASGATE_IP_CREDENTIALS is None
-            else "Register it for each tenant, with the tenant's own host."
-        )
-        return Finding(Level.WARNING, "Site", what, do)
-    what = f"The redirect URI to register at PlasGate is {public}{path}"
-    do = ""
-    if problem := public_host_problem():
-        _setting, do = problem
-    elif urlsplit(public).scheme != "https":
-        do = "Use https in production: this URL receives one-time codes."
+        has_tenants = conf.PLASGATE_IP_CREDENTIALS is not None
+        do = "Register it for each tenant, with the tenant's own host." if has_tenants else ""
+    else:
+        what = f"The redirect URI to register at PlasGate is {public}{path}"
+        is_https = urlsplit(public).scheme == "https"
+        do = "" if is_https else "Use https in production: this URL receives one-time codes."
     return Finding(Level.WARNING if do else Level.OK, "Site", what, do)

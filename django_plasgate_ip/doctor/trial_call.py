@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.conf import conf
@@ -59,8 +60,9 @@ _MEANINGS = {
     ),
     "404 405 410": _Meaning(
         "There is no such endpoint.",
-        "Check PLASGATE_IP_BASE_URL and PLASGATE_IP_EXCHANGE_ENDPOINT. The API page calls the "
-        "endpoint ip-auth. PlasGate's mobile SDKs call it check-info.",
+        "Check the host, port and path of PLASGATE_IP_BASE_URL. Then check "
+        "PLASGATE_IP_EXCHANGE_ENDPOINT: the API page calls the endpoint ip-auth, and PlasGate's "
+        "mobile SDKs call it check-info.",
     ),
     "407 ProxyError": _Meaning(
         "The proxy can't be reached, does not connect to PlasGate, or requires a user name.",
@@ -68,7 +70,7 @@ _MEANINGS = {
     ),
     "4xx": _Meaning(
         "The API page documents 403 for a wrong code. Another server may have answered.",
-        "Check the scheme, host and path of PLASGATE_IP_BASE_URL. Then verify with a phone.",
+        "Check the scheme, host, port and path of PLASGATE_IP_BASE_URL. Then verify with a phone.",
         Level.WARNING,
     ),
     "ProviderError": _Meaning(
@@ -88,10 +90,15 @@ _MEANINGS = {
         "The server closed the connection without an answer, or does not speak TLS.",
         "Check the scheme and port of PLASGATE_IP_BASE_URL: an https server may drop http.",
     ),
-    "ConnectTimeout ConnectionRefusedError": _Meaning(
-        "No server answers on this host and port, or a firewall stops the connection.",
-        "Check the host and port of PLASGATE_IP_BASE_URL, the firewall, and whether a proxy is "
-        "needed. If the network is slow, raise PLASGATE_IP_CONNECT_TIMEOUT.",
+    "ConnectionRefusedError": _Meaning(
+        "No server listens on this port, or a firewall refuses the connection.",
+        "Check the port and host of PLASGATE_IP_BASE_URL: PlasGate's own URL names no port, which "
+        "means 443. Then check the firewall, and whether this machine needs PLASGATE_IP_PROXY.",
+    ),
+    "ConnectTimeout": _Meaning(
+        "No server answers on this host and port, or a firewall drops the connection.",
+        "Check the port and host of PLASGATE_IP_BASE_URL, the firewall, and whether this machine "
+        "needs PLASGATE_IP_PROXY. If the network is slow, raise PLASGATE_IP_CONNECT_TIMEOUT.",
     ),
     "ProviderUnreachable": _Meaning(
         "PlasGate can't be reached.",
@@ -99,11 +106,12 @@ _MEANINGS = {
     ),
     "ProviderTimeout": _Meaning(
         "No complete answer came within PLASGATE_IP_TIMEOUT seconds.",
-        "Try again in a few minutes. If the network is slow, raise PLASGATE_IP_TIMEOUT.",
+        "Check the port of PLASGATE_IP_BASE_URL: another server may wait there. Then try again in "
+        "a few minutes. If the network is slow, raise PLASGATE_IP_TIMEOUT.",
     ),
     "InvalidResponse": _Meaning(
         "The server that answered is not the API. The app follows no redirect.",
-        "Check the scheme, host and path of PLASGATE_IP_BASE_URL, and any proxy on the way.",
+        "Check the scheme, host, port and path of PLASGATE_IP_BASE_URL, and any proxy on the way.",
     ),
 }
 
@@ -114,8 +122,9 @@ def examine() -> Iterator[Finding]:
     It uses the keys, limits and proxy that a visitor's exchange uses.
     """
     if wrong := sorted(_NEEDED & wrong_settings()):
-        what = f"The endpoint was not called, because of {', '.join(wrong)}."
-        yield Finding(Level.ERROR, "Network", what, "The checks above explain this.")
+        # A check reports the error itself.
+        do = f"Correct {' and '.join(wrong)} first. Then run this command again."
+        yield Finding(Level.WARNING, "Network", "The endpoint was not called.", do)
     elif not (conf.PLASGATE_IP_PRIVATE_KEY and conf.PLASGATE_IP_SECRET_KEY):
         what = "The endpoint was not called, because each request has keys of its own."
         do = "To test a pair of keys, set PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY."
@@ -137,9 +146,16 @@ def _call() -> Finding:
         outcomes = _outcomes(error)
     milliseconds = (time.perf_counter() - started) * 1000
     meaning = next(_MEANINGS[names] for names in _MEANINGS if outcomes & set(names.split()))
-    call = f"Called {conf.PLASGATE_IP_EXCHANGE_ENDPOINT} with a made-up code"
-    what = f"{call} ({milliseconds:.0f} ms): {answered}{meaning.what}"
+    what = (
+        f"Called {_target()} with a made-up code ({milliseconds:.0f} ms): {answered}{meaning.what}"
+    )
     return Finding(meaning.level, "Network", what, meaning.do)
+
+
+def _target() -> str:
+    url = urlsplit(conf.PLASGATE_IP_BASE_URL)
+    port = url.port or {"http": 80}.get(url.scheme, 443)
+    return f"{conf.PLASGATE_IP_EXCHANGE_ENDPOINT} at {url.hostname}, port {port},"
 
 
 def _outcome(answer: Answer) -> str:

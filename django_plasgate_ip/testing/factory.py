@@ -63,15 +63,16 @@ def make_verification(
     then = timezone.now() - (age or timedelta(0))
     if method != NETWORK:
         values = {"created_at": then, "completed_at": then, "status": its_status, **fields}
-        return PhoneVerification.objects.create(
-            user=user, phone_number=number, method=method, **values
-        )
+        values |= {"phone_number": number, "operator": phones.operator(number)}
+        return PhoneVerification.objects.create(user=user, method=method, **values)
     names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
+    stored_number = number if phone_number or _gives_number(names, its_status) else ""
     columns: dict[str, Any] = {
         "user": user,
         "status": its_status,
         "reason": its_reason or "",
-        "phone_number": number if phone_number or _gives_number(names, its_status) else "",
+        "phone_number": stored_number,
+        "operator": phones.operator(stored_number),
         "scopes": " ".join(names),
         "session_id": secrets.token_urlsafe(16),
         "key_fingerprint": credentials.fingerprint(conf.PLASGATE_IP_PRIVATE_KEY),

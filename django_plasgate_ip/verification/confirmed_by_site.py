@@ -8,6 +8,7 @@ from django.db import router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from django_plasgate_ip import phones
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.phones import Number
 from django_plasgate_ip.querysets import NETWORK
@@ -38,6 +39,7 @@ def store(
     verification = PhoneVerification(
         user_id=user.pk,
         phone_number=phone_number,
+        operator=phones.operator(phone_number),
         method=method,
         status=Status.VERIFIED.value,
         created_at=now,

@@ -15,15 +15,18 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.testing import make_verification
 from tests.kept import CLAIMS, KEY, NEW_KEY, NONCE, User, failed, pending, verified
-from tests.staff import LIST, cells, detail, post, text
-from tests.visitor import MASKED, MOBILE_ID, SUB
+from tests.staff import LIST, cells, detail, post, staff, text
+from tests.visitor import MASKED, MOBILE_ID, NUMBER, SUB
 
 pytestmark = pytest.mark.django_db
 
 
 def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
     verification = failed(
-        Reason.CREDENTIALS_REJECTED, claims={}, error_description="Unpaid <b>bill</b>"
+        Reason.CREDENTIALS_REJECTED,
+        claims={},
+        operator="Cellcard",
+        error_description="Unpaid <b>bill</b>",
     )
     response = viewer.get(detail(verification))
     page = text(response)
@@ -35,7 +38,9 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
         "Do not trust what it says. Error description: Unpaid <b>bill</b>",
         MASKED,
         "Duration: 4.2 s",
-        "SIM or device changed",
+        "What has changed: nothing",
+        "Operator: Cellcard",
+        "Method: mobile network (PlasGate)",
         "https://www.example.com/phone/callback/",
         "March 1, 2026, 10:15 a.m.",
         "mobile_id phone_verify profile",
@@ -47,6 +52,16 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
     assert 'href="/static/django_plasgate_ip/admin.css"' in html
     assert "<b>bill</b>" not in html
     assert NONCE not in html
+    assert "icon-no" not in html
+
+
+def test_changes_are_named_with_their_acknowledgement(viewer: Client) -> None:
+    row = verified(mobile_id_changed=True, claimed_at_login=True, method="sms")
+    page = text(viewer.get(detail(row)))
+
+    assert "What has changed: SIM or device changed, claimed at a login Acknowledged at: -" in page
+    assert "Method: sms" in page
+    assert "Acknowledged at" not in text(viewer.get(detail(verified())))
 
 
 def test_what_the_site_confirmed_is_told_from_what_the_operator_did(viewer: Client) -> None:
@@ -65,17 +80,30 @@ def test_only_a_reason_is_explained(viewer: Client) -> None:
     assert not any("Do not trust" in page for page in pages)
 
 
-def test_the_user_is_linked_if_the_admin_has_a_page_of_them(
+def test_the_user_is_linked_for_staff_who_may_open_their_page(
     viewer: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     user = User.objects.create_user("dara")
     url = detail(verified(user=user))
     link = f'<a href="/admin/auth/user/{user.pk}/change/">dara</a>'
-    assert link in viewer.get(url).content.decode()
-    monkeypatch.setattr(User._meta, "model_name", "not-registered")
-    response = viewer.get(url)
-    assert "User: dara" in text(response)
-    assert ">dara</a>" not in response.content.decode()
+    other = staff("view_phoneverification", "view_user")
+    assert link in other.get(url).content.decode()
+    assert "User: -" in text(other.get(detail(verified())))
+    pages = [viewer.get(url)]
+    monkeypatch.delitem(admin.site._registry, User)
+    pages.append(other.get(url))
+    for page in pages:
+        assert "User: dara" in text(page)
+        assert ">dara</a>" not in page.content.decode()
+
+
+def test_the_number_is_shown_in_full_with_the_permission(viewer: Client, reader: Client) -> None:
+    url = detail(verified(claims={}))
+    assert f"Phone number: {MASKED} " in text(viewer.get(url))
+    assert f"Phone number: {NUMBER} " in text(reader.get(url))
+    for client in (viewer, reader):
+        assert NUMBER not in client.get(LIST).content.decode()
+    assert "Phone number: -" in text(reader.get(detail(pending(phone_number=""))))
 
 
 def test_the_admin_is_built_on_the_class_of_the_installed_theme() -> None:
@@ -106,23 +134,26 @@ def test_each_view_of_claims_is_recorded(reader: Client, caplog: pytest.LogCaptu
     entries = LogEntry.objects.all()
     pk, staff = str(verification.pk), int(reader.session["_auth_user_id"])
     assert {(e.user_id, e.object_id, e.object_repr, e.change_message) for e in entries} == {
-        (staff, pk, f"{pk} (verified)", "Viewed the claims.")
+        (staff, pk, f"{pk} (verified)", "Viewed the full number and the claims.")
     }
     assert len(entries) == 2
     assert caplog.messages == [f"claims_viewed staff={staff} verification={pk}"] * 2
-    assert "Viewed the claims." in text(reader.get(detail(verification, "history")))
+    assert "Viewed the full number and the claims." in text(
+        reader.get(detail(verification, "history"))
+    )
 
 
-def test_only_a_page_with_claims_is_recorded(viewer: Client, reader: Client) -> None:
+def test_only_a_page_with_a_number_or_claims_is_recorded(viewer: Client, reader: Client) -> None:
     verification = verified()
     viewer.get(detail(verification))
-    for url in (LIST, detail(verification, "history"), detail(pending())):
+    for url in (LIST, detail(verification, "history"), detail(pending(phone_number=""))):
         reader.get(url)
     post(reader, detail(verification), status="failed", _save="1")
     assert not LogEntry.objects.exists()
-    # Each has one of the operator's values.
-    for row in (verified(claims={}, mobile_id=""), verified(claims={}, sub=""), failed()):
-        reader.get(detail(row))
+    # Each has one of the values.
+    blank: dict[str, Any] = {"phone_number": "", "claims": {}, "sub": "", "mobile_id": ""}
+    for name, value in {"phone_number": NUMBER, "claims": CLAIMS, "sub": SUB}.items():
+        reader.get(detail(verified(**blank | {name: value})))
     assert LogEntry.objects.count() == 3
 
 
@@ -134,7 +165,7 @@ def test_a_lost_key_breaks_no_page(superuser: Client, settings: Any, keys: list[
     page = text(superuser.get(detail(verification)))
     assert "PLASGATE_IP_ENCRYPTION_KEYS" in page
     assert f"Sub: {SUB}" in page
-    assert "85577696118" not in page
+    assert "login_hint" not in page
     for url in (LIST, detail(verification, "delete")):
         assert MASKED in text(superuser.get(url))
     assert post(superuser, detail(verification, "delete"), post="yes").status_code == 302

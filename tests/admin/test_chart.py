@@ -26,8 +26,8 @@ def draw(
 ) -> Any:
     """Draw a summary of three days: 1, 2 and 3 March 2026."""
     days = [date(2026, 3, day) for day in (1, 2, 3)]
-    times = {"median": None, "percentile_95": None} | values
-    return chart.draw(Summary(days, Counter(by_day), Counter(reasons or {}), **times))
+    others = {"operators": {}, "median": None, "percentile_95": None} | values
+    return chart.draw(Summary(days, Counter(by_day), Counter(reasons or {}), **others))
 
 
 def section(response: Any) -> str:
@@ -62,6 +62,11 @@ def test_the_commonest_reasons_have_their_share() -> None:
     ]
 
 
+def test_each_operator_has_its_success_rate() -> None:
+    drawn = draw({(0, VERIFIED): 1}, operators={"Smart": (910, 1000), "Metfone": (0, 3)})
+    assert drawn["operators"] == [("Smart", "1,000", "91 %"), ("Metfone", "3", "0 %")]
+
+
 def test_bars_are_as_high_as_their_counts() -> None:
     drawn = draw({(0, VERIFIED): 99, (0, ERROR): 1, (1, VERIFIED): 25, (1, LIVE): 25})
     first, second, third = drawn["days"]
@@ -94,7 +99,7 @@ def test_nothing_is_drawn_without_data() -> None:
 @pytest.mark.django_db
 def test_the_page_shows_the_figures_the_reasons_and_the_table(viewer: Client) -> None:
     for reason in (None, None, Reason.NOT_VERIFIED, Reason.EXPIRED):
-        ended(3, 2.97, reason)
+        ended(3, 2.97, reason, operator="Smart")
     pending(created_at=noon(3))
     response = viewer.get(LIST)
     page, (head, *rows), today = text(response), table(response), timezone.localtime()
@@ -102,6 +107,7 @@ def test_the_page_shows_the_figures_the_reasons_and_the_table(viewer: Client) ->
         "Verifications 5 Success rate of ended verifications 50 %",
         "Median time until the operator's answer 2.9 s 95th percentile 2.9 s",
         "The times are from the newest 1,000 verifications",
+        "Success rate by operator Smart 50 % of 4",
         f"Not back in time 1 (50 %) {Reason.EXPIRED.staff_message}",
     ):
         assert shown in page

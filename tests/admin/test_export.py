@@ -41,6 +41,7 @@ def rows(file: str) -> list[dict[str, str]]:
 def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(viewer: Client) -> None:
     verification = verified(
         user=User.objects.create_user("dara"),
+        operator="Cellcard",
         mobile_id_changed=True,
         acknowledged_at=STARTED,
     )
@@ -52,6 +53,7 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
         {
             "id": str(verification.pk),
             "phone_number": f"'{MASKED}",
+            "operator": "Cellcard",
             "user": "dara",
             "status": "verified",
             "reason": "",

@@ -13,7 +13,7 @@ from django_plasgate_ip.admin import paginator
 from django_plasgate_ip.admin.paginator import BoundedPaginator
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from tests.kept import STARTED, User, failed, many, pending, verified
+from tests.kept import STARTED, User, ended, failed, many, pending, verified
 from tests.staff import EXPORT, LIST, cells, detail, found, post, text
 from tests.visitor import MASKED
 
@@ -83,7 +83,7 @@ def test_no_parameter_sorts_by_a_hidden_column(viewer: Client) -> None:
 
 def test_the_query_string_filters_by_what_the_list_shows(viewer: Client) -> None:
     user = User.objects.create_user("dara")
-    wanted = failed(user=user, scopes="phone_verify", mobile_id_changed=True)
+    wanted = failed(user=user, scopes="phone_verify", mobile_id_changed=True, method="sms")
     pending(created_at=STARTED - timedelta(days=9))
     lookups: dict[str, Any] = {
         "user__id__exact": user.pk,
@@ -94,11 +94,35 @@ def test_the_query_string_filters_by_what_the_list_shows(viewer: Client) -> None
         "status__exact": "failed",
         "reason__exact": "not_verified",
         "mobile_id_changed__exact": "1",
+        "method": "sms",
         "completed_at__isnull": "False",
         "created_at__gte": "2026-03-01 00:00+00:00",
     }
     for lookup, value in lookups.items():
         assert found(viewer, **{lookup: value}) == {wanted}, lookup
+
+
+def test_the_list_is_filtered_by_an_operator_of_the_last_30_days(viewer: Client) -> None:
+    recent = [ended(1, operator=name) for name in ("Smart", "Metfone", "")]
+    old = verified(operator="Seatel")
+
+    assert found(viewer, operator="Smart") == {recent[0]}
+    assert found(viewer, operator="Seatel") == {old}
+    for query, offered in (({}, "Metfone Smart"), ({"operator": "Seatel"}, "Metfone Seatel Smart")):
+        with CaptureQueriesContext(connection) as queries:
+            page = text(viewer.get(LIST, query))
+        assert f"By operator All {offered} By" in page
+        assert not any("DISTINCT" in q["sql"] for q in queries)
+    cache.clear()
+    PhoneVerification.objects.exclude(pk=old.pk).delete()
+    assert "By operator" not in text(viewer.get(LIST))
+    assert found(viewer, operator="Smart") == set()
+
+
+def test_the_search_comes_before_the_summary(viewer: Client) -> None:
+    html = viewer.get(LIST).content.decode()
+    assert html.index('id="changelist-search"') < html.index("plasgate-ip-summary")
+    assert html.index("plasgate-ip-summary") < html.index('id="changelist-form"')
 
 
 def test_the_query_string_reveals_no_hidden_column(viewer: Client, superuser: Client) -> None:

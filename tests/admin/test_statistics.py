@@ -71,6 +71,19 @@ def test_each_day_outcome_and_reason_is_counted() -> None:
     assert summary.success_rate == 3 / 6
 
 
+def test_ended_verifications_of_plasgate_are_counted_for_each_operator() -> None:
+    ended(3, operator="Metfone", reason=Reason.EXPIRED)
+    for reason in (None, Reason.NOT_VERIFIED):
+        ended(3, operator="Smart", reason=reason)
+    ended(2, operator="Smart", method="sms", seconds=900)
+    ended(2)
+    pending(created_at=timezone.now(), operator="Cellcard")
+    summary = everything()
+
+    assert list(summary.operators.items()) == [("Smart", (1, 2)), ("Metfone", (0, 1))]
+    assert summary.percentile_95 == 4
+
+
 @pytest.mark.parametrize("zone", ["Asia/Phnom_Penh", "Pacific/Honolulu"])
 def test_days_are_those_of_the_current_time_zone(zone: str) -> None:
     now = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo(zone))

@@ -12,6 +12,8 @@ from django_plasgate_ip.testing import make_verification
 
 STAFF = {"username": "staff", "password": "a password"}
 NAMES = ("sokha", "bopha", "dara", "chanthy", "rithy", "srey", "vanna", "kosal")
+# Of Cellcard, Smart and Metfone.
+PREFIXES = ("77", "10", "97")
 DAYS = 30
 A_DAY = 6
 REASONS = [
@@ -35,7 +37,7 @@ def write_history() -> None:
         make_verification(
             user,
             reason=chance.choice(REASONS),
-            phone_number=f"+855776961{10 + user.pk}",
+            phone_number=f"+855{PREFIXES[user.pk % len(PREFIXES)]}6961{10 + user.pk}",
             created_at=at,
             completed_at=at + timedelta(seconds=chance.lognormvariate(1.6, 0.5)),
         )

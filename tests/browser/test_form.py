@@ -76,7 +76,7 @@ def test_after_a_mistake_the_field_has_the_focus_what_was_typed_and_what_is_wron
     expect(field).to_be_focused()
     expect(field).to_have_value("077")
     expect(field).to_have_accessible_description(
-        "This is not a phone number. Type it like this: 077 696 118"
+        "This is not a phone number. Type it like this: 091 234 567"
     )
 
 

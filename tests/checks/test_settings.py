@@ -30,6 +30,7 @@ GOOD: list[tuple[str, Any]] = [
     ("SCOPES", "openid ip:phone_verify phone_verify"),
     ("SCOPES", {"phone": True}),
     ("DEFAULT_REGION", "FR"),
+    ("REGIONS", ("KH", "TH")),
     ("NUMBER_VALIDATION", "valid"),
     ("NUMBER_VALIDATION", "possible"),
     ("PHONE_PARAMETERS", ["id"]),
@@ -114,6 +115,10 @@ WRONG: list[tuple[str, str, Any]] = [
     ("E023", "FALLBACK_FUNCTION", "/sms/"),
     ("E024", "NUMBER_VALIDATION", "Possible"),
     ("E024", "NUMBER_VALIDATION", True),
+    ("E026", "REGIONS", "KH"),
+    ("E026", "REGIONS", []),
+    ("E026", "REGIONS", ["KH", "kh"]),
+    ("E026", "REGIONS", {"KH"}),
 ]
 
 
@@ -223,3 +228,13 @@ def test_no_value_makes_a_check_raise() -> None:
                 patch.setattr(settings, name, value, raising=False)
                 found = [*check_settings(), *check_deployment()]
                 assert all(isinstance(message, CheckMessage) for message in found), (name, value)
+
+
+def test_the_default_region_is_one_that_the_site_accepts(settings: Any) -> None:
+    settings.PLASGATE_IP_REGIONS = ["TH", "VN"]
+    (message,) = messages()
+    assert message.id == "django_plasgate_ip.E026"
+    assert message.msg == "PLASGATE_IP_DEFAULT_REGION is not one of PLASGATE_IP_REGIONS."
+
+    settings.PLASGATE_IP_DEFAULT_REGION = "VN"
+    assert ids() == []

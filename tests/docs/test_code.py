@@ -4,10 +4,13 @@ The hand-off's page runs in tests/handoff/test_invitation.py, where its app is i
 login's view and the filter for Sentry run in tests/other_sites.
 """
 
+import json
+import logging
 import os
 import re
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -25,8 +28,9 @@ from django.http import Http404, HttpResponse
 from django.template import engines
 from django.test import Client, RequestFactory
 from django.urls import include, path
+from prometheus_client import REGISTRY, generate_latest
 
-from django_plasgate_ip import signals
+from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
@@ -68,10 +72,8 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     for other in ("auditlog", "auditlog.registry", "sentry_sdk"):
         monkeypatch.setitem(sys.modules, other, mock.Mock())
     (tmp_path / ".env").write_text("")
-    listened, registered = (
-        (signals.phone_verified, signals.phone_claimed),
-        admin.site._registry.copy(),
-    )
+    listened = signals.phone_verified, signals.phone_claimed, signals.phone_verification_failed
+    registered, measured = admin.site._registry.copy(), set(REGISTRY._collector_to_names)
     receivers = [signal.receivers[:] for signal in listened]
     yield {
         "__name__": "documentation",
@@ -90,6 +92,8 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
         signal.receivers = before
         signal.sender_receivers_cache.clear()
     admin.site._registry = registered
+    for collector in set(REGISTRY._collector_to_names) - measured:
+        REGISTRY.unregister(collector)
 
 
 def run(names: dict[str, Any], name: str) -> dict[str, Any]:
@@ -320,6 +324,60 @@ def test_a_number_of_two_accounts_is_taken_from_the_second(
     second.refresh_from_db()
     assert (second.user, second.session_id, second.is_handed_over) == (None, "", False)
     assert set(PhoneVerification.objects.exclude(user=None)) == {first, others[0]}
+
+
+def test_the_log_is_json_without_a_number(
+    names: dict[str, Any], user: User, answers: Answers, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip")
+    formatter = run(names, "docs/monitoring.rst")["JSONFormatter"]()
+    ended_by_callback(user, answers)
+    line = json.loads(formatter.format(caplog.records[-1]))
+
+    assert (line["status"], line["operator"], line["method"]) == ("verified", "Cellcard", "network")
+    assert line["message"] == f"Verification {line['verification']} ended: verified"
+    assert DIGITS[-6:] not in repr(line)
+
+
+def test_the_metrics_count_and_time_what_has_ended(
+    names: dict[str, Any], user: User, answers: Answers
+) -> None:
+    run(names, "docs/monitoring.rst")
+    ended_by_callback(user, answers)
+    late = make_verification(user, reason="expired")
+    signals.phone_verification_failed.send(PhoneVerification, verification=late, request=None)
+
+    shown = generate_latest().decode()
+    labels = 'method="network",operator="Cellcard",reason="{}",status="{}"'
+    for reason, status in (("", "verified"), ("expired", "error")):
+        its_labels = labels.format(reason, status)
+        assert f"phone_verifications_ended_total{{{its_labels}}} 1.0" in shown
+    assert 'phone_verification_seconds_count{operator="Cellcard"} 1.0' in shown
+
+
+def test_the_health_check_fails_if_few_of_many_are_verified(
+    names: dict[str, Any], user: User
+) -> None:
+    health = run(names, "docs/monitoring.rst")["phone_health"]
+    for reason in [None, *["provider_timeout"] * 18]:
+        make_verification(user, reason=reason)
+    make_verification(user, method="sms")
+    make_verification(user, age=timedelta(hours=1))
+    assert health(request_of(user)).status_code == 200
+
+    make_verification(user, reason="expired")
+    ill = health(request_of(user))
+    assert (ill.status_code, json.loads(ill.content)) == (503, {"ended": 20, "verified": 1})
+    for _ in range(4):
+        make_verification(user)
+    assert health(request_of(user)).status_code == 200
+
+
+def ended_by_callback(user: User, answers: Answers) -> None:
+    answers()
+    request = request_of(user)
+    flow.begin(request, TYPED)
+    flow.complete(came_back(request))
 
 
 def test_a_tenant_is_found_by_its_host(names: dict[str, Any], user: User) -> None:

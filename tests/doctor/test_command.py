@@ -50,21 +50,39 @@ def test_offline_makes_no_call_and_prints_what_to_do_below_what_is_wrong(
     assert lines[at].startswith("  warning  PLASGATE_IP_PUBLIC_URL is not set.")
     assert lines[at + 1].startswith("           -> Set it to the site's https://host")
     # A warning does not make the command fail.
-    assert re.fullmatch(r"ok: \d+, warning: 3, error: 0", lines[-1])
+    assert re.fullmatch(r"ok: \d+, warning: 1, error: 0", lines[-1])
+
+
+def test_problems_come_first_and_each_once(settings: Any) -> None:
+    settings.PLASGATE_IP_PUBLIC_URL = None
+    settings.PLASGATE_IP_BASE_URL = "no URL"
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        run(out=out)
+    lines = out.getvalue().splitlines()
+
+    assert lines[1] == "Problems"
+    levels = [line.split()[0] for line in lines[2:-1] if re.match(r"  \w", line)]
+    assert levels[:4] == ["error", "warning", "warning", "ok"]
+    assert set(levels[4:]) == {"ok"}
+    starts = [line[11:] for line in lines if "PLASGATE_IP_BASE_URL" in line]
+    assert len(starts) == 2
+    assert starts[0].startswith("PLASGATE_IP_BASE_URL is not an http or https URL")
+    assert starts[1].startswith("-> Correct PLASGATE_IP_BASE_URL first.")
 
 
 def test_an_error_gives_status_1_after_the_whole_output(settings: Any) -> None:
     settings.PLASGATE_IP_TIMEOUT = 0
     text, as_json = io.StringIO(), io.StringIO()
     for out, arguments in ((text, ["--offline"]), (as_json, ["--offline", "--json"])):
-        with pytest.raises(CommandError, match=r"^Errors: 2\.$") as caught:
+        with pytest.raises(CommandError, match=r"^Errors: 1\.$") as caught:
             run(*arguments, out=out)
         assert caught.value.returncode == 1
 
     assert re.search(r"^  error    PLASGATE_IP_TIMEOUT is not", text.getvalue(), re.MULTILINE)
-    assert text.getvalue().endswith(", error: 2\n")
+    assert text.getvalue().endswith(", error: 1\n")
     levels = [finding["level"] for finding in json.loads(as_json.getvalue())["findings"]]
-    assert levels.count("error") == 2
+    assert levels.count("error") == 1
     # In a terminal, Django would stop the command before it prints anything.
     assert Command.requires_system_checks == []
 

@@ -60,8 +60,19 @@ def test_the_call_goes_to_the_endpoint_of_the_settings(start: Start, settings: A
     settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
     finding = found()
 
-    assert re.match(r"Called check-info with a made-up code \(\d+ ms\): ", finding.what)
+    host, port = provider.address.split(":")
+    target = re.escape(f"Called check-info at {host}, port {port}, with a made-up code")
+    assert re.match(rf"{target} \(\d+ ms\): ", finding.what)
     assert provider.requests[0].startswith(b"POST /ip/check-info?")
+
+
+@pytest.mark.parametrize(
+    ("url", "port"), [("http://localhost", 80), ("https://localhost", 443), ("https://[::1]:9", 9)]
+)
+def test_the_port_is_named(answers: Answers, settings: Any, url: str, port: int) -> None:
+    settings.PLASGATE_IP_BASE_URL = url
+
+    assert f", port {port}, with a made-up code" in found().what
 
 
 def test_settings_that_no_call_can_use_are_named(settings: Any, answers: Answers) -> None:
@@ -81,8 +92,8 @@ def test_settings_that_no_call_can_use_are_named(settings: Any, answers: Answers
     settings.PLASGATE_IP_DEFAULT_REGION = "nowhere"
     finding = found()
 
-    assert finding.level is ERROR
-    assert finding.what == f"The endpoint was not called, because of {', '.join(wrong)}."
+    assert (finding.level, finding.what) == (WARNING, "The endpoint was not called.")
+    assert finding.do == f"Correct {' and '.join(wrong)} first. Then run this command again."
     assert answers.calls == []
 
 
@@ -167,8 +178,8 @@ def explains(what: str, do: str) -> None:
         (socket.gaierror(), "(gaierror). The host name was not found,", "DNS"),
         (requests.exceptions.InvalidURL(), "or is malformed.", "PLASGATE_IP_BASE_URL"),
         (LocationParseError("…"), "or is malformed.", "PLASGATE_IP_BASE_URL"),
-        (ConnectionRefusedError(), "No server answers", "firewall"),
-        (requests.ConnectTimeout(), "a firewall stops", "raise PLASGATE_IP_CONNECT_TIMEOUT"),
+        (ConnectionRefusedError(), "No server listens on this port", "Check the port and host"),
+        (requests.ConnectTimeout(), "a firewall drops", "raise PLASGATE_IP_CONNECT_TIMEOUT"),
         (OSError(101, "…"), "(OSError). PlasGate can't be reached.", "curl -v"),
     ],
 )

@@ -50,6 +50,9 @@ def test_markup_in_the_answer_is_escaped_on_every_page(
     visitor: Visitor, admin_client: Client, plasgate: PlasGate, status: str
 ) -> None:
     answer = VERIFIED | {"status": status, "error_description": "plain", "sid": "plain"}
+    # The page names a changed SIM, so each of the two has another one than before.
+    plasgate.codes[CODE, STATE] = answer | {"mobile_id": "before"}
+    visitor.verify()
     plasgate.codes[CODE, STATE] = answer
     expected = skeletons(visitor, admin_client, visitor.verify()["Location"])
 

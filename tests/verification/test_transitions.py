@@ -1,5 +1,6 @@
 """A verification is stored, claimed and ended once, and its signal follows the commit."""
 
+import logging
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from django_plasgate_ip.verification import limits, transitions
 from django_plasgate_ip.verification.changes import Changes
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.conftest import Receivers
+from tests.docs.pages import table
 from tests.verification.rows import stop_clock, stored, stored_end, unsaved
 from tests.visitor import MOBILE_ID, NUMBER, SUB
 
@@ -47,6 +49,7 @@ def test_a_new_verification_ends_the_live_ones_of_its_session(
         transitions.store(new, request)
         assert receivers.heard == []
 
+    assert PhoneVerification.objects.get(pk=new.pk).operator == "Cellcard"
     assert stored_end(new) == stored_end(elsewhere) == ("pending", "")
     assert stored_end(pending) == ("error", "superseded")
     assert stored_end(exchanging) == ("error", "interrupted")
@@ -161,7 +164,7 @@ def test_the_columns_of_a_verdict_hide_the_person() -> None:
     claims = {"sub": "anonymous"}
     columns = transitions.result_columns(Verdict(phone_number=NUMBER, claims=claims))
 
-    assert str(columns["phone_number"]) == NUMBER
+    assert (str(columns["phone_number"]), columns["operator"]) == (NUMBER, "Cellcard")
     assert isinstance(columns["claims"], Sealed)
     for secret in (NUMBER, "anonymous"):
         assert secret not in repr(columns)
@@ -243,3 +246,30 @@ def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
     sent = getattr(receivers, name).call_args_list
     assert [call.kwargs["request"] for call in sent] == [request, None]
     assert sent[0].kwargs["sender"] is PhoneVerification
+
+
+def test_each_end_is_one_line_of_the_log_after_the_commit(
+    commit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "django_plasgate_ip")
+    row = stored(ago=4 * SECOND, operator="Smart")
+    with commit():
+        transitions.finish(row, FAILED, None)
+        assert caplog.records == []
+    success = stored("exchanging")
+    transitions.finish(success, VERIFIED, None, autocommit=True)
+
+    first, second = caplog.records
+    assert first.getMessage() == f"Verification {row.pk} ended: not_verified"
+    assert second.getMessage() == f"Verification {success.pk} ended: verified"
+    names = set(vars(first)) - set(vars(logging.makeLogRecord({}))) - {"asctime", "message"}
+    facts = {name: getattr(first, name) for name in names}
+    assert 4 <= facts.pop("seconds") < 60
+    assert facts == {
+        "verification": str(row.pk),
+        "status": "failed",
+        "reason": "not_verified",
+        "operator": "Smart",
+        "method": "network",
+    }
+    assert set(table("The log of verifications")) == {*facts, "seconds"}
