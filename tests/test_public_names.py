@@ -8,7 +8,10 @@ NAMES = {
     "client": ["Answer", "Credentials", "PlasGateClient"],
     "decorators": ["PhoneVerifiedRequiredMixin", "phone_verified_required"],
     "exceptions": ["PlasGateError"],
-    "flow": ["begin", "complete", "find", "has_changed", "is_verified", "latest"],
+    "flow": [
+        *("begin", "complete", "find", "has_changed", "is_verified", "latest"),
+        *("begin_for_app", "complete_for_app", "find_for_app"),
+    ],
     "models": ["PhoneVerification"],
     "reasons": ["Reason", "Status"],
     "redaction": ["Hidden"],

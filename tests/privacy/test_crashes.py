@@ -22,7 +22,14 @@ from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import callback, changes, limits, transitions, verdict
+from django_plasgate_ip.verification import (
+    callback,
+    changes,
+    exchange,
+    limits,
+    transitions,
+    verdict,
+)
 from tests import urls
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
@@ -87,7 +94,7 @@ def broken_database(statement: str, column: str = "") -> Break:
 START: dict[str, Break] = {
     "limits": broken(limits, "_exceeded_at"),
     "row": broken(PhoneVerification, "save"),
-    "encryption": broken(flow, "cipher"),
+    "encryption": broken(exchange, "cipher"),
     "authorize_url": broken(api, "urlencode"),
     "INSERT": broken_database("INSERT"),
 }
