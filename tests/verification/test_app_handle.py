@@ -73,7 +73,7 @@ def test_only_the_id_the_handle_and_the_account_together_find_it(
     owner = user if owned else None
     started, second = (flow.begin_for_app(app(owner), TYPED) for _ in range(2))
     pk, handle = started.verification.pk, started.handle
-    wrong = [
+    wrong: list[Any] = [
         *((app(each), pk, handle) for each in {user, other_user, None} - {owner}),
         *((app(owner), pk, each) for each in (second.handle, "", None, "\ud800", handle[:-1])),
         *((app(owner), each, handle) for each in (second.verification.pk, UNKNOWN, "no id")),
