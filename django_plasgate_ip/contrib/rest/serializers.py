@@ -41,7 +41,14 @@ class TextField(serializers.CharField):  # type: ignore[misc]
         return Hidden(super().to_internal_value(data))
 
 
-class StartSerializer(serializers.Serializer):  # type: ignore[misc]
+class _Body(serializers.Serializer):  # type: ignore[misc]
+    def __repr__(self) -> str:
+        # SECURITY: an error tracker stores the repr of local variables. By default, this one has
+        # the whole body.
+        return f"<{type(self).__name__}>"
+
+
+class StartSerializer(_Body):
     """The number to verify, if the site's scopes need one; otherwise it is ignored."""
 
     phone_number = PhoneNumberField()
@@ -52,7 +59,7 @@ class StartSerializer(serializers.Serializer):  # type: ignore[misc]
         return super().get_fields() if needs_number else {}
 
 
-class CompleteSerializer(serializers.Serializer):  # type: ignore[misc]
+class CompleteSerializer(_Body):
     """The handle, and what the app has caught: a code and a state, or an error."""
 
     handle = TextField()

@@ -114,11 +114,7 @@ class DetailView(_View):
 
 
 def _read(serializer_class: Any, request: Request) -> dict[str, Any]:
-    """Return the valid fields of the body.
-
-    SECURITY: an error tracker stores local variables, and a serializer's repr shows its data. So no
-    frame holds one while a verification is started or completed.
-    """
+    """Return the valid fields of the body. Their repr hides them."""
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
