@@ -50,8 +50,10 @@ def codes(response: Any) -> dict[str, list[str]]:
 
 
 def test_an_app_starts_completes_and_reads_without_a_cookie(
-    user: User, plasgate_ip: PlasGate, monkeypatch: pytest.MonkeyPatch
+    user: User, plasgate_ip: PlasGate, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    login_required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, login_required]
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     client = app_of(user)
 
