@@ -26,6 +26,7 @@ from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import (
     app_handle,
     callback,
@@ -197,7 +198,7 @@ def test_a_crash_of_the_api_shows_no_canary(
     handle, code, state = (f"canary-{name}-0x77" for name in ("handle", "code", "state"))
     for name in (handle, code, state):
         monkeypatch.setitem(canaries.CANARIES, name, re.compile(name))
-    monkeypatch.setattr(app_handle.secrets, "token_urlsafe", lambda size: handle)
+    monkeypatch.setattr(app_handle, "new", lambda: Hidden(handle))
     app = app_of(user, raise_request_exception=False)
 
     def post(path: str, **fields: str) -> Any:

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from django_plasgate_ip import flow, responses
 from django_plasgate_ip.contrib import rest
-from django_plasgate_ip.contrib.rest import errors, views
+from django_plasgate_ip.contrib.rest import errors, serializers, views
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import PlasGate, make_verification
 from tests.contrib.rest.conftest import app_of
@@ -262,6 +262,11 @@ def test_the_body_of_an_authentications_own_error_keeps_its_code() -> None:
     listed = errors.handle(ValidationError(["No."], code="invalid"), {})
     assert listed.data == {"detail": [{"message": "No.", "code": "invalid"}]}
     assert errors.handle(ValueError(), {}) is None
+
+
+def test_a_bodys_repr_has_nothing_of_the_body() -> None:
+    for kind in (serializers.StartSerializer, serializers.CompleteSerializer):
+        assert repr(kind(data=COMMON | {"phone_number": TYPED})) == f"<{kind.__name__}>"
 
 
 def test_the_folder_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
