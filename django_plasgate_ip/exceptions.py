@@ -9,6 +9,7 @@ from math import ceil
 from typing import ClassVar
 
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.http import Http404
 
 
 class PlasGateError(Exception):
@@ -28,7 +29,14 @@ class InvalidScopes(PlasGateError, ImproperlyConfigured):
 
 
 class InvalidCallback(PlasGateError, SuspiciousOperation):
-    """A callback in a session without a verification. Uncaught, Django answers 400."""
+    """A callback in a session without a verification, or an app's code that can't be PlasGate's.
+
+    Uncaught, Django answers 400.
+    """
+
+
+class VerificationNotFound(PlasGateError, Http404):
+    """No verification has this id, this handle and this account. Uncaught, Django answers 404."""
 
 
 class TooManyStarts(PlasGateError):

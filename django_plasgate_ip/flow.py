@@ -1,15 +1,15 @@
 """The public API of a verification: `begin`, `complete`, `latest`, `find`, `confirm`.
 
-Async views have `abegin` and `acomplete`.
+Async views have `abegin` and `acomplete`. Apps without cookies have `begin_for_app`,
+`complete_for_app` and `find_for_app`.
 
 A site with its own form and pages needs no other module. The state is one database row and one
 small id in the session, so any worker on any machine can take the next step.
 """
 
-import logging
 import secrets
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,26 +20,21 @@ from django.views.decorators.debug import sensitive_variables
 
 from django_plasgate_ip import phones, redirects
 from django_plasgate_ip import scopes as scope_sets
-from django_plasgate_ip.client import PlasGateClient, credentials
+from django_plasgate_ip.client import credentials
 from django_plasgate_ip.conf import conf
-from django_plasgate_ip.encryption import cipher
-from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.reasons import Reason, Status
+from django_plasgate_ip.reasons import Status
 from django_plasgate_ip.redaction import Hidden
-from django_plasgate_ip.security_events import SecurityEvent, record
 from django_plasgate_ip.verification import (
+    app_handle,
     browser_session,
     callback,
     confirmed_by_site,
-    connection,
+    exchange,
     limits,
+    refusal,
     transitions,
-    verdict,
 )
-from django_plasgate_ip.verification.verdict import Verdict
-
-logger = logging.getLogger("django_plasgate_ip")
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,8 @@ class StartedVerification:
     verification: PhoneVerification
     #: It contains the number and the private key, so the repr leaves it out.
     authorize_url: str = field(repr=False)
+    #: The app's secret, from `begin_for_app`; otherwise empty. It is not stored.
+    handle: str = field(default="", repr=False)
 
 
 def begin(
@@ -67,13 +64,12 @@ def begin(
     Raises `InvalidPhoneNumber`, `InvalidScopes`, `TooManyStarts`, and ImproperlyConfigured for
     missing keys; then nothing is stored. Inside a transaction, the limits are not exact.
     """
-    names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
     # SECURITY: an error tracker stores local variables. From here on, their repr hides the number.
     # `sensitive_variables` would keep the argument itself in a frame of its own.
-    phone_number = phones.accept(phone_number or "") if scope_sets.needs_number(names) else ""
+    names, phone_number = _requested(phone_number, scopes)
     session_id = browser_session.get_session_id(request) or browser_session.new_session_id(request)
     verification = PhoneVerification(
-        user_id=request.user.pk if request.user.is_authenticated else None,
+        user_id=browser_session.account_of(request),
         phone_number=phone_number,
         scopes=" ".join(names),
         session_id=session_id,
@@ -94,14 +90,16 @@ def launch(
     request that receivers get for the verifications that this start ends. Raises what `begin`
     raises.
     """
-    client = _client(request)
+    client = exchange.client_for(request)
     verification.key_fingerprint = credentials.fingerprint(client.private_key)
-    has_nonce = redirects.has_nonce(verification.scopes.split())
+    # A nonce names the verification to a browser that comes back. An app posts its code itself.
+    is_for_browser = verification.callback_session_id != ""
+    has_nonce = is_for_browser and redirects.has_nonce(verification.scopes.split())
     verification.nonce = secrets.token_urlsafe(16) if has_nonce else ""
     verification.redirect_uri = redirects.redirect_uri(request, verification.nonce)
     verification.language = translation.get_language() or ""
     verification.address = limits.address_of(request)
-    url = _authorize_url(client, verification)
+    url = exchange.authorize_url(client, verification)
     transitions.store(verification, signal_request)
     return StartedVerification(verification, url)
 
@@ -126,31 +124,23 @@ def complete(request: HttpRequest) -> PhoneVerification:
     """
     parameters = callback.read(request)
     session_id = browser_session.get_session_id(request)
-    verifications = PhoneVerification.objects.on_primary()
-    verification = verifications.for_callback(session_id, parameters.get("nonce", ""))
-    if others := _end_in_wrong_browser(request, parameters, verification):
-        return _refuse(request, verification, "wrong_browser", about=others)
+    nonce = parameters.get("nonce", "")
+    verification = PhoneVerification.objects.on_primary().for_callback(session_id, nonce)
+    if others := refusal.end_in_wrong_browser(request, parameters, verification):
+        return refusal.refuse(request, verification, "wrong_browser", about=others)
     if verification is None:
-        return _refuse(request, None, "no_verification", about=None)
+        return refusal.refuse(request, None, "no_verification", about=None)
     if verification.status != Status.PENDING:
         return verification
     # Other requests must see the claim while this one waits for the operator.
     transitions.require_no_transaction()
-    client = _client(request)
+    client = exchange.client_for(request)
     # SECURITY: a link of somebody else must not end a visitor's verification. Only a code or an
     # error that may be PlasGate's does.
     if cause := callback.refusal_cause(parameters, verification, client.private_key):
-        return _refuse(request, verification, cause, about=verification)
+        return refusal.refuse(request, verification, cause, about=verification)
     end = callback.end_before_exchange(request, parameters, verification)
-    if end is None:
-        if not transitions.claim(verification):
-            return _stored(verification)
-        connection.release()
-        end = _exchange(client, parameters, verification)
-    if not transitions.finish(verification, end, request, autocommit=True):
-        return _stored(verification)
-    verification.just_ended = True
-    return verification
+    return exchange.finish(client, parameters, verification, end, signal_request=request)
 
 
 async def abegin(
@@ -171,6 +161,69 @@ async def acomplete(request: HttpRequest) -> PhoneVerification:
     return await sync_to_async(complete)(request)
 
 
+def begin_for_app(
+    request: HttpRequest, phone_number: Any = None, scopes: str | Iterable[str] | None = None
+) -> StartedVerification:
+    """Start a verification for this request's user, in an app without cookies.
+
+    The result has a ``handle``, which takes the place of the session. It is returned here only: the
+    row has a hash of it. The app opens ``authorize_url`` over mobile data, follows the redirects
+    until one leads to ``verification.redirect_uri``, and does not open that one. It sends the code
+    and the state in the query of that one to `complete_for_app`.
+
+    `request`: Django's, or one of Django REST framework. Its session is neither read nor written.
+    `phone_number` and `scopes`: as for `begin`. Raises what `begin` raises. No verification ends.
+    """
+    names, phone_number = _requested(phone_number, scopes)
+    handle = app_handle.new()
+    verification = PhoneVerification(
+        user_id=browser_session.account_of(request),
+        phone_number=phone_number,
+        scopes=" ".join(names),
+        session_id=app_handle.session_id_of(handle),
+        callback_session_id="",
+    )
+    return replace(launch(request, verification, signal_request=None), handle=handle)
+
+
+def complete_for_app(
+    request: HttpRequest,
+    pk: Any,
+    handle: str,
+    code: str = "",
+    state: str = "",
+    *,
+    error: str = "",
+    error_description: str = "",
+) -> PhoneVerification:
+    """Finish the verification `pk` of `begin_for_app` with what its app has caught.
+
+    `code` and `state`, or instead `error` and `error_description`: from the query of the redirect.
+    Returns what `complete` returns, and ``just_ended`` as there. A repeated call gets the stored
+    result. Receivers of signals get no request, because there is no session to write to.
+
+    Raises `VerificationNotFound` for an unknown id, a wrong handle, and another account than the
+    one that started. Nobody's verification needs an anonymous request. Raises `InvalidCallback` for
+    a code or a state that can't be PlasGate's, and for other keys than those that started; then
+    nothing has changed. Raises RuntimeError inside a transaction, as `complete` does.
+    """
+    # SECURITY: an error tracker stores local variables. From here on, their repr hides the secrets.
+    given = {"code": code, "state": state, "error": error, "error_description": error_description}
+    handle, parameters = Hidden(handle), callback.from_app(given)
+    del code, state, error, error_description, given
+    return app_handle.complete(request, pk, handle, parameters)
+
+
+def find_for_app(request: HttpRequest, pk: Any, handle: str = "") -> PhoneVerification | None:
+    """Return the verification `pk` if it belongs to this request's account; None otherwise.
+
+    One that an anonymous request started belongs to the anonymous requests with its `handle`. A
+    verification that can't continue is ended first.
+    """
+    verification = app_handle.find_readable(request, pk, handle)
+    return verification and transitions.ended_if_stale(verification, request=None)
+
+
 def latest(request: HttpRequest) -> PhoneVerification | None:
     """Return this session's newest verification in any status, or None."""
     session_id = browser_session.get_session_id(request)
@@ -183,16 +236,13 @@ def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
     In a hand-off, it is also returned to the phone that confirms it for a computer. A verification
     that can't continue is ended first.
     """
-    same = PhoneVerification.objects.on_primary().filter(pk=pk)
-    verification = same.first()
+    verification = PhoneVerification.objects.on_primary().filter(pk=pk).first()
     if verification is None or not (
         browser_session.is_own(request, verification)
         or browser_session.is_carrier(request, verification)
     ):
         return None
-    if verification.stale_reason is None or transitions.finish_if_stale(verification, request):
-        return verification
-    return same.first()
+    return transitions.ended_if_stale(verification, request)
 
 
 def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
@@ -201,9 +251,9 @@ def authorize_url(request: HttpRequest, verification: PhoneVerification) -> str:
     The URL contains the number. It is an empty text if other keys than this request's started the
     verification, because its callback would be refused. Raises ImproperlyConfigured.
     """
-    client = _client(request)
+    client = exchange.client_for(request)
     is_same = verification.key_fingerprint == credentials.fingerprint(client.private_key)
-    return _authorize_url(client, verification) if is_same else ""
+    return exchange.authorize_url(client, verification) if is_same else ""
 
 
 def is_verified(
@@ -254,73 +304,9 @@ def confirm(
     return confirmed_by_site.store(user, phone_number, method, request)
 
 
-def _client(request: HttpRequest) -> PlasGateClient:
-    """Return a client with this request's keys. Raises ImproperlyConfigured."""
-    # An invalid encryption key must fail here. Later the code would be spent, and the answer lost.
-    cipher()
-    keys = credentials.for_request(request)
-    return PlasGateClient(keys.private_key, keys.secret_key, keys.base_url)
-
-
-def _authorize_url(client: PlasGateClient, verification: PhoneVerification) -> str:
-    scopes, number = verification.scopes.split(), verification.phone_number
-    return Hidden(client.authorize_url(verification.redirect_uri, scopes, number))
-
-
-def _end_in_wrong_browser(
-    request: HttpRequest, parameters: Mapping[str, str], own: PhoneVerification | None
-) -> PhoneVerification | None:
-    """End the pending verification of another browser that the callback's nonce names.
-
-    Return it, or None if there is none or the callback is not plausible for it. `own`: the
-    verification of this browser, or None.
-    """
-    others = callback.find_elsewhere(parameters, own)
-    if others is None:
-        return None
-    if callback.refusal_cause(parameters, others, _client(request).private_key):
-        return None
-    # SECURITY: the person who started could still use this code, with which another person may have
-    # come back. Receivers do not get this request, because it is not the starting visitor's.
-    is_ended = transitions.finish(others, Verdict(Reason.WRONG_BROWSER), request=None)
-    return others if is_ended else None
-
-
-def _refuse(
-    request: HttpRequest,
-    verification: PhoneVerification | None,
-    cause: str,
-    about: PhoneVerification | None,
-) -> PhoneVerification:
-    """Record a refused callback `about` a verification, and return this session's, unchanged.
-
-    A visit without a query is not recorded. Raises `InvalidCallback` if this session has none.
-    """
-    if request.META.get("QUERY_STRING"):
-        ids = {"verification": about.pk if about else None, "user": request.user.pk}
-        record(SecurityEvent.CALLBACK_REFUSED, **ids, cause=cause)
-    if verification is None:
-        raise InvalidCallback("This session has no verification.")
-    return verification
-
-
-def _exchange(
-    client: PlasGateClient, parameters: Mapping[str, str], verification: PhoneVerification
-) -> Verdict:
-    """Exchange the code. No transaction may be open, and no row locked, while this waits."""
-    code, state = parameters["code"], parameters["state"]
-    try:
-        answer = client.exchange(code, state, verification.redirect_uri)
-    except ExchangeError as error:
-        logger.error("Verification %s: %s (%s)", verification.pk, error, error.reason)
-        return Verdict(Reason(error.reason), error.error_description)
-    number = verification.phone_number
-    return verdict.judge(answer, verification.scopes.split(), phones.e164(number) if number else "")
-
-
-def _stored(verification: PhoneVerification) -> PhoneVerification:
-    """Return the row as another request left it. Raises `InvalidCallback` if it was deleted."""
-    stored = PhoneVerification.objects.on_primary().filter(pk=verification.pk).first()
-    if stored is None:
-        raise InvalidCallback("The verification has been deleted.")
-    return stored
+def _requested(
+    phone_number: Any, scopes: str | Iterable[str] | None
+) -> tuple[tuple[str, ...], Any]:
+    """Return the scopes to request, and the number, which is empty if they need none."""
+    names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
+    return names, phones.accept(phone_number or "") if scope_sets.needs_number(names) else ""

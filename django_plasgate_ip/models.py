@@ -71,9 +71,10 @@ class PhoneVerification(models.Model):
     completed_at = models.DateTimeField(_("completed at"), null=True, blank=True)
 
     # The columns below are for the exchange. The visitor's session holds the same id (see
-    # `browser_session`).
+    # `browser_session`). An app has a handle instead, of which this is a hash (see `app_handle`).
     session_id = models.CharField(max_length=32, editable=False)
     # The session that visits PlasGate and gets the callback. After a hand-off it is the phone's.
+    # It is empty for an app.
     callback_session_id = models.CharField(max_length=32, blank=True, editable=False)
     redirect_uri = models.TextField(editable=False)
     nonce = models.CharField(max_length=64, blank=True, editable=False)

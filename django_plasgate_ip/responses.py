@@ -85,12 +85,7 @@ def _base_template() -> Any:
 
 def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str) -> HttpResponse:
     """Return status 429, with the time until the next start. `again_url`: where to retry."""
-    minutes = -(-error.seconds // 60)  # rounded up
-    message = ngettext(
-        "Too many attempts. Please try again in %(minutes)d minute.",
-        "Too many attempts. Please try again in %(minutes)d minutes.",
-        minutes,
-    ) % {"minutes": minutes}
+    message = too_many_message(error)
     response: HttpResponse
     if wants_json(request):
         response = json_error(message, "too_many_starts", status=429)
@@ -103,6 +98,16 @@ def too_many_requests(request: HttpRequest, error: TooManyStarts, again_url: str
         response = render_page(request, "django_plasgate_ip/too_many.html", context, status=429)
     response["Retry-After"] = str(error.seconds)
     return response
+
+
+def too_many_message(error: TooManyStarts) -> str:
+    """Return one sentence for a visitor whom a limit has refused."""
+    minutes = -(-error.seconds // 60)  # rounded up
+    return ngettext(
+        "Too many attempts. Please try again in %(minutes)d minute.",
+        "Too many attempts. Please try again in %(minutes)d minutes.",
+        minutes,
+    ) % {"minutes": minutes}
 
 
 def login_needed(request: HttpRequest, path: str) -> HttpResponse:
@@ -133,6 +138,21 @@ def json_error(message: str, code: str, status: int, **urls: str) -> JsonRespons
     """Return one error, in the form that Django's forms have. `urls`: where to continue."""
     errors = {"__all__": [{"message": message, "code": code}]}
     return JsonResponse({"errors": errors, **urls}, status=status)
+
+
+def verification_json(verification: PhoneVerification) -> dict[str, Any]:
+    """Return what an owner's script or app reads of a verification."""
+    # SECURITY: no claims, and neither of the operator's ids. A script or a browser's cache could
+    # keep them.
+    return {
+        "id": str(verification.pk),
+        "status": verification.status,
+        "reason": verification.reason,
+        "message": str(verification.visitor_message),
+        "phone_number": verification.masked_number,
+        "created_at": verification.created_at,
+        "completed_at": verification.completed_at,
+    }
 
 
 def redirect_to_plasgate(request: HttpRequest, authorize_url: str) -> HttpResponse:

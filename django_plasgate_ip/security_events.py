@@ -16,7 +16,8 @@ class SecurityEvent(str, Enum):
 
     #: A limit refused a start.
     START_REFUSED = "start_refused"
-    #: A callback was not plausible, or came to another browser than the one that started.
+    #: A callback was not plausible, or came to another browser than the one that started. Or an app
+    #: had a wrong handle or code.
     CALLBACK_REFUSED = "callback_refused"
     #: At a login, the account took over a number that its anonymous session had verified.
     PHONE_CLAIMED = "phone_claimed"

@@ -82,7 +82,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     if verification is None:
         raise Http404("No such verification.")
     if responses.wants_json(request):
-        return responses.vary(JsonResponse(_as_json(verification)))
+        return responses.vary(JsonResponse(responses.verification_json(verification)))
     if browser_session.is_carrier(request, verification):
         response = _carrier_page(request, verification)
     else:
@@ -243,17 +243,3 @@ def _invitation(request: HttpRequest, next_url: str, again_url: str) -> Any:
     """Return the QR code to continue on a phone, or None on a site without the hand-off."""
     handoff = handoff_app()
     return handoff.invite(request, next_url, again_url) if handoff else None
-
-
-def _as_json(verification: PhoneVerification) -> dict[str, Any]:
-    # SECURITY: no claims, and neither of the operator's ids. A script or a browser's cache could
-    # keep them.
-    return {
-        "id": str(verification.pk),
-        "status": verification.status,
-        "reason": verification.reason,
-        "message": str(verification.visitor_message),
-        "phone_number": verification.masked_number,
-        "created_at": verification.created_at,
-        "completed_at": verification.completed_at,
-    }

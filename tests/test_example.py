@@ -23,6 +23,7 @@ import requests
 
 import django_plasgate_ip
 from django_plasgate_ip.sandbox.magic_numbers import Outcome
+from tests.docs.pages import blocks
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 
@@ -165,6 +166,56 @@ def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secr
     assert not re.search(rf"{UUID}\.{UUID}|[0-9a-f]{{64}}", printed)
     # The site's own database is left alone.
     assert not list(site.rglob("*.sqlite3*"))
+
+
+def test_once_an_app_verifies_without_a_cookie(site: Path) -> None:
+    result = manage(site, "demo", "--once", "--app")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    steps = re.findall(r"^  (app|site|browser) +(GET|POST) +(\d+)  (\S+)", result.stdout, re.M)
+    assert [re.sub(rf"\?.*|{UUID}/", "", " ".join(step)) for step in steps] == [
+        "app POST 200 /api/token/",
+        "app POST 201 /api/phone/",
+        "app GET 302 /sandbox/authenticate",
+        "site POST 200 /sandbox/ip-auth",
+        "app POST 200 /api/phone/complete/",
+        "app GET 200 /api/members/",
+    ]
+    assert "Verified, and the members' API is open." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--once", "--app", "--number", "85577696119"], 1, "not_on_mobile_data"),
+        (["--once", "--app", "--number", "85577696126"], 1, "the visitor was not sent back"),
+        (["--once", "--app", "--number", "12"], 1, "the last page answered 400"),
+        (["--app"], 2, "--app needs --once"),
+    ],
+)
+def test_an_app_that_is_not_verified_is_reported(
+    site: Path, arguments: list[str], status: int, said: str
+) -> None:
+    result = manage(site, "demo", *arguments)
+
+    assert result.returncode == status
+    assert said in result.stderr
+
+
+def test_the_documented_walk_by_curl_verifies_without_a_cookie(site: Path) -> None:
+    commands = "\n".join(text for *_, text in list(blocks("Walk through it with curl"))[1:])
+    with demo(site, 0) as (address, _):
+        assert "SITE=http://127.0.0.1:8000\n" in commands
+        script = commands.replace("http://127.0.0.1:8000", address)
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        walk = subprocess.run(command, env=environment(), capture_output=True, text=True)
+
+    assert (walk.returncode, walk.stderr) == (0, "")
+    started, ended, again, members = re.findall(r"\{.*?\}", walk.stdout)
+    assert '"handle":' in started
+    assert '"status":"verified"' in ended
+    assert again == ended
+    assert members == '{"username":"demo","phone_number":"+855 77 *** *18"}'
 
 
 def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(site: Path) -> None:

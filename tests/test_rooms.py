@@ -8,7 +8,9 @@ import django_plasgate_ip
 
 PACKAGE = Path(django_plasgate_ip.__file__).parent
 WEB = {"views", "responses", "forms", "decorators", "urls", "templatetags"}
-PLUGINS = {"admin", "handoff", "sandbox", "testing", "doctor", "management", "backends"}
+PLUGINS = {
+    *("admin", "backends", "contrib", "doctor", "handoff", "management", "sandbox", "testing"),
+}
 # The rooms that each room must not import.
 FORBIDDEN = {
     "client": WEB | PLUGINS | {"flow", "verification", "models", "redirects"},
@@ -19,9 +21,14 @@ FORBIDDEN = {
     "flow": WEB | PLUGINS,
     "responses": PLUGINS | {"views"},
     "views": PLUGINS,
-    "handoff": {"admin", "sandbox", "testing", "views"},
-    "admin": {"handoff", "sandbox", "testing", "views", "flow"},
-    "sandbox": WEB | {"flow", "verification", "client", "models", "testing"},
+    "contrib": PLUGINS - {"contrib"} | {"views"},
+    "handoff": {"admin", "contrib", "sandbox", "testing", "views"},
+    "admin": {"contrib", "handoff", "sandbox", "testing", "views", "flow"},
+    "sandbox": WEB | {"flow", "verification", "client", "models", "testing", "contrib"},
+    "testing": {"admin", "contrib", "handoff", "views"},
+    "doctor": {"contrib"},
+    "management": {"contrib"},
+    "backends": {"contrib"},
 }
 # The one function of the sandbox that a site's settings name: it returns `Credentials`.
 ALLOWED = {("credentials.py", "client")}

@@ -116,8 +116,21 @@ class PlasGate:
         default it is the number given to `verifies`. `next`: as in the start page's query. Raises
         AssertionError, with what to do, if the site does not let the client through.
         """
-        typed = str(phone_number or f"+{self._digits or answers.DIGITS}")
-        return walkthrough.walk(client, typed, next, self.callback_url)
+        return walkthrough.walk(client, self._typed(phone_number), next, self.callback_url)
+
+    def verify_for_app(
+        self, client: Client, phone_number: str | PhoneNumber | None = None
+    ) -> walkthrough.Result:
+        """Do what `verify` does, as an app without cookies.
+
+        It posts to the endpoints of ``django_plasgate_ip.contrib.rest``, which the site includes.
+        `client` is Django's test client or the one of Django REST framework. It sends the token
+        itself: ``Client(headers={"Authorization": "Token …"})``.
+        """
+        return walkthrough.walk_for_app(client, self._typed(phone_number), self.callback_url)
+
+    def _typed(self, phone_number: str | PhoneNumber | None) -> str:
+        return str(phone_number or f"+{self._digits or answers.DIGITS}")
 
     def _set(self, outcome: Outcome, digits: str = "") -> "PlasGate":
         self._outcome, self._digits = outcome, digits

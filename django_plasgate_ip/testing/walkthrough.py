@@ -1,9 +1,10 @@
-"""Walks Django's test client through a verification on the site's own pages."""
+"""Walks a test client through a verification: on the site's pages, or as an app without cookies."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from django.conf import settings
 from django.middleware.csrf import get_token
@@ -21,12 +22,16 @@ _HINTS = {
     429: "A limit was reached: PLASGATE_IP_MAX_STARTS_PER_NUMBER, …_PER_USER and the like",
 }
 
+_AUTHENTICATE = "Give the client a token: Client(headers={'Authorization': 'Token …'})"
+_APP_HINTS = _HINTS | {401: _AUTHENTICATE, 403: _AUTHENTICATE}
+
 
 @dataclass(frozen=True)
 class Result:
     """How a walk ended."""
 
-    #: The callback's redirect to ``next`` or to the verification's page, not followed.
+    #: The callback's redirect to ``next`` or to the verification's page, not followed. For an app,
+    #: the JSON that completes it.
     response: Any
     #: The finished verification, as it is stored.
     verification: PhoneVerification
@@ -47,6 +52,27 @@ def walk(
     verification = rows.get(pk=started.pk)
     if verification.is_live:
         raise _stopped("The callback", response)
+    return Result(response, verification)
+
+
+def walk_for_app(client: Client, phone_number: str, callback_url: Callable[[str], str]) -> Result:
+    """Walk `client` through the endpoints of `contrib.rest`, which the site includes.
+
+    It posts what an app catches at the end of PlasGate's redirects. Otherwise as `walk`.
+    """
+    path = reverse("plasgate_ip_rest:start")
+    response = _post_json(client, path, {"phone_number": phone_number})
+    if response.status_code != 201:
+        raise _stopped(f"POST {path}", response, _APP_HINTS)
+    started = response.json()
+    query = dict(parse_qsl(urlsplit(callback_url(started["authorize_url"])).query))
+    names = {"code", "state", "error", "error_description"} & set(query)
+    path = reverse("plasgate_ip_rest:complete", args=[started["id"]])
+    body = {"handle": started["handle"], **{name: query[name] for name in names}}
+    response = _post_json(client, path, body)
+    verification = PhoneVerification.objects.on_primary().get(pk=started["id"])
+    if verification.is_live:
+        raise _stopped(f"POST {path}", response, _APP_HINTS)
     return Result(response, verification)
 
 
@@ -77,8 +103,14 @@ def _open(client: Client, path: str, query: dict[str, str] | None = None) -> Any
     return client.get(path, query, secure=settings.SECURE_SSL_REDIRECT)
 
 
-def _stopped(where: str, response: Any) -> AssertionError:
+def _post_json(client: Client, path: str, body: dict[str, str]) -> Any:
+    # Not `post`: that of Django REST framework's client takes other arguments.
+    kwargs: Any = {"content_type": "application/json", "secure": settings.SECURE_SSL_REDIRECT}
+    return client.generic("POST", path, json.dumps(body), **kwargs)
+
+
+def _stopped(where: str, response: Any, hints: dict[int, str] = _HINTS) -> AssertionError:
     status = response.status_code
     to = f" to {response['Location']}" if "Location" in response else ""
-    hint = f" {_HINTS[status]}." if status in _HINTS else ""
+    hint = f" {hints[status]}." if status in hints else ""
     return AssertionError(f"{where} answered {status}{to}.{hint}")

@@ -1,6 +1,7 @@
 """The id that ties a browser to its verifications: one small random text in its Django session."""
 
 import secrets
+from typing import Any
 
 from django.db.models import Case, Q, Value, When
 from django.http import HttpRequest
@@ -11,6 +12,13 @@ from django_plasgate_ip.models import PhoneVerification
 #: The app's only key in the session. Its value is the ``session_id`` of this session's
 #: verifications.
 SESSION_KEY = "plasgate_ip"
+
+
+def account_of(request: HttpRequest) -> Any:
+    """Return the primary key of the account that is signed in, or None."""
+    # Django REST framework lets a site choose None as its anonymous user.
+    user: Any = request.user
+    return user.pk if user is not None and user.is_authenticated else None
 
 
 def get_session_id(request: HttpRequest) -> str:

@@ -1,6 +1,7 @@
 """Decide whether a callback belongs to a verification, and whether its code may be exchanged."""
 
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import TooManyFieldsSent
@@ -14,6 +15,7 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.redaction import Hidden
+from django_plasgate_ip.verification import browser_session
 from django_plasgate_ip.verification.verdict import Verdict, is_about_network
 
 # The longest value that the app reads. The codes of the API page have 110 characters.
@@ -53,6 +55,17 @@ def read(request: HttpRequest) -> dict[str, str]:
         return {}
     # SECURITY: an error tracker stores local variables. The repr of these hides the code.
     values: dict[str, str] = {name: Hidden(query[name]) for name in _NAMES if name in query}
+    return _if_readable(values)
+
+
+def from_app(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the parameters that an app has caught, as `read` does; empty if they are malformed."""
+    if not all(isinstance(value, str) for value in values.values()):
+        return {}
+    return _if_readable({name: Hidden(value) for name, value in values.items() if value})
+
+
+def _if_readable(values: dict[str, str]) -> dict[str, str]:
     # PostgreSQL can't compare a text that contains NUL. The texts of an error are cleaned later.
     is_readable = all(_is_short_line(values.get(name, "")) for name in _COMPARED_OR_SENT)
     return values if is_readable else {}
@@ -123,7 +136,8 @@ def end_before_exchange(
         return Verdict(stale)
     # SECURITY: if another account has signed in since the start, it must not get this number. In a
     # hand-off, the phone may be signed in to any account, because the result is not for that one.
-    if not verification.is_handed_over and verification.user_id != request.user.pk:
+    account = browser_session.account_of(request)
+    if not verification.is_handed_over and verification.user_id != account:
         return Verdict(Reason.USER_CHANGED)
     error = _error_text(parameters)
     if not error:

@@ -144,6 +144,15 @@ def finish_if_stale(verification: PhoneVerification, request: HttpRequest | None
     return reason is not None and finish(verification, Verdict(reason), request)
 
 
+def ended_if_stale(
+    verification: PhoneVerification, request: HttpRequest | None
+) -> PhoneVerification | None:
+    """End a verification that can't continue. Return it, as it is stored; None if deleted."""
+    if verification.stale_reason is None or finish_if_stale(verification, request):
+        return verification
+    return PhoneVerification.objects.on_primary().filter(pk=verification.pk).first()
+
+
 def result_columns(end: Verdict) -> dict[str, Any]:
     """Return the columns that store a verdict."""
     columns: dict[str, Any] = {

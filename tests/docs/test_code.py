@@ -32,7 +32,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.testing import make_verification
+from django_plasgate_ip.testing import PlasGate, make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
@@ -42,6 +42,7 @@ from tests.visitor import DIGITS, MASKED, TYPED, came_back, outcome
 pytestmark = pytest.mark.django_db
 
 FALLBACK, HANDOFF = "docs/fallback.rst", "docs/handoff.rst"
+UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def code_of(name: str, language: str = "python") -> list[str]:
@@ -280,6 +281,45 @@ def test_an_api_asks_about_the_user_that_its_own_token_names(
         assert (nobodys.status_code, others.status_code) == (401, 403)
         assert others.json()["detail"] == "Verify your phone number first."
         assert own.json() == {"user": "teak"}
+
+
+def test_the_endpoints_of_ninja_verify_an_app(
+    names: dict[str, Any], user: User, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    names["user_of_token"] = lambda token: User.objects.filter(username=token).first()
+    api = run(names, "docs/apps.rst")["phone_api"]
+    pages = [path("api/", api.urls), *urls.urlpatterns]
+    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
+    app = Client(headers={"Authorization": "Bearer teak"})
+
+    def post(path: str, **body: str) -> Any:
+        return app.post(f"/api/phone/{path}", body, content_type="application/json")
+
+    assert post("", phone_number="12").status_code == 400
+    started = post("", phone_number=TYPED).json()
+    assert post("", phone_number=TYPED)["Retry-After"]
+    row, body = f"{started['id']}/", {"handle": started["handle"], "code": "a", "state": "b"}
+    assert post(f"{row}complete/", **body | {"code": ""}).status_code == 400
+    for wrong in (
+        post(f"{row}complete/", **body | {"handle": "a"}),
+        app.get(f"/api/phone/{UUID}/"),
+    ):
+        assert wrong.status_code == 404
+    ended = post(f"{row}complete/", **body)
+    assert ended.json() == app.get(f"/api/phone/{row}").json()
+    assert ended.json() == {"status": "verified", "reason": "", "masked_number": MASKED}
+    assert "no-store" in ended["Cache-Control"]
+    assert not app.cookies
+
+
+def test_the_kit_plays_an_app(
+    names: dict[str, Any], django_user_model: Any, plasgate_ip: PlasGate, settings: Any
+) -> None:
+    pages = [path("api/phone/", include("django_plasgate_ip.contrib.rest.urls"))]
+    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": [*pages, *urls.urlpatterns]})
+
+    run(names, "docs/testing.rst")["test_an_app_on_wifi_is_told_so"](django_user_model, plasgate_ip)
 
 
 def test_who_signs_up_by_phone_may_log_in_by_phone(names: dict[str, Any], user: User) -> None:

@@ -12,6 +12,7 @@ from docutils import nodes
 import django_plasgate_ip.sandbox.conf as sandbox
 from django_plasgate_ip import signals
 from django_plasgate_ip.conf import conf
+from django_plasgate_ip.contrib.rest import errors
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.sandbox.magic_numbers import Outcome
@@ -63,6 +64,10 @@ def test_the_defaults_are_those_of_the_code(settings: Any) -> None:
 
 def test_the_reasons_are_those_of_the_code() -> None:
     assert table("Reasons") == {reason.value: reason.status.value for reason in Reason}
+
+
+def test_the_error_codes_are_those_of_the_endpoints() -> None:
+    assert set(table("Errors")) == set(errors.CODES)
 
 
 def test_the_signals_are_those_of_the_code() -> None:

@@ -19,7 +19,8 @@ from django_plasgate_ip import signals
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.handoff import claim_and_confirm
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import limits
+from django_plasgate_ip.verification import app_handle, limits
+from tests.contrib.rest.conftest import Site, app_of
 from tests.docs.pages import blocks
 from tests.handoff.devices import Phone, code_on, offered, tap
 from tests.privacy import canaries
@@ -114,6 +115,25 @@ def hands_over(visitor: Visitor) -> dict[str, str]:
     return {"token": link.split("/")[-2], "QR code": drawn[:200]}
 
 
+def verifies_in_an_app(user: User) -> str:
+    """Start, complete and read without a cookie, and let each crash. Return the handle."""
+    app = app_of(user, raise_request_exception=False)
+    app.handler = Traced()
+
+    def post(path: str, **fields: str) -> Any:
+        return app.post(f"/api/phone/{path}", fields, content_type="application/json")
+
+    with broken(limits, "_exceeded_at"):
+        post("", phone_number=canaries.TYPED[2])
+    started = post("", phone_number=canaries.NATIONAL).json()
+    handle, path = started["handle"], f"{started['id']}/"
+    with broken(app_handle, "find_readable"):
+        app.get(f"/api/phone/{path}", headers={"X-Verification-Handle": handle})
+    with broken(PlasGateClient, "exchange"):
+        post(f"{path}complete/", handle=handle, code=CODE, state=STATE)
+    return handle
+
+
 @pytest.mark.parametrize("with_filter", [False, True])
 def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
     user: User, settings: Any, with_filter: bool
@@ -121,6 +141,7 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
     settings.PLASGATE_IP_SECRET_KEY = canaries.SECRET_KEY
     settings.PLASGATE_IP_PRIVATE_KEY = canaries.PRIVATE_KEY
     settings.PLASGATE_IP_CALLBACK_NONCE = True
+    settings.ROOT_URLCONF = Site
     (code,) = (text for _file, language, text in blocks("Error trackers") if language == "python")
     with mock.patch.object(sentry_sdk, "init") as init:
         exec(compile(code, "docs/privacy.rst", "exec"), {"__name__": "docs"})  # noqa: S102
@@ -138,6 +159,7 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
         secrets["second nonce"] = comes_back(visitor)
         assert outcome() == ("verified", "")
         secrets |= hands_over(visitor)
+        secrets["handle"] = verifies_in_an_app(user)
     signals.phone_verified.disconnect(log_and_break)
     sentry_sdk.init()
 
@@ -150,7 +172,7 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
     by_default = {*secrets, "number", "private key"} - {"QR code"}
     assert found == (set() if with_filter else by_default)
     # The rest of an event is as useful as before.
-    assert sum("exception" in event for event in kept.events) == 7
+    assert sum("exception" in event for event in kept.events) == 10
     names = {event["transaction"] for event in kept.events if "transaction" in event}
     assert {"/phone/", "/phone/callback/"} <= names
     assert "django_plasgate_ip.flow" in text

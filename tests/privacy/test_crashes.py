@@ -4,16 +4,20 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.signals import got_request_exception
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import include, path
+from django.utils import timezone
 from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -22,8 +26,18 @@ from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import callback, changes, limits, transitions, verdict
+from django_plasgate_ip.redaction import Hidden
+from django_plasgate_ip.verification import (
+    app_handle,
+    callback,
+    changes,
+    exchange,
+    limits,
+    transitions,
+    verdict,
+)
 from tests import urls
+from tests.contrib.rest.conftest import app_of
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
 from tests.provider import Provider
@@ -51,6 +65,7 @@ class Site:
     urlpatterns = [
         path("own-form/", own_form),
         path("async-form/", async_form),
+        path("api/phone/", include("django_plasgate_ip.contrib.rest.urls")),
         *urls.urlpatterns,
     ]
 
@@ -87,7 +102,7 @@ def broken_database(statement: str, column: str = "") -> Break:
 START: dict[str, Break] = {
     "limits": broken(limits, "_exceeded_at"),
     "row": broken(PhoneVerification, "save"),
-    "encryption": broken(flow, "cipher"),
+    "encryption": broken(exchange, "cipher"),
     "authorize_url": broken(api, "urlencode"),
     "INSERT": broken_database("INSERT"),
 }
@@ -170,6 +185,39 @@ def test_a_crash_at_the_callback_shows_no_canary(
 ) -> None:
     patient.start(NATIONAL)
     look_at_crash(CALLBACK[step], patient.come_back)
+
+
+@pytest.mark.parametrize("step", [*START, *CALLBACK, "stale"])
+def test_a_crash_of_the_api_shows_no_canary(
+    user: User,
+    provider: Provider,
+    look_at_crash: Look,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+) -> None:
+    handle, code, state = (f"canary-{name}-0x77" for name in ("handle", "code", "state"))
+    for name in (handle, code, state):
+        monkeypatch.setitem(canaries.CANARIES, name, re.compile(name))
+    monkeypatch.setattr(app_handle, "new", lambda: Hidden(handle))
+    app = app_of(user, raise_request_exception=False)
+
+    def post(path: str, **fields: str) -> Any:
+        if step in START:
+            return app.post(path, fields, content_type="application/json")
+        return app.post(path, urlencode(fields), "application/x-www-form-urlencoded")
+
+    begin = partial(post, "/api/phone/", phone_number=NATIONAL)
+    if step in START:
+        look_at_crash(START[step], begin)
+        return
+    url = f"/api/phone/{begin().json()['id']}/"
+    if step == "stale":
+        PhoneVerification.objects.update(created_at=timezone.now() - timedelta(hours=1))
+        header = {"X-Verification-Handle": handle}
+        look_at_crash(broken(transitions, "finish"), partial(app.get, url, headers=header))
+        return
+    complete = partial(post, f"{url}complete/", handle=handle, code=code, state=state)
+    look_at_crash(CALLBACK[step], complete)
 
 
 @pytest.mark.parametrize("typed", TYPED)

@@ -44,10 +44,13 @@ class Server(ThreadedWSGIServer):
         self.set_app(StaticFilesHandler(get_internal_wsgi_application()))
 
     @contextmanager
-    def in_background(self, say: Callable[[str], object]) -> Iterator[None]:
-        """Answer from another thread. `say` gets a line for each response before it is sent."""
+    def in_background(self, say: Callable[[str], object], visitor: str) -> Iterator[None]:
+        """Answer from another thread. `say` gets a line for each response before it is sent.
+
+        `visitor`: what the lines call the client.
+        """
         self.RequestHandlerClass = QuietHandler
-        self.set_app(_narrated(self.get_app(), say))
+        self.set_app(_narrated(self.get_app(), say, visitor))
         Thread(target=self.serve_forever, args=[0.05], daemon=True).start()
         try:
             yield
@@ -69,10 +72,10 @@ def listen(port: int, host: str) -> Server:
     )
 
 
-def _narrated(application: Any, say: Callable[[str], object]) -> Any:
+def _narrated(application: Any, say: Callable[[str], object], visitor: str) -> Any:
     def narrated(environ: dict[str, Any], start_response: Any) -> Any:
         def start(status: str, *args: Any) -> Any:
-            who = "site" if "HTTP_X_SECRET" in environ else "browser"
+            who = "site" if "HTTP_X_SECRET" in environ else visitor
             say(f"{who:7}  {environ['REQUEST_METHOD']:4}  {status[:3]}  {_masked(environ)}")
             return start_response(status, *args)
 

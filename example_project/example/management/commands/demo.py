@@ -5,11 +5,12 @@ import secrets
 import shutil
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import requests
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -22,7 +23,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
 from django_plasgate_ip.sandbox.magic_numbers import Outcome
 from example.management.server import HOST, Server, listen
-from example.management.walk import walk
+from example.management.walk import walk, walk_as_app
 
 NAME, PASSWORD = "demo", "demo-password"
 WALKER = "demo-once"
@@ -44,10 +45,17 @@ class Command(BaseCommand):
             help="this machine's own address lets a phone in the same network open the demo",
         )
         parser.add_argument("--once", action="store_true", help="make one verification and exit")
+        parser.add_argument(
+            "--app", action="store_true", help="with --once: verify as an app without cookies"
+        )
         parser.add_argument("--number", default="077 696 118", help="the number that --once types")
 
-    def handle(self, *, host: str, port: int, once: bool, number: str, **options: Any) -> None:
+    def handle(
+        self, *, host: str, port: int, once: bool, app: bool, number: str, **options: Any
+    ) -> None:
         sandboxed = apps.is_installed("django_plasgate_ip.sandbox")
+        if app and not once:
+            raise CommandError("--app needs --once.", returncode=2)
         if once and not sandboxed:
             raise CommandError(
                 "--once needs the sandbox. Remove PLASGATE_IP_PRIVATE_KEY and "
@@ -55,7 +63,7 @@ class Command(BaseCommand):
                 returncode=2,
             )
         if once:
-            self._once(number)
+            self._once(number, walk_as_app if app else walk)
         else:
             self._serve(host, port, sandboxed)
 
@@ -90,15 +98,17 @@ class Command(BaseCommand):
             self._say(textwrap.fill(line, columns, subsequent_indent=" " * 15))
         self._say(f"\nCodes by SMS, for {reverse('phone-code')}, are printed here.")
 
-    def _once(self, number: str) -> None:
+    def _once(self, number: str, walk_through: Callable[..., requests.Response]) -> None:
+        is_app = walk_through is walk_as_app
         with _own_database():
             call_command("migrate", verbosity=0, interactive=False)
             user, login = _new_walker()
             server = Server(port=0)  # any free port
             settings.PLASGATE_IP_PUBLIC_URL = None
             self._say(f"One verification on {server.origin}, which is also the operator:")
-            with server.in_background(lambda line: self._say(f"  {line}")):
-                page = walk(server.origin, login, number)
+            visitor = "app" if is_app else "browser"
+            with server.in_background(lambda line: self._say(f"  {line}"), visitor):
+                page = walk_through(server.origin, login, number)
             verification = PhoneVerification.objects.latest_for(user)
         if verification is None:
             raise CommandError(f"Nothing was stored: the last page answered {page.status_code}.")
@@ -108,9 +118,10 @@ class Command(BaseCommand):
         if verification.status != Status.VERIFIED:
             reason = verification.reason or "the visitor was not sent back"
             raise CommandError(f"Not verified: {reason}. {verification.staff_message}".strip())
-        if page.url != f"{server.origin}{reverse('members')}" or not page.ok:
-            raise CommandError("Verified, but the members' page did not open.")
-        self._say(self.style.SUCCESS("\nVerified, and the members' page is open."))
+        path, what = ("/api/members/", "API") if is_app else (reverse("members"), "page")
+        if page.url != f"{server.origin}{path}" or not page.ok:
+            raise CommandError(f"Verified, but the members' {what} did not open.")
+        self._say(self.style.SUCCESS(f"\nVerified, and the members' {what} is open."))
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
