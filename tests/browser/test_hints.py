@@ -21,6 +21,7 @@ CHANGE = """type => {
     navigator.connection.dispatchEvent(new Event("change"));
 }"""
 HINT = "You seem to be on Wi‑Fi."
+ADDRESS = "Or open this address in the browser that you always use:"
 
 
 @pytest.mark.parametrize("page", ["start", "choices"])
@@ -64,3 +65,40 @@ def test_a_browser_that_reports_no_wifi_shows_nothing(
     expect(phone.page.get_by_role("button", name="Verify")).to_be_visible()
     expect(phone.page.get_by_text(HINT)).to_be_hidden()
     assert errors == []
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_the_start_pages_address_is_copied_for_another_browser(
+    arrive: Callable[..., Person], bare: Site, is_allowed: bool
+) -> None:
+    phone = arrive(bare)
+    tour.BARE["invalid callback"](phone)
+    field = phone.page.get_by_label(ADDRESS)
+    phone.page.evaluate(
+        "isAllowed => { navigator.clipboard.writeText = async (text) => {"
+        " if (!isAllowed) throw new Error(); window.copied = text; } }",
+        is_allowed,
+    )
+
+    phone.page.get_by_role("button", name="Copy the address").tap()
+
+    selection = "field => field.value.slice(field.selectionStart, field.selectionEnd)"
+    assert field.evaluate(selection) == f"{bare.origin}/phone/"
+    said = "Copied" if is_allowed else ""
+    expect(phone.page.get_by_role("status")).to_have_text(said)
+    expect(phone.page.get_by_role("button")).to_have_text(said or "Copy the address")
+    if is_allowed:
+        assert phone.page.evaluate("window.copied") == f"{bare.origin}/phone/"
+    assert phone.violations == []
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["no clipboard", "no scripts"])
+def test_without_a_clipboard_the_address_can_be_selected(
+    arrive: Callable[..., Person], bare: Site, scripts: bool
+) -> None:
+    phone = arrive(bare, scripts=scripts)
+    phone.context.add_init_script("delete Navigator.prototype.clipboard")
+    tour.BARE["invalid callback"](phone)
+
+    expect(phone.page.get_by_label(ADDRESS)).to_have_value(f"{bare.origin}/phone/")
+    expect(phone.page.locator(".plasgate-ip button")).to_be_hidden()
