@@ -125,6 +125,8 @@ def test_the_form_takes_no_id_of_the_page(visitor: Visitor) -> None:
     page = Page(visitor.get("/front/"))
     (number,) = [each for each in page.all("input") if each["name"] == "phone_number"]
 
+    (hint,) = [attrs for _, attrs in page.tags if "data-plasgate-ip-on-wifi" in attrs]
+    assert "hidden" in hint
     assert [each["for"] for each in page.all("label")] == [number["id"]]
     assert number["id"] == "plasgate-ip-phone_number"
     (box,) = [each for each in page.all("div") if each.get("class") == "plasgate-ip"]

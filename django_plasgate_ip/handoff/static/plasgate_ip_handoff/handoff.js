@@ -9,16 +9,13 @@
   const ways = box.closest(".plasgate-ip-ways");
   let detailUrl = "";
 
-  const part = (name) => box.querySelector(`[data-plasgate-ip-${name}]`);
-
   const show = (stage, code) => {
-    for (const line of box.querySelectorAll("[data-plasgate-ip-stage]")) {
-      line.hidden = line.dataset.plasgateIpStage !== stage;
+    for (const part of box.querySelectorAll("[data-plasgate-ip-stage]")) {
+      part.hidden = !part.dataset.plasgateIpStage.split(" ").includes(stage);
     }
     box.querySelector(".plasgate-ip-code").textContent = code;
     // Nothing beside the characters asks for a tap.
     ways?.classList.toggle("plasgate-ip-taken", stage === "opened" || stage === "started");
-    part("again").hidden = stage !== "wrong" && stage !== "expired";
   };
 
   const get = async (url) => {
@@ -60,7 +57,7 @@
     if (isWaiting) setTimeout(follow, SECONDS * 1000);
   };
 
-  part("follow").hidden = true;
+  box.querySelector("[data-plasgate-ip-follow]").hidden = true;
   // A phone that requests desktop pages names itself a computer. Its form comes first, and open.
   const device = ways?.querySelector("details");
   if (device && matchMedia("(pointer: coarse)").matches) device.open = true;
