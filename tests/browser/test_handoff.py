@@ -139,19 +139,25 @@ def test_a_computer_that_was_signed_out_meanwhile_offers_a_new_code(
     assert "/phone/?next=" in computer.page.url
 
 
-def test_a_computer_without_a_mouse_gets_the_form_first_and_open(
-    example: Site, arrive: Callable[..., Person]
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_phone_that_requests_desktop_pages_gets_the_form_first_and_open(
+    example: Site, arrive: Callable[..., Person], scripts: bool
 ) -> None:
-    # Chrome on an Android phone that requests desktop pages.
-    visitor = arrive(example, screen=DESKTOP | {"has_touch": True, "is_mobile": True})
+    screen = DESKTOP | {"has_touch": True, "is_mobile": True}
+    visitor = arrive(example, screen=screen, scripts=scripts)
     visitor.sign_up()
     visitor.page.goto("/phone/")
     field = visitor.page.get_by_label("Phone number")
     code = visitor.page.locator(".plasgate-ip-qr")
 
+    if not scripts:
+        visitor.page.locator("summary").tap()
     expect(field).to_be_visible()
     expect(field).not_to_be_focused()
     assert field.bounding_box()["y"] < code.bounding_box()["y"]
+    if scripts:  # for a screen reader, too
+        last = visitor.page.locator(".plasgate-ip-ways > :last-child")
+        expect(last).to_contain_text("Scan this")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])

@@ -58,8 +58,10 @@
   };
 
   box.querySelector("[data-plasgate-ip-follow]").hidden = true;
-  // A phone that requests desktop pages names itself a computer. Its form comes first, and open.
-  const device = ways?.querySelector("details");
-  if (device && matchMedia("(pointer: coarse)").matches) device.open = true;
+  if (ways && matchMedia("(pointer: coarse)").matches) {
+    // A phone that requests desktop pages names itself a computer. Its form comes first, and open.
+    ways.append(box);
+    ways.querySelector("details")?.setAttribute("open", "");
+  }
   setTimeout(follow, SECONDS * 1000);
 })();
