@@ -27,9 +27,7 @@ class PhoneNumberField(_EncodableField, forms.CharField):
     """
 
     # With tel, a phone shows its number pad, and the browser offers the visitor's own number.
-    widget = forms.TextInput(
-        attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel", "autofocus": True}
-    )
+    widget = forms.TextInput(attrs={"type": "tel", "inputmode": "tel", "autocomplete": "tel"})
     default_error_messages = {
         "required": _("Type your phone number."),
         "invalid": _("This is not a phone number. Type it like this: %(example)s"),
@@ -68,6 +66,15 @@ class StartForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not scope_sets.needs_number(conf.PLASGATE_IP_SCOPES):
             del self.fields["phone_number"]
+
+    def add_error(self, field: str | None, error: Any) -> None:
+        """Add the error, and give its field the focus: the visitor continues there.
+
+        The page without an error focuses nothing. A phone's keyboard would cover the tip.
+        """
+        super().add_error(field, error)
+        if field in self.fields:
+            self.fields[field].widget.attrs["autofocus"] = True
 
     def clean_next(self) -> str:
         """Return ``next`` unchanged: `flow.begin` drops a URL that is not on this site."""

@@ -76,9 +76,9 @@ _TRY_LATER = _("We could not check your number just now. Please try again in a f
 # For each reason, the visitor's message and the staff's.
 _WORDS = {
     Reason.NOT_ON_MOBILE_DATA: (
-        _("Your phone was not on mobile data. Turn off Wi-Fi, use mobile data and try again."),
+        _("Your phone was not on mobile data. Turn off Wi‑Fi, turn on mobile data and try again."),
         _(
-            "The visitor used Wi-Fi, a VPN or a desktop computer. There is nothing to fix on the "
+            "The visitor used Wi‑Fi, a VPN or a desktop computer. There is nothing to fix on the "
             "site."
         ),
     ),

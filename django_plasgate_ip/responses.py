@@ -70,7 +70,11 @@ def render_page(
     that the site's base.html reads, such as ``form`` or ``message``.
     """
     group = {"plasgate_ip_base": _base_template(), "plasgate_ip": context}
-    return render(request, template, group, status=status)
+    response = render(request, template, group, status=status)
+    if "handoff" in context:
+        # The hand-off shows no QR code to a phone; see `handoff.devices`.
+        patch_vary_headers(response, ["Sec-CH-UA-Mobile", "User-Agent"])
+    return response
 
 
 def _base_template() -> Any:

@@ -192,7 +192,11 @@ def _refusal(request: HttpRequest, message: str, code: str, status: int) -> Http
     # A computer whose verification continues on a phone has one, but gets no callback.
     latest = flow.latest(request)
     start_url = responses.start_url(latest.next_url if latest else "")
-    context = {"message": message, "start_url": start_url}
+    context = {
+        "message": message,
+        "start_url": start_url,
+        "start_address": redirects.absolute(request, start_url),
+    }
     template = "django_plasgate_ip/invalid_callback.html"
     return responses.vary(responses.render_page(request, template, context, status))
 

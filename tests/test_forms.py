@@ -52,8 +52,16 @@ def test_a_site_may_use_the_field_where_a_number_is_optional() -> None:
 def test_a_phone_shows_its_number_pad_and_offers_the_visitors_own_number() -> None:
     html = str(StartForm()["phone_number"])
 
-    for attribute in ('type="tel"', 'inputmode="tel"', 'autocomplete="tel"', "autofocus"):
+    for attribute in ('type="tel"', 'inputmode="tel"', 'autocomplete="tel"'):
         assert attribute in html
+
+
+def test_the_field_has_the_focus_only_after_a_mistake() -> None:
+    form = StartForm({"phone_number": "077"})
+    form.add_error(None, "of no field")
+
+    assert "autofocus" in str(form["phone_number"])
+    assert "autofocus" not in str(StartForm()["phone_number"])
 
 
 def test_the_form_has_a_number_only_where_the_scopes_need_one(settings: Any) -> None:

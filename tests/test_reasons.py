@@ -1,7 +1,9 @@
 """The reasons: stable codes, and a message for each of its two readers."""
 
 import re
+from pathlib import Path
 
+import django_plasgate_ip
 from django_plasgate_ip.reasons import LIVE, Reason, Status
 
 FAILED = {"not_on_mobile_data", "not_verified", "number_mismatch", "provider_denied"}
@@ -50,5 +52,13 @@ def test_each_reader_learns_what_to_do_next_and_a_visitor_nothing_internal() -> 
         assert not INTERNAL.search(visitors), visitors
         assert WHERE_TO_LOOK.search(staffs), staffs
         assert [name for name in NAMED.get(reason, ()) if name not in staffs] == []
-    for name in ("Wi-Fi", "mobile data"):
+    for name in ("Wi‑Fi", "mobile data"):
         assert name in Reason.NOT_ON_MOBILE_DATA.visitor_message
+
+
+def test_no_line_of_a_page_breaks_inside_wi_fi() -> None:
+    package = Path(django_plasgate_ip.__file__).parent
+    sources = [package / "reasons.py", package / "handoff/errors.py", *package.rglob("*.html")]
+
+    assert len(sources) > 20
+    assert [path.name for path in sources if "Wi-Fi" in path.read_text(encoding="utf-8")] == []

@@ -220,7 +220,7 @@ def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
         assert MASKED in shown
         assert NUMBER not in shown
         # Only a refusal has to do with the visitor's phone.
-        assert ("<li>Turn off Wi-Fi" in shown) is (reason.status == Status.FAILED)
+        assert ("<li>Turn off Wi‑Fi" in shown) is (reason.status == Status.FAILED)
 
 
 def test_without_a_fallback_no_other_way_is_offered(visitor: Visitor, settings: Any) -> None:

@@ -121,17 +121,16 @@ def test_the_form_has_no_number_that_no_scope_needs(visitor: Visitor, settings: 
     assert "/authenticate?" in visitor.authorize_url
 
 
-def test_the_form_takes_neither_the_focus_nor_an_id_of_the_page(visitor: Visitor) -> None:
+def test_the_form_takes_no_id_of_the_page(visitor: Visitor) -> None:
     page = Page(visitor.get("/front/"))
     (number,) = [each for each in page.all("input") if each["name"] == "phone_number"]
 
-    assert "autofocus" not in number
+    (hint,) = [attrs for _, attrs in page.tags if "data-plasgate-ip-on-wifi" in attrs]
+    assert "hidden" in hint
     assert [each["for"] for each in page.all("label")] == [number["id"]]
     assert number["id"] == "plasgate-ip-phone_number"
     (box,) = [each for each in page.all("div") if each.get("class") == "plasgate-ip"]
     assert (box["hx-boost"], box["data-turbo"]) == ("false", "false")
-    # The field of the app's own page still has it.
-    assert " autofocus" in visitor.get("/phone/").content.decode()
 
 
 def test_a_page_without_its_request_is_an_error_that_says_what_to_do() -> None:

@@ -327,6 +327,9 @@ def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(
     assert response.status_code == 400
     assert "Start again in this browser" in response.content.decode()
     assert Page(response).links["Start again"] == "/phone/"
+    # The address to open in another browser.
+    (address,) = [each for each in Page(response).all("input") if "readonly" in each]
+    assert address["value"] == "http://testserver/phone/"
     error = stranger.get("/phone/callback/", headers=JSON)
     assert (error.status_code, error.json()["errors"]["__all__"][0]["code"]) == (
         400,

@@ -25,7 +25,5 @@ class HandoffForm(forms.Form):
     def __init__(self, *args: Any, choices: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["code"].choices = [(choice, choice) for choice in choices]  # type: ignore[attr-defined]
-        # The keyboard would cover the site's name and the account.
-        self.fields["phone_number"].widget.attrs.pop("autofocus")
         if not scope_sets.needs_number(conf.PLASGATE_IP_SCOPES):
             del self.fields["phone_number"]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django_plasgate_ip import redirects
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.handoff import qr, tokens
+from django_plasgate_ip.handoff.devices import Device, device_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,9 @@ class Invitation:
     screen_url: str = field(repr=False)
     #: The page that shows a new code.
     again_url: str
+    #: Whether the code comes before the form: the browser names a computer, which is never on
+    #: mobile data. An unknown device gets the form first.
+    is_first: bool
     #: The template that a page includes.
     template: str = "plasgate_ip_handoff/qr_code.html"
 
@@ -36,14 +40,14 @@ def invite(request: HttpRequest, next_url: str, again_url: str) -> Invitation | 
     has no id yet.
     """
     may_start = request.user.is_authenticated or not conf.PLASGATE_IP_LOGIN_REQUIRED
-    # Browsers of phones have "Mobi" in their name. They would load the QR code over mobile data
-    # and not show it. Tablets get it, and so do phones that request desktop pages.
-    if not may_start or "Mobi" in request.headers.get("User-Agent", ""):
+    device = device_of(request)
+    if not may_start or device is Device.PHONE:
         return None
     token = tokens.issue(request)
     url = redirects.absolute(request, reverse("plasgate_ip:handoff", args=[token]))
     svg = qr.svg(url, _("A QR code for your phone's camera"))
-    return Invitation(svg, screen_url(token, next_url), again_url)
+    is_first = device is Device.COMPUTER
+    return Invitation(svg, screen_url(token, next_url), again_url, is_first)
 
 
 def screen_url(token: str, next_url: str) -> str:

@@ -45,11 +45,7 @@ def plasgate_ip_start_form(context: template.Context, next: str = "") -> dict[st
     if conf.PLASGATE_IP_LOGIN_REQUIRED and not request.user.is_authenticated:
         return {"login_url": responses.login_url(request, request.get_full_path())}
     # Not Django's own ids: the page may have another form with a field of this name.
-    form = StartForm(initial={"next": next}, auto_id="plasgate-ip-%s")
-    if "phone_number" in form.fields:
-        # The site's page may have another purpose than this form.
-        del form.fields["phone_number"].widget.attrs["autofocus"]
-    return {"form": form}
+    return {"form": StartForm(initial={"next": next}, auto_id="plasgate-ip-%s")}
 
 
 def _is_verified(who: Any) -> bool:

@@ -115,6 +115,8 @@ class Person:
         """Open the start page, type `number` and press the button."""
         tab = page or self.page
         tab.goto(path)
+        if (device := tab.locator("summary")).is_visible():
+            device.click()  # the form of a computer
         tab.fill("[name=phone_number]", number)
         tab.click(".plasgate-ip button[type=submit]")
 

@@ -23,7 +23,7 @@ TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best
 MAX_WEIGHT = 20 * 1024
 MAX_WEIGHT_IN_FRAME_WITH_CODE = 24 * 1024
 # Pixels. 320 is the narrowest screen of WCAG 1.4.10, and 1280 pixels at a zoom of 400 %.
-WIDTHS = (320, 360, 1280)
+WIDTHS = (320, 360, 600, 1280)
 # One scheme for each language: a fault in a colour has nothing to do with the language.
 SCHEMES: dict[str, Literal["light", "dark"]] = {"en": "light", "km": "dark"}
 
@@ -127,7 +127,7 @@ def test_it_fits_each_screen_and_letters_of_twice_the_size(visitor: Person) -> N
 
 
 def test_the_keyboards_focus_can_be_seen(visitor: Person) -> None:
-    stops = visitor.page.locator("a[href]:visible, button:visible, input:visible")
+    stops = visitor.page.locator("a[href]:visible, button:visible, input:visible, summary:visible")
     seen = []
     for number in range(stops.count()):
         stop = stops.nth(number)

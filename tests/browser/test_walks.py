@@ -54,7 +54,7 @@ def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(
 
     visitor.start(ON_WIFI, path="/phone/?next=/members/")
     expect_heading(page, "Not verified")
-    expect(page.get_by_role("alert")).to_contain_text("Turn off Wi-Fi")
+    expect(page.get_by_role("alert")).to_contain_text("Turn off Wi‑Fi")
     other_tab = visitor.context.new_page()
     other_tab.goto("/members/")
     expect_heading(other_tab, "Verify your phone number")  # still closed

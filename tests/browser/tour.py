@@ -171,6 +171,7 @@ EXAMPLE: dict[str, Callable[[Person], object]] = {
 # Pages on a computer.
 COMPUTER = {
     "start with code": _start,
+    "mistake with code": _mistake,
     "start, code opened": _code_shown,
     "not on mobile data with code": _ended(ON_WIFI),
     "screen, waiting": _screen(is_opened=False),

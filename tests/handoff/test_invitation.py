@@ -9,8 +9,10 @@ from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.template import engines
+from django.test import RequestFactory
 
 from django_plasgate_ip.handoff import qr
+from django_plasgate_ip.handoff.devices import Device, device_of
 from django_plasgate_ip.handoff.invitation import invite
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
@@ -24,6 +26,9 @@ pytestmark = pytest.mark.django_db
 TITLE = "A QR code for your phone's camera"
 TABLET = "Mozilla/5.0 (Linux; Android 10; K) Chrome/142.0.0.0 Safari/537.36"
 PHONE = TABLET.replace("Safari", "Mobile Safari")
+COMPUTER = "Mozilla/5.0 (X11; Linux x86_64; rv:150.0) Gecko/20100101 Firefox/150.0"
+IPAD = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/26.0 Safari/605.1.15"
+OPERA_MINI = "Opera/9.80 (Android; Opera Mini/36.2.2254/119.132; U; en) Presto/2.12 Version/12.16"
 
 
 def test_an_anonymous_visitor_who_may_not_start_gets_no_code(user: User, settings: Any) -> None:
@@ -86,11 +91,48 @@ def test_the_script_finds_what_it_looks_for(visitor: Visitor) -> None:
     # A tap counts only while the page asks. A visitor may look at another tab meanwhile.
     assert not re.search(r"document\.hidden|visibility", source)
     attributes = {name for _, attrs in page.tags for name in attrs}
-    assert set(re.findall(r"data-plasgate-ip-(?:screen|stage)", source)) <= attributes
-    for name in re.findall(r'part\("(\w+)"\)', source):
-        assert f"data-plasgate-ip-{name}" in attributes
-    stages = {attrs.get("data-plasgate-ip-stage") for _, attrs in page.tags} - {None}
-    assert stages == {"waiting", "opened", "started", "wrong", "expired"}
+    assert set(re.findall(r"data-plasgate-ip-\w+", source)) <= attributes
+    stages = " ".join(attrs.get("data-plasgate-ip-stage", "") for _, attrs in page.tags)
+    assert set(stages.split()) == {"waiting", "opened", "started", "wrong", "expired"}
+
+
+@pytest.mark.parametrize(
+    ("agent", "hint", "device"),
+    [
+        (PHONE, "", "phone"),
+        (PHONE, "?0", "phone"),
+        (TABLET, "?1", "phone"),
+        (TABLET, "?0", "computer"),
+        (TABLET, "", "unknown"),
+        (COMPUTER, "", "computer"),
+        (IPAD, "", "computer"),
+        (COMPUTER.replace("X11", "Windows NT 10.0"), "", "computer"),
+        (OPERA_MINI, "", "unknown"),
+        ("", "", "unknown"),
+    ],
+)
+def test_a_device_is_known_by_its_headers(agent: str, hint: str, device: str) -> None:
+    request = RequestFactory().get("/", headers={"User-Agent": agent, "Sec-CH-UA-Mobile": hint})
+
+    assert device_of(request) is Device(device)
+
+
+@pytest.mark.parametrize(("browser", "is_first"), [(COMPUTER, True), ("", False)])
+def test_a_computer_gets_the_code_first_and_an_unknown_device_the_form(
+    user: User, answers: Answers, browser: str, is_first: bool
+) -> None:
+    visitor = Visitor(headers={"User-Agent": browser})
+    visitor.force_login(user)
+    answers(FAILED)
+    start, mistake = visitor.get("/phone/"), visitor.start("077")
+    failed = visitor.get(visitor.verify()["Location"])
+
+    for page, other in ((start, 'name="phone_number"'), (mistake, "077"), (failed, "Try again")):
+        assert (text(page).index("<svg") < text(page).index(other)) is is_first
+        assert {"User-Agent", "Sec-CH-UA-Mobile"} <= set(page["Vary"].split(", "))
+    # A computer's form is folded away until it has a mistake.
+    folded = [["open" in each for each in Page(page).all("details")] for page in (start, mistake)]
+    assert folded == ([[False], [True]] if is_first else [[], []])
 
 
 @pytest.mark.parametrize(("browser", "codes"), [(PHONE, 0), (TABLET, 1), ("", 1)])

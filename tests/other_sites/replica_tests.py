@@ -56,7 +56,7 @@ def test_a_failure_a_new_start_and_the_page_use_the_primary_database(
     visitor.start()
     visitor.start()
 
-    assert "Turn off Wi-Fi" in page.content.decode()
+    assert "Turn off Wi‑Fi" in page.content.decode()
     assert written() == [("failed", "not_on_mobile_data"), ("error", "superseded"), ("pending", "")]
     assert len(receivers.heard) == 2
 

@@ -2,13 +2,11 @@
 (() => {
   "use strict";
 
-  // Milliseconds. Then the button works again, in case the visitor stopped the browser or the
-  // connection broke.
+  // Milliseconds. Then the button works again, in case the connection broke.
   const PATIENCE = 30_000;
 
   const watch = (form) => {
-    // A page with two forms loads this script twice. A second listener would find the button busy
-    // and stop the form.
+    // A page with two forms loads this script twice. A second listener would stop the form.
     if (form.dataset.plasgateIpForm) return;
     form.dataset.plasgateIpForm = "watched";
     const button = form.querySelector("[data-busy]");

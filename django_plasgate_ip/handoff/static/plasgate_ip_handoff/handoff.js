@@ -5,18 +5,17 @@
   if (!box) return;
   const screenUrl = box.dataset.plasgateIpScreen;
   const SECONDS = 2.5;
+  // A site's own page may show the code alone.
+  const ways = box.closest(".plasgate-ip-ways");
   let detailUrl = "";
 
-  const part = (name) => box.querySelector(`[data-plasgate-ip-${name}]`);
-
   const show = (stage, code) => {
-    for (const line of box.querySelectorAll("[data-plasgate-ip-stage]")) {
-      line.hidden = line.dataset.plasgateIpStage !== stage;
+    for (const part of box.querySelectorAll("[data-plasgate-ip-stage]")) {
+      part.hidden = !part.dataset.plasgateIpStage.split(" ").includes(stage);
     }
     box.querySelector(".plasgate-ip-code").textContent = code;
-    // A code that was used, or that has expired, must not be scanned.
-    box.querySelector("svg").classList.toggle("plasgate-ip-qr-done", stage !== "waiting");
-    part("again").hidden = stage !== "wrong" && stage !== "expired";
+    // Nothing beside the characters asks for a tap.
+    ways?.classList.toggle("plasgate-ip-taken", stage === "opened" || stage === "started");
   };
 
   const get = async (url) => {
@@ -49,18 +48,20 @@
 
   const follow = async () => {
     let isWaiting = true;
-    // On a phone the style sheet hides the box. A hidden tab keeps asking: the phone's tap counts
-    // only while a page shows the characters.
-    if (box.offsetParent) {
-      try {
-        isWaiting = await look();
-      } catch {
-        // The network has failed. The next look may succeed.
-      }
+    // A hidden tab keeps asking: the phone's tap counts only while a page shows the characters.
+    try {
+      isWaiting = await look();
+    } catch {
+      // The network has failed. The next look may succeed.
     }
     if (isWaiting) setTimeout(follow, SECONDS * 1000);
   };
 
-  part("follow").hidden = true;
+  box.querySelector("[data-plasgate-ip-follow]").hidden = true;
+  if (ways && matchMedia("(pointer: coarse)").matches) {
+    // A phone that requests desktop pages names itself a computer. Its form comes first, and open.
+    ways.append(box);
+    ways.querySelector("details")?.setAttribute("open", "");
+  }
   setTimeout(follow, SECONDS * 1000);
 })();
