@@ -52,11 +52,7 @@ def who(request: HttpRequest) -> HttpResponse:
 
 
 class Site:
-    urlpatterns = [
-        path("phone-login/", phone_login),
-        path("who/", who),
-        *urls.urlpatterns,
-    ]
+    urlpatterns = [path("phone-login/", phone_login), path("who/", who), *urls.urlpatterns]
 
 
 @pytest.fixture(autouse=True)
@@ -97,9 +93,6 @@ def log_in_by(
 ) -> Any:
     """Return the user that the backend finds; by default in the session that verified `row`."""
     return backend().authenticate(request or request_of(row), row)
-
-
-# The account
 
 
 def test_the_verification_logs_in_its_numbers_owner_once_and_becomes_theirs(owner: User) -> None:
@@ -169,9 +162,6 @@ def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
     assert log_in_by(make_verification()) == owner
 
 
-# The verification
-
-
 def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner: User) -> None:
     assert log_in_by(make_verification(phone_number=OTHER_NUMBER)) is None
     assert log_in_by(make_verification(mobile_id=OTHER_SIM)) is None
@@ -206,9 +196,6 @@ def test_the_stored_row_counts_and_not_the_instance(owner: User) -> None:
     assert log_in_by(row) is None
 
 
-# The request
-
-
 def test_only_the_anonymous_session_that_verified_it_is_logged_in(
     owner: User, other_user: User
 ) -> None:
@@ -236,9 +223,6 @@ def test_two_requests_at_once_log_in_once(owner: User, monkeypatch: pytest.Monke
     assert log_in_by(row) is None
 
 
-# Django's part of a backend
-
-
 def test_the_user_of_a_session_is_active_or_nobody(user: User, other_user: User) -> None:
     backend = VerifiedPhoneBackend()
 
@@ -248,9 +232,6 @@ def test_the_user_of_a_session_is_active_or_nobody(user: User, other_user: User)
     assert backend.get_user(user.pk) is None
     assert backend.user_can_authenticate(object())  # of a model without is_active
     assert backend.get_all_permissions(user) == set()
-
-
-# The session's entry
 
 
 def send_verified(row: PhoneVerification, session_id: str) -> tuple[str, Any]:
@@ -295,9 +276,6 @@ def test_a_site_may_verify_without_a_session() -> None:
     for request in (None, RequestFactory().get("/")):
         sent = signals.phone_verified.send(PhoneVerification, verification=row, request=request)
         assert [result for _receiver, result in sent] == [None]
-
-
-# From end to end
 
 
 def is_let_in(browser: Visitor) -> bool:

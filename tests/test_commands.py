@@ -127,9 +127,7 @@ def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
     assert "--after" in refusal("plasgate_ip_reencrypt", "--after=7")
 
 
-def test_export_prints_one_json_object_per_line(
-    user: User, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_export_prints_one_json_object_per_line(user: User, caplog: Any) -> None:
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     second = create(3 * DAY, user=user)
     first = create(2 * DAY, user=user)
@@ -211,9 +209,7 @@ def test_an_unknown_person_is_an_error(user: User, arguments: list[str], message
         assert message in refusal(name, *arguments)
 
 
-def test_a_login_name_of_several_users_is_refused(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_login_name_of_several_users_is_refused(user: User, monkeypatch: Any) -> None:
     create(user=user)
     User.objects.create_user("teak's other account", user.email)
     manager: Any = User._default_manager

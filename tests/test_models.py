@@ -32,9 +32,6 @@ def make(user: User | None = None, status: str = "verified", **changes: Any) -> 
     return create(status=status, user=user, **changes)
 
 
-# Constraints
-
-
 @pytest.mark.parametrize(
     ("statuses", "contradiction"),
     [
@@ -46,9 +43,7 @@ def make(user: User | None = None, status: str = "verified", **changes: Any) -> 
         (["pending", "exchanging"], {"completed_at": NOW}),
     ],
 )
-def test_the_database_refuses_a_contradiction(
-    statuses: list[str], contradiction: dict[str, Any]
-) -> None:
+def test_the_database_refuses_a_contradiction(statuses: list[str], contradiction: Any) -> None:
     for status in statuses:
         with pytest.raises(IntegrityError), transaction.atomic():
             make(status=status, **contradiction)
@@ -63,9 +58,6 @@ def test_deleting_a_user_deletes_the_verifications(user: User, other_user: User)
 
 def test_claims_are_in_no_form() -> None:
     assert "claims" not in modelform_factory(PhoneVerification, fields="__all__").base_fields
-
-
-# Named queries
 
 
 def test_named_queries_can_be_chained(user: User, other_user: User) -> None:
@@ -211,9 +203,6 @@ def test_the_maximum_age_counts_from_the_completion(
     assert not PhoneVerification.objects.is_verified(user, OTHER_NUMBER, max_age)
 
 
-# Transitions
-
-
 def test_only_the_first_of_two_transitions_succeeds(user: User) -> None:
     first = make(user, "exchanging")
     second = PhoneVerification.objects.get(pk=first.pk)
@@ -231,9 +220,6 @@ def test_only_the_first_of_two_transitions_succeeds(user: User) -> None:
     claims = PhoneVerification._meta.get_field("claims")
     assert claims.value_to_string(first) == claims.value_to_string(stored)
     assert (second.status, second.reason, second.claims) == ("exchanging", "", {})
-
-
-# Properties
 
 
 def test_its_text_has_the_masked_number_or_the_primary_key() -> None:

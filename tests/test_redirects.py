@@ -95,9 +95,6 @@ def request_of(host: str = "testserver", *, secure: bool = False) -> HttpRequest
     return RequestFactory().get("/phone/", headers={"Host": host}, secure=secure)
 
 
-# next
-
-
 def test_a_next_on_this_site_is_kept_as_it_is() -> None:
     assert {cause: redirects.safe_next(request_of(), url) for cause, url in SAFE.items()} == SAFE
 
@@ -153,9 +150,6 @@ def test_a_next_is_as_long_as_its_encoded_url() -> None:
         assert not redirects.is_safe_url(request_of(), f"{fits}a")
 
 
-# The callback
-
-
 def test_the_redirect_uri_has_the_requests_host_and_the_nonce() -> None:
     uri = redirects.redirect_uri(request_of("localhost", secure=True), "a nonce")
 
@@ -175,9 +169,6 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
     with translation.override("km"):
         assert redirects.callback_path() == "/en/phone/callback/"
         assert reverse("plasgate_ip:callback") == "/km/phone/callback/"
-
-
-# The public host
 
 
 @pytest.mark.parametrize(
@@ -205,9 +196,6 @@ def test_the_start_is_redirected_to_the_public_host_once(
     target = redirects.start_on_public_host(RequestFactory().get(url))
 
     assert target == (f"{public}{moved}" if moved else "")
-
-
-# The fallback
 
 
 class Site:
@@ -253,9 +241,7 @@ def test_the_fallback_is_a_path_a_url_or_a_url_name(
     assert redirects.fallback_url(request_of()) == url
 
 
-def test_the_fallback_function_wins_and_gets_the_verification(
-    sms_site: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_fallback_function_wins_and_gets_the_verification(sms_site: Any, caplog: Any) -> None:
     sms_site.PLASGATE_IP_FALLBACK_URL = "/sms/"
     failed = PhoneVerification(reason="not_on_mobile_data")
 

@@ -71,11 +71,7 @@ def test_precommit_has_the_linters_of_tox_in_the_same_versions() -> None:
     # pip-audit looks at what is installed, so it has no place before a commit.
     missing = set(requirements("lint")) - pinned
     assert [pin for pin in missing if not pin.startswith("pip-audit")] == []
-    assert pinned <= {
-        *requirements("lint"),
-        *requirements("test"),
-        *requirements("dependencies"),
-    }
+    assert pinned <= {*requirements("lint"), *requirements("test"), *requirements("dependencies")}
 
 
 def test_each_environment_of_the_workflow_and_of_the_label_exists() -> None:

@@ -5,15 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import (
-    ON_WIFI,
-    PASSWORD,
-    SLOW,
-    VERIFIED,
-    Person,
-    expect_heading,
-    press,
-)
+from tests.browser.people import ON_WIFI, PASSWORD, SLOW, VERIFIED, Person, expect_heading, press
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser

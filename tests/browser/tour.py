@@ -176,10 +176,7 @@ COMPUTER = {
     "screen, waiting": _screen(is_opened=False),
     "screen, opened": _screen(is_opened=True),
 }
-BARE_COMPUTER = {
-    "start with code": _start,
-    "not on mobile data with code": _ended(ON_WIFI),
-}
+BARE_COMPUTER = {"start with code": _start, "not on mobile data with code": _ended(ON_WIFI)}
 BARE = {
     "start": _start,
     "mistake": _mistake,

@@ -121,9 +121,7 @@ def test_the_sites_own_form_starts_a_verification(names: dict[str, Any], user: U
     assert signup(request_of(user, phone="077")).content == b"Please check the number."
 
 
-def test_the_async_views_start_and_finish(
-    names: dict[str, Any], user: User, answers: Answers
-) -> None:
+def test_the_async_views_start_and_finish(names: Any, user: User, answers: Answers) -> None:
     answers()
     views = run(names, "docs/pages.rst")
     request = request_of(user, phone=TYPED)

@@ -81,10 +81,7 @@ def test_another_sim_is_reported_with_both_verifications(
 
 @pytest.mark.parametrize("mobile_ids", [(OLD, OLD), (OLD, "", OLD), ("", ""), ("", NEW)])
 def test_the_same_sim_or_an_unknown_one_is_no_change(
-    user: User,
-    changes: mock.Mock,
-    mobile_ids: tuple[str, ...],
-    django_assert_num_queries: Any,
+    user: User, changes: mock.Mock, mobile_ids: tuple[str, ...], django_assert_num_queries: Any
 ) -> None:
     for mobile_id in mobile_ids:
         row = stored("exchanging", user=user)
@@ -142,10 +139,7 @@ def test_another_number_than_the_accounts_last_one_is_a_change(
 
 
 def test_a_number_of_two_accounts_is_logged_when_verified_and_when_claimed(
-    user: User,
-    other_user: User,
-    caplog: pytest.LogCaptureFixture,
-    django_capture_on_commit_callbacks: Any,
+    user: User, other_user: User, caplog: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     verified(None, OLD, session_id="elsewhere")
     verified(user, OLD)
@@ -177,9 +171,7 @@ def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(
     assert not changes.called
 
 
-def test_a_number_that_the_phone_scope_returns_is_compared_too(
-    user: User, changes: mock.Mock
-) -> None:
+def test_a_number_that_the_phone_scope_returns_is_compared_too(user: User, changes: Any) -> None:
     first = verified(user, OLD)
     row = stored("exchanging", user=user, phone_number="")
 

@@ -89,12 +89,7 @@ def test_an_answer_without_a_status_and_with_unreadable_extras_verifies(answers:
     ],
 )
 def test_a_broken_exchange_is_an_error_and_is_logged_without_a_secret(
-    answers: Answers,
-    caplog: pytest.LogCaptureFixture,
-    http: int,
-    body: Any,
-    reason: str,
-    description: str,
+    answers: Answers, caplog: Any, http: int, body: Any, reason: str, description: str
 ) -> None:
     answers(http=http, body=body)
     request = request_of()
@@ -134,12 +129,7 @@ def test_an_error_of_the_provider_ends_the_verification_without_a_call(answers: 
     ids=str,
 )
 def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
-    answers: Answers,
-    user: User,
-    receivers: Receivers,
-    caplog: pytest.LogCaptureFixture,
-    query: dict[str, Any],
-    cause: str,
+    answers: Answers, user: User, receivers: Receivers, caplog: Any, query: Any, cause: str
 ) -> None:
     answers()
     request = request_of(user)
@@ -156,9 +146,6 @@ def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
     assert [line for line in caplog.messages if "refused" in line] == [refused] * bool(query)
     # The real callback still counts.
     assert flow.complete(came_back(request)).status == "verified"
-
-
-# Another browser's nonce
 
 
 @pytest.mark.django_db(transaction=True)
@@ -188,12 +175,7 @@ def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
     ],
 )
 def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_nonce_names(
-    answers: Answers,
-    receivers: Receivers,
-    caplog: pytest.LogCaptureFixture,
-    changes: dict[str, Any],
-    columns: dict[str, Any],
-    is_ended: bool,
+    answers: Answers, receivers: Receivers, caplog: Any, changes: Any, columns: Any, is_ended: bool
 ) -> None:
     row = flow.begin(request_of(), scopes="phone").verification
     PhoneVerification.objects.update(**{"status": "pending"} | columns)

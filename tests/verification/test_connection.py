@@ -56,9 +56,6 @@ def failing(works: Callable[..., Any], errors: Iterator[Exception]) -> Callable[
     return fail
 
 
-# Before the exchange
-
-
 @pytest.mark.parametrize("max_age", [0, 60, None])
 def test_a_connection_that_does_not_persist_is_closed_while_the_operator_is_asked(
     answers: Answers, request_: HttpRequest, max_age: int | None, monkeypatch: pytest.MonkeyPatch
@@ -89,9 +86,6 @@ def test_a_connection_in_a_transaction_or_of_several_threads_is_kept() -> None:
     database.dec_thread_sharing()
     connection.release()
     assert database.connection is None
-
-
-# After the exchange
 
 
 def test_the_answer_is_saved_although_the_database_refuses_some_connections(
@@ -137,11 +131,7 @@ def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
 
 
 def test_tries_end_when_the_exchange_counts_as_interrupted(
-    answers: Answers,
-    request_: HttpRequest,
-    pauses: list[float],
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    answers: Answers, request_: HttpRequest, pauses: list[float], settings: Any, monkeypatch: Any
 ) -> None:
     settings.PLASGATE_IP_TIMEOUT = 2
 
@@ -171,11 +161,7 @@ def test_a_transaction_that_failed_is_not_tried_again(pauses: list[float]) -> No
 @pytest.mark.parametrize("moment", ["claim", "answer"])
 @pytest.mark.parametrize("level", [r"repeatable\ read", "serializable"])
 def test_a_conflict_of_two_transactions_is_no_error(
-    answers: Answers,
-    request_: HttpRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    level: str,
-    moment: str,
+    answers: Answers, request_: HttpRequest, monkeypatch: Any, level: str, moment: str
 ) -> None:
     if database.vendor != "postgresql":
         pytest.skip("only PostgreSQL has the first update win")

@@ -207,12 +207,7 @@ def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
     [("pending", 300, "expired"), ("exchanging", 10 + 30, "interrupted")],
 )
 def test_a_stale_verification_is_ended_after_its_time_and_not_before(
-    status: str,
-    seconds: int,
-    reason: str,
-    monkeypatch: pytest.MonkeyPatch,
-    receivers: Receivers,
-    commit: Any,
+    status: str, seconds: int, reason: str, monkeypatch: Any, receivers: Receivers, commit: Any
 ) -> None:
     request = HttpRequest()
     last = stop_clock(monkeypatch, models) - timedelta(seconds=seconds)

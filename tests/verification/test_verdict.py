@@ -136,9 +136,7 @@ def test_an_answer_that_does_not_confirm_the_number_is_rejected(
         ("mobile_id", {"succeeded": None, "claims": {"error": "server_error"}}),
     ],
 )
-def test_an_answer_without_the_claims_of_its_scopes_is_invalid(
-    scopes: str, changes: dict[str, Any]
-) -> None:
+def test_an_answer_without_the_claims_of_its_scopes_is_invalid(scopes: str, changes: Any) -> None:
     end = judge(success(**changes), scopes)
 
     assert (end.status, end.reason) == (Status.ERROR, Reason.INVALID_RESPONSE)
