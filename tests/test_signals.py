@@ -5,12 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.http import HttpRequest
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
+from tests.kept import in_a_thread
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,14 +27,6 @@ def started_again(visitor: Visitor, answers: Answers) -> None:
     visitor.start()
 
 
-def reason_from_elsewhere(pk: Any) -> str:
-    """Read the row in another connection."""
-    try:
-        return PhoneVerification.objects.ended().get(pk=pk).reason
-    finally:
-        connections.close_all()
-
-
 @pytest.mark.parametrize(("end", "reason"), [(verified, ""), (started_again, "superseded")])
 def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     visitor: Visitor,
@@ -46,9 +39,10 @@ def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     seen: list[Any] = []
 
     def break_the_database(verification: PhoneVerification, **kwargs: Any) -> None:
+        row = PhoneVerification.objects.ended().filter(pk=verification.pk)
         with ThreadPoolExecutor(1) as pool:
-            elsewhere = pool.submit(reason_from_elsewhere, verification.pk).result()
-        seen.append((connection.in_atomic_block, elsewhere))
+            committed = pool.submit(in_a_thread, lambda: row.get().reason).result()
+        seen.append((connection.in_atomic_block, committed))
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT nothing FROM nowhere")
 

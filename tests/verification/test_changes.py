@@ -26,20 +26,12 @@ OLD, NEW, THIRD = MOBILE_ID, "f" * 128, "e" * 128
 OTHER_NUMBER = "+85512345678"
 
 
-def _receiver(
-    sender: type[PhoneVerification],
-    verification: PhoneVerification,
-    previous: PhoneVerification,
-    request: HttpRequest | None,
-    *,
-    signal: Any,
-) -> None:
+def _receiver(sender: Any, verification: Any, previous: Any, request: Any, *, signal: Any) -> None:
     """Have the signature of a site's receiver of ``mobile_id_changed``."""
 
 
 @pytest.fixture
 def changes() -> Iterator[mock.Mock]:
-    """Return a receiver of ``mobile_id_changed``."""
     receiver = mock.create_autospec(_receiver)
     signals.mobile_id_changed.connect(receiver)
     yield receiver
@@ -48,9 +40,8 @@ def changes() -> Iterator[mock.Mock]:
 
 def heard(changes: mock.Mock) -> list[tuple[PhoneVerification, PhoneVerification]]:
     """Return what was sent: each verification, with the one that it differs from."""
-    return [
-        (call.kwargs["verification"], call.kwargs["previous"]) for call in changes.call_args_list
-    ]
+    sent = (call.kwargs for call in changes.call_args_list)
+    return [(kwargs["verification"], kwargs["previous"]) for kwargs in sent]
 
 
 def verified(user: User | None, mobile_id: str, **values: Any) -> PhoneVerification:

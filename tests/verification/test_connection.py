@@ -1,12 +1,13 @@
 """`flow.complete` holds no database connection in the exchange, and saves the answer after it."""
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import chain, repeat
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -43,17 +44,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr(connection, "timezone", clock)
     monkeypatch.setattr(connection, "time", SimpleNamespace(sleep=slept.append))
     return slept
-
-
-def failing(works: Callable[..., Any], errors: Iterator[Exception]) -> Callable[..., Any]:
-    """Return a function that raises these errors first."""
-
-    def fail(*args: Any, **kwargs: Any) -> Any:
-        for error in errors:
-            raise error
-        return works(*args, **kwargs)
-
-    return fail
 
 
 @pytest.mark.parametrize("max_age", [0, 60, None])
@@ -95,8 +85,9 @@ def test_the_answer_is_saved_although_the_database_refuses_some_connections(
     pauses: list[float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    errors = iter([OperationalError("too many clients"), InterfaceError("closed")])
-    connect = failing(database.connect, errors)
+    errors = [OperationalError("too many clients"), InterfaceError("closed")]
+    works = repeat(mock.DEFAULT)
+    connect = mock.Mock(wraps=database.connect, side_effect=chain(errors, works))
     answers(meanwhile=lambda: monkeypatch.setattr(connections["default"], "connect", connect))
 
     assert flow.complete(came_back(request_)).status == "verified"
@@ -134,10 +125,7 @@ def test_tries_end_when_the_exchange_counts_as_interrupted(
     answers: Answers, request_: HttpRequest, pauses: list[float], settings: Any, monkeypatch: Any
 ) -> None:
     settings.PLASGATE_IP_TIMEOUT = 2
-
-    def refuse() -> Any:
-        raise OperationalError("the database system is shutting down")
-
+    refuse = mock.Mock(side_effect=OperationalError("the database system is shutting down"))
     answers(meanwhile=lambda: monkeypatch.setattr(connections["default"], "connect", refuse))
     with pytest.raises(OperationalError):
         flow.complete(came_back(request_))
@@ -150,11 +138,8 @@ def test_tries_end_when_the_exchange_counts_as_interrupted(
 
 
 def test_a_transaction_that_failed_is_not_tried_again(pauses: list[float]) -> None:
-    def fail() -> None:
-        raise OperationalError
-
     with transaction.atomic(), pytest.raises(OperationalError):
-        connection.retry(fail, timezone.now() + DAY)
+        connection.retry(mock.Mock(side_effect=OperationalError), timezone.now() + DAY)
     assert pauses == []
 
 
