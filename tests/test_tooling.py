@@ -98,9 +98,12 @@ def test_the_label_has_each_supported_python_and_django() -> None:
 
 
 def test_lowest_has_the_oldest_versions_and_the_transports_libraries_have_a_cap() -> None:
-    oldest = [re.sub(r",<\d+$", "", each) for each in requirements("dependencies")]
+    _, _, rest = read("pyproject.toml").partition("[project.optional-dependencies]\n")
+    extras = re.findall(r'\["(.+)"\]', rest.partition("\n\n")[0])
+    oldest = [re.sub(r",<\d+$", "", each) for each in (*requirements("dependencies"), *extras)]
     pins = tox()["testenv:lowest"]["deps"].lower().replace("==", ">=").split()
 
+    assert len(extras) == 2
     assert set(oldest) <= set(pins)
     assert len([each for each in requirements("dependencies") if each.endswith(",<3")]) == 2
 
