@@ -146,17 +146,6 @@ def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
     assert str(row.phone_number) == NUMBER
 
 
-def test_with_autocommit_the_signal_is_sent_at_once(receivers: Receivers) -> None:
-    row = stored("exchanging")
-
-    assert transitions.finish(row, VERIFIED, None, autocommit=True)
-
-    assert receivers.heard == [("verified", row)]
-    assert receivers.verified.call_args.kwargs["request"] is None
-    row = PhoneVerification.objects.get()
-    assert (row.status, row.reason, row.sub, row.mobile_id) == ("verified", "", SUB, MOBILE_ID)
-
-
 def test_the_columns_of_a_verdict_hide_the_person() -> None:
     claims = {"sub": "anonymous"}
     columns = transitions.result_columns(Verdict(phone_number=NUMBER, claims=claims))
