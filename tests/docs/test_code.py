@@ -66,11 +66,9 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     for other in ("auditlog", "auditlog.registry", "sentry_sdk"):
         monkeypatch.setitem(sys.modules, other, mock.Mock())
     (tmp_path / ".env").write_text("")
-    listened, registered = (
-        (signals.phone_verified, signals.phone_claimed),
-        admin.site._registry.copy(),
-    )
-    receivers = [signal.receivers[:] for signal in listened]
+    registered = admin.site._registry.copy()
+    for signal in (signals.phone_verified, signals.phone_claimed):
+        monkeypatch.setattr(signal, "receivers", signal.receivers[:])
     yield {
         "__name__": "documentation",
         "BASE_DIR": tmp_path,
@@ -84,9 +82,6 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
         "urlpatterns": [],
         "user": user,
     }
-    for signal, before in zip(listened, receivers, strict=True):
-        signal.receivers = before
-        signal.sender_receivers_cache.clear()
     admin.site._registry = registered
 
 
