@@ -127,20 +127,14 @@ def test_changes_are_acknowledged_once(user: User, other_user: User, change: str
 
 
 def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> None:
-    trusted = [
-        make(),
-        make(scopes="openid ip:phone_verify mobile_id"),
-        make(callback_session_id=BROWSER),
-    ]
-    for weak in (
-        {"status": "failed"},
-        {"phone_number": ""},
-        {"mobile_id": ""},
-        {"scopes": "phone_verify"},
-        {"scopes": "phone mobile_id"},
-        {"callback_session_id": "a phone's"},
-    ):
-        make(**weak)  # type: ignore[arg-type]
+    both = "openid ip:phone_verify mobile_id"
+    trusted = [make(), make(scopes=both), make(callback_session_id=BROWSER)]
+    make(status="failed")
+    make(phone_number="")
+    make(mobile_id="")
+    for scopes in ("phone_verify", "phone mobile_id"):
+        make(scopes=scopes)
+    make(callback_session_id="a phone's")
     assert set(PhoneVerification.objects.trusted()) == set(trusted)
 
 
@@ -227,9 +221,9 @@ def test_its_text_has_the_masked_number_or_the_primary_key() -> None:
     for row, text in (
         (make(), f"{MASKED} (verified)"),
         (unnumbered, f"{unnumbered.pk} (verified)"),
-        (make(status="pending", phone_number=OTHER_NUMBER), "+855 12 *** *78 (pending)"),
     ):
         assert str(row) == str(PhoneVerification.objects.get(pk=row.pk)) == text
+    assert str(make(status="pending")) == f"{MASKED} (pending)"
 
 
 def test_its_repr_has_no_secret(user: User) -> None:
@@ -262,12 +256,8 @@ def test_an_ended_verification_has_a_duration() -> None:
 def test_only_a_live_verification_can_be_stale() -> None:
     # test_retention.py has the boundaries.
     then = timezone.now() - 24 * HOUR
-    stale = {
-        status: PhoneVerification(status=status, created_at=then, exchanging_at=then).stale_reason
-        for status in Status.values
-    }
-    assert {status: reason for status, reason in stale.items() if reason} == {
-        "pending": Reason.EXPIRED,
-        "exchanging": Reason.INTERRUPTED,
-    }
+    expected = {"pending": Reason.EXPIRED, "exchanging": Reason.INTERRUPTED}
+    for status in Status.values:
+        row = PhoneVerification(status=status, created_at=then, exchanging_at=then)
+        assert row.stale_reason == expected.get(status)
     assert PhoneVerification(status="exchanging", created_at=then).stale_reason is None
