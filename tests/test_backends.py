@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import authenticate, login
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +21,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
-from tests import urls
+from tests import urls, visitor
 from tests.conftest import Answers
 from tests.verification.test_claim_at_login import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, Visitor, newest, outcome
@@ -71,9 +71,7 @@ def owner(user: User) -> User:
 
 def request_of(row: PhoneVerification | None, user: Any = None) -> HttpRequest:
     """Return a request of a session that has just verified `row`."""
-    request = RequestFactory().get("/phone-login/")
-    request.user = user or AnonymousUser()
-    request.session = SessionStore()
+    request = visitor.request_of(user)
     if row is not None:
         request.session[LOGIN_KEY] = str(row.pk)
     return request
@@ -114,18 +112,14 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "an inactive owner": lambda owner: User.objects.update(is_active=False),
     "two owners": lambda owner: make_verification(User.objects.create_user("sok"), age=DAY),
     "a newer number": lambda owner: make_verification(owner, phone_number=OTHER_NUMBER),
-    "a last row that is not trusted": lambda owner: make_verification(
-        owner, scopes=["phone", "mobile_id"]
-    ),
+    "an untrusted last row": lambda owner: make_verification(owner, scopes=["phone", "mobile_id"]),
     "a claim": lambda owner: make_verification(owner, age=2 * DAY, claimed_at_login=True),
     "a changed number": lambda owner: make_verification(owner, age=2 * DAY, number_changed=True),
     "a member of staff": lambda owner: User.objects.update(is_staff=True),
     "a superuser": lambda owner: User.objects.update(is_superuser=True),
     "a newer SIM": lambda owner: make_verification(owner, mobile_id=OTHER_SIM),
     "a last SIM that is unknown": lambda owner: make_verification(owner, mobile_id=""),
-    "a change that is not acknowledged": lambda owner: make_verification(
-        owner, age=2 * DAY, mobile_id_changed=True
-    ),
+    "a changed SIM": lambda owner: make_verification(owner, age=2 * DAY, mobile_id_changed=True),
     "only a failure": lambda owner: [
         PhoneVerification.objects.all().delete(),
         make_verification(owner, "failed", DIGITS),
