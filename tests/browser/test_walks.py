@@ -58,9 +58,7 @@ def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(
     assert visitor.violations == []
 
 
-def test_refresh_and_back_after_the_callback_show_the_result_and_spend_nothing(
-    visitor: Person,
-) -> None:
+def test_refresh_and_back_show_the_callbacks_result_and_spend_nothing(visitor: Person) -> None:
     page = visitor.page
     visitor.start(VERIFIED)
     expect_heading(page, "Verified")
