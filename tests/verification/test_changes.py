@@ -112,9 +112,7 @@ def test_only_the_last_completed_one_is_compared(user: User, changes: mock.Mock)
     assert not verified(user, THIRD).mobile_id_changed
 
 
-def test_another_number_than_the_accounts_last_one_is_a_change(
-    user: User, other_user: User
-) -> None:
+def test_another_number_than_the_accounts_last_is_a_change(user: User, other_user: User) -> None:
     verified(user, OLD, phone_number="")
     verified(other_user, OLD, phone_number=OTHER_NUMBER)
     verified(user, OLD)

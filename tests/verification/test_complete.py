@@ -228,9 +228,7 @@ def test_the_exchange_sends_the_code_the_state_and_the_redirect_uri_unchanged(
     assert flow.begin(request, TYPED).verification.nonce != row.nonce
 
 
-def test_the_code_of_a_superseded_verification_does_not_verify_the_new_number(
-    answers: Answers,
-) -> None:
+def test_the_code_of_a_superseded_verification_verifies_no_new_number(answers: Answers) -> None:
     answers()
     request = request_of()
     first = flow.begin(request, TYPED).verification
@@ -244,9 +242,7 @@ def test_the_code_of_a_superseded_verification_does_not_verify_the_new_number(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_answer_that_arrives_after_the_end_is_dropped(
-    answers: Answers, receivers: Receivers
-) -> None:
+def test_an_answer_that_comes_too_late_is_dropped(answers: Answers, receivers: Receivers) -> None:
     request = request_of()
     answers(meanwhile=lambda: flow.begin(request, TYPED))
     late = flow.begin(request, TYPED).verification
@@ -341,9 +337,7 @@ def test_complete_refuses_to_run_in_a_transaction(answers: Answers) -> None:
     assert answers.calls == []
 
 
-def test_a_worker_that_stops_in_the_exchange_leaves_an_interrupted_verification(
-    answers: Answers,
-) -> None:
+def test_a_verification_whose_worker_stops_in_the_exchange_is_interrupted(answers: Answers) -> None:
     answers(meanwhile=mock.Mock(side_effect=SystemExit))
     request = request_of()
     first = flow.begin(request, TYPED).verification

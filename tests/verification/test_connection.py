@@ -79,11 +79,7 @@ def test_a_connection_in_a_transaction_or_of_several_threads_is_kept() -> None:
 
 
 def test_the_answer_is_saved_although_the_database_refuses_some_connections(
-    answers: Answers,
-    receivers: Receivers,
-    request_: HttpRequest,
-    pauses: list[float],
-    monkeypatch: pytest.MonkeyPatch,
+    answers: Answers, receivers: Receivers, request_: Any, pauses: Any, monkeypatch: Any
 ) -> None:
     errors = [OperationalError("too many clients"), InterfaceError("closed")]
     works = repeat(mock.DEFAULT)
@@ -100,10 +96,8 @@ def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
     answers: Answers, receivers: Receivers, user: User, request_: HttpRequest, pauses: list[float]
 ) -> None:
     create(DAY, user=user, mobile_id="another SIM")
-    changed: list[Any] = []
-    signals.mobile_id_changed.connect(
-        receiver := lambda verification, **_: changed.append(verification)
-    )
+    changes = mock.Mock()
+    signals.mobile_id_changed.connect(changes)
     answers()
 
     def lose(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -114,11 +108,12 @@ def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
 
     with database.execute_wrapper(lose):
         finished = flow.complete(came_back(request_))
-    signals.mobile_id_changed.disconnect(receiver)
+    signals.mobile_id_changed.disconnect(changes)
 
     assert (finished.status, finished.mobile_id_changed, pauses) == ("verified", True, [0.1])
     assert receivers.heard == [("verified", finished)]
-    assert changed == [finished]
+    changes.assert_called_once()
+    assert changes.call_args.kwargs["verification"] == finished
 
 
 def test_tries_end_when_the_exchange_counts_as_interrupted(

@@ -33,9 +33,7 @@ def commit(django_capture_on_commit_callbacks: Any) -> Any:
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
-def test_a_new_verification_ends_the_live_ones_of_its_session(
-    receivers: Receivers, commit: Any
-) -> None:
+def test_a_new_verification_ends_its_sessions_live_ones(receivers: Receivers, commit: Any) -> None:
     request = HttpRequest()
     exchanging = stored("exchanging", 3 * SECOND)
     pending = stored("pending", 2 * SECOND)
@@ -157,9 +155,7 @@ def test_the_columns_of_a_verdict_hide_the_person() -> None:
     assert "phone_number" not in transitions.result_columns(FAILED)
 
 
-def test_a_verification_that_has_moved_is_not_ended_again(
-    receivers: Receivers, commit: Any
-) -> None:
+def test_a_verification_that_moved_is_not_ended_again(receivers: Receivers, commit: Any) -> None:
     row, stale = stored("exchanging"), stored(ago=timedelta(minutes=6))
     ended = {"status": "error", "reason": "interrupted", "completed_at": timezone.now()}
     PhoneVerification.objects.update(**ended)
