@@ -42,9 +42,7 @@ def test_by_default_the_typed_number_is_verified(
     assert receivers.heard == [("verified", result.verification)]
 
 
-def test_it_verifies_the_number_that_is_set_and_no_other(
-    visitor: Visitor, plasgate_ip: PlasGate
-) -> None:
+def test_it_verifies_the_set_number_and_no_other(visitor: Visitor, plasgate_ip: PlasGate) -> None:
     plasgate_ip.verifies("077 696 119")
 
     assert plasgate_ip.verify(visitor).verification.phone_number == ANOTHER
