@@ -190,9 +190,7 @@ def test_the_stored_row_counts_and_not_the_instance(owner: User) -> None:
     assert log_in_by(row) is None
 
 
-def test_only_the_anonymous_session_that_verified_it_is_logged_in(
-    owner: User, other_user: User
-) -> None:
+def test_only_the_verifying_anonymous_session_is_logged_in(owner: User, other_user: User) -> None:
     """Not another session, and not one that started it and let another device complete it."""
     row, theirs = make_verification(), make_verification()
 

@@ -145,9 +145,7 @@ def test_export_prints_one_json_object_per_line(user: User, caplog: Any) -> None
 @pytest.mark.parametrize(
     "error", [BrokenPipeError(), UnicodeEncodeError("ascii", "Teak", 0, 1, "no")], ids=repr
 )
-def test_the_error_of_an_incomplete_export_does_not_show_claims(
-    user: User, error: Exception
-) -> None:
+def test_the_error_of_an_incomplete_export_shows_no_claims(user: User, error: Exception) -> None:
     for _ in range(3):
         create(user=user)
     out = mock.Mock(**{"write.side_effect": [None, error]})  # accepts one line

@@ -110,9 +110,7 @@ def test_a_number_of_a_service_is_refused(settings: Any, kind: str) -> None:
         ("4915513510985", "DE", "+4915513510985"),
     ],
 )
-def test_of_two_readings_the_one_that_a_phone_has_is_taken(
-    typed: str, region: str, e164: str
-) -> None:
+def test_of_two_readings_the_one_of_a_phone_is_taken(typed: str, region: str, e164: str) -> None:
     assert phones.e164(phones.parse(typed, region)) == e164
 
 

@@ -107,9 +107,7 @@ def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings: Any
 
 @pytest.mark.parametrize("site", [EveryLanguage, OtherLanguages])
 @pytest.mark.parametrize("language", ["en", "km"])
-def test_a_next_is_not_the_callback_in_any_language(
-    settings: Any, site: type, language: str
-) -> None:
+def test_a_next_is_no_callback_in_any_language(settings: Any, site: type, language: str) -> None:
     settings.ROOT_URLCONF = site
 
     with translation.override(language):
@@ -222,9 +220,7 @@ def sms_site(settings: Any) -> Any:
         ("sms", "/codes/"),
     ],
 )
-def test_the_fallback_is_a_path_a_url_or_a_url_name(
-    sms_site: Any, written: str | None, url: str
-) -> None:
+def test_a_fallback_is_a_path_a_url_or_a_name(sms_site: Any, written: str | None, url: str) -> None:
     sms_site.PLASGATE_IP_FALLBACK_URL = written
 
     assert redirects.fallback_url(request_of()) == url

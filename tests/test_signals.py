@@ -1,6 +1,5 @@
 """Each verification that ends sends one signal, after its row is committed."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -29,12 +28,7 @@ def started_again(visitor: Visitor, answers: Answers) -> None:
 
 @pytest.mark.parametrize(("end", "reason"), [(verified, ""), (started_again, "superseded")])
 def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
-    visitor: Visitor,
-    answers: Answers,
-    receivers: Receivers,
-    caplog: pytest.LogCaptureFixture,
-    end: Callable[[Visitor, Answers], None],
-    reason: str,
+    visitor: Visitor, answers: Answers, receivers: Receivers, caplog: Any, end: Any, reason: str
 ) -> None:
     seen: list[Any] = []
 
