@@ -205,12 +205,6 @@ raises = mock.Mock(side_effect=ZeroDivisionError)
 returns_no_page = mock.Mock(return_value="no-such-name")
 
 
-@pytest.fixture
-def sms_site(settings: Any) -> Any:
-    settings.ROOT_URLCONF = Site
-    return settings
-
-
 @pytest.mark.parametrize(
     ("written", "url"),
     [
@@ -220,22 +214,23 @@ def sms_site(settings: Any) -> Any:
         ("sms", "/codes/"),
     ],
 )
-def test_a_fallback_is_a_path_a_url_or_a_name(sms_site: Any, written: str | None, url: str) -> None:
-    sms_site.PLASGATE_IP_FALLBACK_URL = written
+def test_a_fallback_is_a_path_a_url_or_a_name(settings: Any, written: str | None, url: str) -> None:
+    settings.ROOT_URLCONF = Site
+    settings.PLASGATE_IP_FALLBACK_URL = written
 
     assert redirects.fallback_url(request_of()) == url
 
 
-def test_the_fallback_function_wins_and_gets_the_verification(sms_site: Any, caplog: Any) -> None:
-    sms_site.PLASGATE_IP_FALLBACK_URL = "/sms/"
+def test_the_fallback_function_wins_and_gets_the_verification(settings: Any, caplog: Any) -> None:
+    settings.ROOT_URLCONF, settings.PLASGATE_IP_FALLBACK_URL = Site, "/sms/"
     failed = PhoneVerification(reason="not_on_mobile_data")
 
-    sms_site.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
+    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.by_reason"
     assert redirects.fallback_url(request_of(), failed) == "/phone/help/not_on_mobile_data/"
     # A limit refused the start, so there is no verification.
     assert redirects.fallback_url(request_of()) == "/codes/"
 
-    sms_site.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.returns_none"
+    settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.returns_none"
     assert redirects.fallback_url(request_of(), failed) == ""
     assert caplog.records == []
 

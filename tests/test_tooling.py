@@ -3,19 +3,15 @@
 import re
 from configparser import ConfigParser
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from tests.docs.pages import ROOT, read
+
 # The source distribution does not need the workflow's files to be tested.
 pytestmark = pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="this is no checkout")
-
-
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def requirements(group: str) -> list[str]:
