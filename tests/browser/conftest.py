@@ -38,12 +38,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _chromium() -> str:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if not found:
-        pytest.fail(
-            "No Chromium: install it (Debian: apt install chromium), or name its path in CHROMIUM.",
-            pytrace=False,
-        )
-    return found
+    missing = (
+        "No Chromium: install it (Debian: apt install chromium), or name its path in CHROMIUM."
+    )
+    return found or pytest.fail(missing, pytrace=False)
 
 
 @pytest.fixture(scope="session")
