@@ -16,17 +16,9 @@ from tests.visitor import Visitor
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def verified(visitor: Visitor, answers: Answers) -> None:
-    answers()
-    visitor.verify()
-
-
-def started_again(visitor: Visitor, answers: Answers) -> None:
-    visitor.start()
-    visitor.start()
-
-
-@pytest.mark.parametrize(("end", "reason"), [(verified, ""), (started_again, "superseded")])
+@pytest.mark.parametrize(
+    ("end", "reason"), [(Visitor.come_back, ""), (Visitor.start, "superseded")]
+)
 def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     visitor: Visitor, answers: Answers, receivers: Receivers, caplog: Any, end: Any, reason: str
 ) -> None:
@@ -49,7 +41,9 @@ def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     signals.phone_verified.connect(listen)
     signals.phone_verification_failed.connect(listen)
 
-    end(visitor, answers)
+    answers()
+    visitor.start()
+    end(visitor)
     row = PhoneVerification.objects.ended().get()
     assert seen == [(False, reason)]
     assert heard == [row]

@@ -17,7 +17,7 @@ from tests.visitor import TYPED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
 
-FORM = '{% load plasgate_ip %}<main>{% plasgate_ip_start_form next="/welcome/" %}</main>'
+FORM = '<main>{% plasgate_ip_start_form next="/welcome/" %}</main>'
 LIST = "{% for each in people %}{% plasgate_ip_badge each.has_phone %}{% endfor %}"
 
 
@@ -31,12 +31,9 @@ def badge(who: Any) -> str:
     return rendered("{% plasgate_ip_badge who %}", who=who)
 
 
-def front_page(request: HttpRequest) -> HttpResponse:
-    return HttpResponse(engines["django"].from_string(FORM).render({}, request))
-
-
 class Site:
-    urlpatterns = [path("front/", front_page), *urls.urlpatterns]
+    front = path("front/", lambda request: HttpResponse(rendered(FORM, request)))
+    urlpatterns = [front, *urls.urlpatterns]
 
 
 @pytest.fixture(autouse=True)
