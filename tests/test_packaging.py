@@ -71,18 +71,12 @@ assert parse_qs(query)["login_hint"] == ["85577696118"], query
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> str:
     """Run a command and return its output. If the command fails, fail with its output."""
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env={**os.environ, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    env = {**os.environ, **env}
+    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
     if done.returncode:
-        pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}", pytrace=False)
-    return done.stdout
+        pytest.fail(f"{' '.join(map(str, command))}\n{output}", pytrace=False)
+    return output
 
 
 @pytest.fixture(scope="module")
