@@ -151,10 +151,7 @@ def test_the_readmes_links_on_a_package_index_are_absolute_and_lead_to_what_exis
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory, dist):
-    """Return the folder of a new Django project, and its environment variables.
-
-    It has a new virtual environment, beside the source distribution's files.
-    """
+    """Return the folder of a new project in a new environment, and its environment variables."""
     folder = tmp_path_factory.mktemp("site")
     venv.create(folder / "venv", with_pip=True)
     (path,) = dist.glob("*.tar.gz")
