@@ -17,9 +17,7 @@ SECRET_KEY = "a fake key, for tests only"
 USE_TZ = True
 ROOT_URLCONF = "urls"
 INSTALLED_APPS = [
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
+    *(f"django.contrib.{name}" for name in ("auth", "contenttypes", "sessions")),
     "django_plasgate_ip",
 ]
 MIDDLEWARE = [

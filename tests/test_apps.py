@@ -1,5 +1,7 @@
 """The app's configuration: what a site gets from its name in INSTALLED_APPS."""
 
+from unittest import mock
+
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
@@ -25,12 +27,10 @@ def test_the_core_has_a_name_and_its_checks_and_does_not_install_the_hand_off() 
 
 def test_a_login_is_received_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
     apps.get_app_config("django_plasgate_ip").ready()  # a site's tests may call it again
-    claimed: list[User] = []
-    monkeypatch.setattr(
-        claim_at_login, "claim_session", lambda request, user, since: claimed.append(user)
-    )
+    claimed = mock.Mock()
+    monkeypatch.setattr(claim_at_login, "claim_session", claimed)
 
     request = request_of(session={browser_session.SESSION_KEY: "browser"})
     user_logged_in.send(sender=User, request=request, user=user)
 
-    assert claimed == [user]
+    claimed.assert_called_once_with(request, user, mock.ANY)

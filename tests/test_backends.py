@@ -7,7 +7,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import authenticate, login
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +21,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
-from tests import urls
+from tests import urls, visitor
 from tests.conftest import Answers
 from tests.verification.test_claim_at_login import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, Visitor, newest, outcome
@@ -52,11 +52,7 @@ def who(request: HttpRequest) -> HttpResponse:
 
 
 class Site:
-    urlpatterns = [
-        path("phone-login/", phone_login),
-        path("who/", who),
-        *urls.urlpatterns,
-    ]
+    urlpatterns = [path("phone-login/", phone_login), path("who/", who), *urls.urlpatterns]
 
 
 @pytest.fixture(autouse=True)
@@ -75,9 +71,7 @@ def owner(user: User) -> User:
 
 def request_of(row: PhoneVerification | None, user: Any = None) -> HttpRequest:
     """Return a request of a session that has just verified `row`."""
-    request = RequestFactory().get("/phone-login/")
-    request.user = user or AnonymousUser()
-    request.session = SessionStore()
+    request = visitor.request_of(user)
     if row is not None:
         request.session[LOGIN_KEY] = str(row.pk)
     return request
@@ -99,9 +93,6 @@ def log_in_by(
     return backend().authenticate(request or request_of(row), row)
 
 
-# The account
-
-
 def test_the_verification_logs_in_its_numbers_owner_once_and_becomes_theirs(owner: User) -> None:
     make_verification(owner, age=2 * DAY)  # another one of the same account
     row, somebodys = make_verification(), make_verification()
@@ -121,9 +112,7 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "an inactive owner": lambda owner: User.objects.update(is_active=False),
     "two owners": lambda owner: make_verification(User.objects.create_user("sok"), age=DAY),
     "a newer number": lambda owner: make_verification(owner, phone_number=OTHER_NUMBER),
-    "a last row that is not trusted": lambda owner: make_verification(
-        owner, scopes=["phone", "mobile_id"]
-    ),
+    "an untrusted last row": lambda owner: make_verification(owner, scopes=["phone", "mobile_id"]),
     "a claim": lambda owner: make_verification(owner, age=2 * DAY, claimed_at_login=True),
     "a changed number": lambda owner: make_verification(owner, age=2 * DAY, number_changed=True),
     "a member of staff": lambda owner: User.objects.update(is_staff=True),
@@ -137,9 +126,7 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "no number by network": lambda owner: PhoneVerification.objects.update(method="sms"),
     "a newer SIM": lambda owner: make_verification(owner, mobile_id=OTHER_SIM),
     "a last SIM that is unknown": lambda owner: make_verification(owner, mobile_id=""),
-    "a change that is not acknowledged": lambda owner: make_verification(
-        owner, age=2 * DAY, mobile_id_changed=True
-    ),
+    "a changed SIM": lambda owner: make_verification(owner, age=2 * DAY, mobile_id_changed=True),
     "only a failure": lambda owner: [
         PhoneVerification.objects.all().delete(),
         make_verification(owner, "failed", DIGITS),
@@ -175,9 +162,6 @@ def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
     make_verification(owner, scopes=["mobile_id"], mobile_id=OTHER_SIM)
 
     assert log_in_by(make_verification()) == owner
-
-
-# The verification
 
 
 def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner: User) -> None:
@@ -217,12 +201,7 @@ def test_the_stored_row_counts_and_not_the_instance(owner: User) -> None:
     assert log_in_by(row) is None
 
 
-# The request
-
-
-def test_only_the_anonymous_session_that_verified_it_is_logged_in(
-    owner: User, other_user: User
-) -> None:
+def test_only_the_verifying_anonymous_session_is_logged_in(owner: User, other_user: User) -> None:
     """Not another session, and not one that started it and let another device complete it."""
     row, theirs = make_verification(), make_verification()
 
@@ -247,9 +226,6 @@ def test_two_requests_at_once_log_in_once(owner: User, monkeypatch: pytest.Monke
     assert log_in_by(row) is None
 
 
-# Django's part of a backend
-
-
 def test_the_user_of_a_session_is_active_or_nobody(user: User, other_user: User) -> None:
     backend = VerifiedPhoneBackend()
 
@@ -259,9 +235,6 @@ def test_the_user_of_a_session_is_active_or_nobody(user: User, other_user: User)
     assert backend.get_user(user.pk) is None
     assert backend.user_can_authenticate(object())  # of a model without is_active
     assert backend.get_all_permissions(user) == set()
-
-
-# The session's entry
 
 
 def send_verified(row: PhoneVerification, session_id: str) -> tuple[str, Any]:
@@ -306,9 +279,6 @@ def test_a_site_may_verify_without_a_session() -> None:
     for request in (None, RequestFactory().get("/")):
         sent = signals.phone_verified.send(PhoneVerification, verification=row, request=request)
         assert [result for _receiver, result in sent] == [None]
-
-
-# From end to end
 
 
 def is_let_in(browser: Visitor) -> bool:

@@ -122,10 +122,7 @@ def test_a_callback_compares_with_earlier_numbers_and_other_accounts_by_two_inde
 ) -> None:
     # Only the query that every callback waits for: it is the last one if nothing is unusual.
     used = scans(lambda: changes.find(row, row.phone_number, ""))
-    assert sorted(index for _kind, index in used) == [
-        "plasgate_ip_number",
-        "plasgate_ip_verified",
-    ]
+    assert sorted(index for _kind, index in used) == ["plasgate_ip_number", "plasgate_ip_verified"]
 
 
 def test_the_next_status_is_written_by_the_primary_key(row: PhoneVerification) -> None:

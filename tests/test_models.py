@@ -32,9 +32,6 @@ def make(user: User | None = None, status: str = "verified", **changes: Any) -> 
     return create(status=status, user=user, **changes)
 
 
-# Constraints
-
-
 @pytest.mark.parametrize(
     ("statuses", "contradiction"),
     [
@@ -46,9 +43,7 @@ def make(user: User | None = None, status: str = "verified", **changes: Any) -> 
         (["pending", "exchanging"], {"completed_at": NOW}),
     ],
 )
-def test_the_database_refuses_a_contradiction(
-    statuses: list[str], contradiction: dict[str, Any]
-) -> None:
+def test_the_database_refuses_a_contradiction(statuses: list[str], contradiction: Any) -> None:
     for status in statuses:
         with pytest.raises(IntegrityError), transaction.atomic():
             make(status=status, **contradiction)
@@ -63,9 +58,6 @@ def test_deleting_a_user_deletes_the_verifications(user: User, other_user: User)
 
 def test_claims_are_in_no_form() -> None:
     assert "claims" not in modelform_factory(PhoneVerification, fields="__all__").base_fields
-
-
-# Named queries
 
 
 def test_named_queries_can_be_chained(user: User, other_user: User) -> None:
@@ -135,20 +127,14 @@ def test_changes_are_acknowledged_once(user: User, other_user: User, change: str
 
 
 def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> None:
-    trusted = [
-        make(),
-        make(scopes="openid ip:phone_verify mobile_id"),
-        make(callback_session_id=BROWSER),
-    ]
-    for weak in (
-        {"status": "failed"},
-        {"phone_number": ""},
-        {"mobile_id": ""},
-        {"scopes": "phone_verify"},
-        {"scopes": "phone mobile_id"},
-        {"callback_session_id": "a phone's"},
-    ):
-        make(**weak)  # type: ignore[arg-type]
+    both = "openid ip:phone_verify mobile_id"
+    trusted = [make(), make(scopes=both), make(callback_session_id=BROWSER)]
+    make(status="failed")
+    make(phone_number="")
+    make(mobile_id="")
+    for scopes in ("phone_verify", "phone mobile_id"):
+        make(scopes=scopes)
+    make(callback_session_id="a phone's")
     assert set(PhoneVerification.objects.trusted()) == set(trusted)
 
 
@@ -211,9 +197,6 @@ def test_the_maximum_age_counts_from_the_completion(
     assert not PhoneVerification.objects.is_verified(user, OTHER_NUMBER, max_age)
 
 
-# Transitions
-
-
 def test_only_the_first_of_two_transitions_succeeds(user: User) -> None:
     first = make(user, "exchanging")
     second = PhoneVerification.objects.get(pk=first.pk)
@@ -233,17 +216,14 @@ def test_only_the_first_of_two_transitions_succeeds(user: User) -> None:
     assert (second.status, second.reason, second.claims) == ("exchanging", "", {})
 
 
-# Properties
-
-
 def test_its_text_has_the_masked_number_or_the_primary_key() -> None:
     unnumbered = make(phone_number="")
     for row, text in (
         (make(), f"{MASKED} (verified)"),
         (unnumbered, f"{unnumbered.pk} (verified)"),
-        (make(status="pending", phone_number=OTHER_NUMBER), "+855 12 *** *78 (pending)"),
     ):
         assert str(row) == str(PhoneVerification.objects.get(pk=row.pk)) == text
+    assert str(make(status="pending")) == f"{MASKED} (pending)"
 
 
 def test_its_repr_has_no_secret(user: User) -> None:
@@ -276,12 +256,8 @@ def test_an_ended_verification_has_a_duration() -> None:
 def test_only_a_live_verification_can_be_stale() -> None:
     # test_retention.py has the boundaries.
     then = timezone.now() - 24 * HOUR
-    stale = {
-        status: PhoneVerification(status=status, created_at=then, exchanging_at=then).stale_reason
-        for status in Status.values
-    }
-    assert {status: reason for status, reason in stale.items() if reason} == {
-        "pending": Reason.EXPIRED,
-        "exchanging": Reason.INTERRUPTED,
-    }
+    expected = {"pending": Reason.EXPIRED, "exchanging": Reason.INTERRUPTED}
+    for status in Status.values:
+        row = PhoneVerification(status=status, created_at=then, exchanging_at=then)
+        assert row.stale_reason == expected.get(status)
     assert PhoneVerification(status="exchanging", created_at=then).stale_reason is None

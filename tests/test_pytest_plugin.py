@@ -83,9 +83,7 @@ def test_without_django_or_the_app_tests_run_and_a_fixture_that_cannot_start_say
     assert [message for message in messages if message not in done.stdout] == [], done.stdout
 
 
-def test_without_the_extra_the_error_says_how_to_install_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_without_the_extra_an_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("django_plasgate_ip.testing")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "responses", None)

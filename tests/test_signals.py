@@ -1,54 +1,34 @@
 """Each verification that ends sends one signal, after its row is committed."""
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.http import HttpRequest
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
+from tests.kept import in_a_thread
 from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def verified(visitor: Visitor, answers: Answers) -> None:
-    answers()
-    visitor.verify()
-
-
-def started_again(visitor: Visitor, answers: Answers) -> None:
-    visitor.start()
-    visitor.start()
-
-
-def reason_from_elsewhere(pk: Any) -> str:
-    """Read the row in another connection."""
-    try:
-        return PhoneVerification.objects.ended().get(pk=pk).reason
-    finally:
-        connections.close_all()
-
-
-@pytest.mark.parametrize(("end", "reason"), [(verified, ""), (started_again, "superseded")])
+@pytest.mark.parametrize(
+    ("end", "reason"), [(Visitor.come_back, ""), (Visitor.start, "superseded")]
+)
 def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
-    visitor: Visitor,
-    answers: Answers,
-    receivers: Receivers,
-    caplog: pytest.LogCaptureFixture,
-    end: Callable[[Visitor, Answers], None],
-    reason: str,
+    visitor: Visitor, answers: Answers, receivers: Receivers, caplog: Any, end: Any, reason: str
 ) -> None:
     seen: list[Any] = []
 
     def break_the_database(verification: PhoneVerification, **kwargs: Any) -> None:
+        row = PhoneVerification.objects.ended().filter(pk=verification.pk)
         with ThreadPoolExecutor(1) as pool:
-            elsewhere = pool.submit(reason_from_elsewhere, verification.pk).result()
-        seen.append((connection.in_atomic_block, elsewhere))
+            committed = pool.submit(in_a_thread, lambda: row.get().reason).result()
+        seen.append((connection.in_atomic_block, committed))
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT nothing FROM nowhere")
 
@@ -61,7 +41,9 @@ def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
     signals.phone_verified.connect(listen)
     signals.phone_verification_failed.connect(listen)
 
-    end(visitor, answers)
+    answers()
+    visitor.start()
+    end(visitor)
     row = PhoneVerification.objects.ended().get()
     assert seen == [(False, reason)]
     assert heard == [row]

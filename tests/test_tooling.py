@@ -3,19 +3,15 @@
 import re
 from configparser import ConfigParser
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from tests.docs.pages import ROOT, read
+
 # The source distribution does not need the workflow's files to be tested.
 pytestmark = pytest.mark.skipif(not (ROOT / ".github").is_dir(), reason="this is no checkout")
-
-
-def read(name: str) -> str:
-    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def requirements(group: str) -> list[str]:
@@ -71,11 +67,7 @@ def test_precommit_has_the_linters_of_tox_in_the_same_versions() -> None:
     # pip-audit looks at what is installed, so it has no place before a commit.
     missing = set(requirements("lint")) - pinned
     assert [pin for pin in missing if not pin.startswith("pip-audit")] == []
-    assert pinned <= {
-        *requirements("lint"),
-        *requirements("test"),
-        *requirements("dependencies"),
-    }
+    assert pinned <= {*requirements("lint"), *requirements("test"), *requirements("dependencies")}
 
 
 def test_each_environment_of_the_workflow_and_of_the_label_exists() -> None:
@@ -102,9 +94,12 @@ def test_the_label_has_each_supported_python_and_django() -> None:
 
 
 def test_lowest_has_the_oldest_versions_and_the_transports_libraries_have_a_cap() -> None:
-    oldest = [re.sub(r",<\d+$", "", each) for each in requirements("dependencies")]
+    _, _, rest = read("pyproject.toml").partition("[project.optional-dependencies]\n")
+    extras = re.findall(r'\["(.+)"\]', rest.partition("\n\n")[0])
+    oldest = [re.sub(r",<\d+$", "", each) for each in (*requirements("dependencies"), *extras)]
     pins = tox()["testenv:lowest"]["deps"].lower().replace("==", ">=").split()
 
+    assert len(extras) == 3
     assert set(oldest) <= set(pins)
     assert len([each for each in requirements("dependencies") if each.endswith(",<3")]) == 2
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Browser
 
     from tests.browser.people import Person
@@ -35,19 +33,15 @@ ARGUMENTS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add an option to write new pictures for the documentation."""
-    parser.addoption(
-        "--screenshots", action="store_true", help="write the documentation's pictures"
-    )
+    parser.addoption("--screenshots", action="store_true", help="write the pictures of the docs")
 
 
 def _chromium() -> str:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    if not found:
-        pytest.fail(
-            "No Chromium: install it (Debian: apt install chromium), or name its path in CHROMIUM.",
-            pytrace=False,
-        )
-    return found
+    missing = (
+        "No Chromium: install it (Debian: apt install chromium), or name its path in CHROMIUM."
+    )
+    return found or pytest.fail(missing, pytrace=False)
 
 
 @pytest.fixture(scope="session")
@@ -72,10 +66,10 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def _running(folder: Path, settings: str, policy: str) -> Iterator[Site]:
+def _running(folders: pytest.TempPathFactory, settings: str, policy: str) -> Iterator[Site]:
     from tests.browser.site import Site
 
-    site = Site(folder, settings, policy)
+    site = Site(folders.mktemp("site"), settings, policy)
     yield site
     site.stop()
     assert "Traceback" not in site.log, site.log
@@ -84,15 +78,13 @@ def _running(folder: Path, settings: str, policy: str) -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return the example project, in a process of its own."""
-    yield from _running(
-        tmp_path_factory.mktemp("example"), "example_settings", "default-src 'self'"
-    )
+    yield from _running(tmp_path_factory, "example_settings", "default-src 'self'")
 
 
 @pytest.fixture(scope="session")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return a site without pages of its own, in a process of its own."""
-    yield from _running(tmp_path_factory.mktemp("bare"), "bare_settings", STRICT)
+    yield from _running(tmp_path_factory, "bare_settings", STRICT)
 
 
 @pytest.fixture(scope="session")

@@ -47,11 +47,7 @@ def expect_heading(page: Page, text: str) -> None:
 
 
 class Person:
-    """A visitor of a site, and their first tab.
-
-    `screen`: `PHONE` or `DESKTOP`. `language`: the one that their browser prefers. `scripts`:
-    whether the browser runs scripts.
-    """
+    """A visitor of a site with a `screen` (`PHONE` or `DESKTOP`), and their first tab."""
 
     def __init__(
         self,

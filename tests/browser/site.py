@@ -11,10 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Site:
-    """The site of a settings module of this folder, on a new database in `folder`.
-
-    `policy`: its Content Security Policy.
-    """
+    """The site of a settings module of this folder; `policy`: its Content Security Policy."""
 
     def __init__(self, folder: Path, settings: str, policy: str) -> None:
         self.name = settings.removesuffix("_settings")

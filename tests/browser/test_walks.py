@@ -5,15 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import (
-    ON_WIFI,
-    PASSWORD,
-    SLOW,
-    VERIFIED,
-    Person,
-    expect_heading,
-    press,
-)
+from tests.browser.people import ON_WIFI, PASSWORD, SLOW, VERIFIED, Person, expect_heading, press
 from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
@@ -66,9 +58,7 @@ def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(
     assert visitor.violations == []
 
 
-def test_refresh_and_back_after_the_callback_show_the_result_and_spend_nothing(
-    visitor: Person,
-) -> None:
+def test_refresh_and_back_show_the_callbacks_result_and_spend_nothing(visitor: Person) -> None:
     page = visitor.page
     visitor.start(VERIFIED)
     expect_heading(page, "Verified")

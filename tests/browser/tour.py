@@ -18,22 +18,22 @@ from tests.browser.people import (
 STARTS = 5
 
 
-def _opened(path: str) -> Callable[[Person], None]:
-    def open(person: Person) -> None:
-        person.page.goto(path)
+def _opened(path: str) -> Callable[[Person], object]:
+    return lambda person: person.page.goto(path)
 
-    return open
+
+def _entered(url_for: Callable[[Person], str]) -> Callable[[Person], None]:
+    def enter(person: Person) -> None:
+        person.enter()
+        person.page.goto(url_for(person))
+
+    return enter
 
 
 def _members(person: Person) -> None:
     person.sign_up()
     person.start(VERIFIED, path="/phone/?next=/members/")
     person.page.wait_for_url("**/members/")
-
-
-def _start(person: Person) -> None:
-    person.enter()
-    person.page.goto("/phone/")
 
 
 def _mistake(person: Person) -> None:
@@ -58,16 +58,6 @@ def _continue(person: Person) -> None:
     person.page.wait_for_selector(".plasgate-ip a")
 
 
-def _operator(person: Person) -> None:
-    person.enter()
-    person.page.goto(person.start_by_script(NEVER_COMES_BACK)["authorize_url"])
-
-
-def _waiting(person: Person) -> None:
-    person.enter()
-    person.page.goto(person.start_by_script(VERIFIED)["detail_url"])
-
-
 def _ended(number: str) -> Callable[[Person], None]:
     def end(person: Person) -> None:
         person.enter()
@@ -77,9 +67,10 @@ def _ended(number: str) -> Callable[[Person], None]:
     return end
 
 
-def _invalid_callback(person: Person) -> None:
-    person.enter()
-    person.page.goto("/phone/callback/?code=1&state=2")
+_start = _entered(lambda person: "/phone/")
+_operator = _entered(lambda person: person.start_by_script(NEVER_COMES_BACK)["authorize_url"])
+_waiting = _entered(lambda person: person.start_by_script(VERIFIED)["detail_url"])
+_invalid_callback = _entered(lambda person: "/phone/callback/?code=1&state=2")
 
 
 def _code_shown(computer: Person) -> None:
@@ -177,10 +168,7 @@ COMPUTER = {
     "screen, waiting": _screen(is_opened=False),
     "screen, opened": _screen(is_opened=True),
 }
-BARE_COMPUTER = {
-    "start with code": _start,
-    "not on mobile data with code": _ended(ON_WIFI),
-}
+BARE_COMPUTER = {"start with code": _start, "not on mobile data with code": _ended(ON_WIFI)}
 BARE = {
     "start": _start,
     "mistake": _mistake,

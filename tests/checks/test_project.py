@@ -39,12 +39,7 @@ def session_middleware(get_response: Any) -> Any:
     return OwnSessionMiddleware(get_response)
 
 
-OTHER_ENGINE: dict[str, Any] = {
-    "BACKEND": "django.template.backends.dummy.TemplateStrings",
-    "APP_DIRS": False,
-    "DIRS": [],
-    "OPTIONS": {},
-}
+OTHER_ENGINE = {"BACKEND": "django.template.backends.dummy.TemplateStrings"}
 
 
 def django_templates(
@@ -180,8 +175,7 @@ def test_two_packages_with_the_same_files_are_warned_of(
     [
         ({}, []),
         ({"PLASGATE_IP_BASE_URL": "HTTP://cloudapi.plasgate.com/ip/"}, ["W005"]),
-        ({"PLASGATE_IP_PUBLIC_URL": None}, ["W006"]),
-        ({"PLASGATE_IP_PUBLIC_URL": ""}, ["W006"]),
+        *(({"PLASGATE_IP_PUBLIC_URL": url}, ["W006"]) for url in (None, "")),
         # Each tenant may have its own host.
         ({"PLASGATE_IP_PUBLIC_URL": None, "PLASGATE_IP_CREDENTIALS": FUNCTION}, []),
         ({"ALLOWED_HOSTS": ["example.com"]}, ["W012"]),

@@ -72,12 +72,7 @@ def test_the_error_codes_are_those_of_the_endpoints() -> None:
 
 def test_the_signals_are_those_of_the_code() -> None:
     names = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
-    assert names == {
-        "phone_verified",
-        "phone_verification_failed",
-        "mobile_id_changed",
-        "phone_claimed",
-    }
+    assert len(names) == 4
     words = set(re.findall(r"\w+", section("Signals").astext()))
     assert names | {"sender", "verification", "request", "previous", "user"} <= words
     assert set(re.findall(r"autodata:: (\w+)", read("docs/api.rst"))) == names

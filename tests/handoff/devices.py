@@ -3,14 +3,12 @@
 import re
 from typing import Any
 
-from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest
-from django.test import RequestFactory
 
 from django_plasgate_ip.handoff import tokens
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.verification import browser_session
+from tests import visitor
 from tests.visitor import TYPED, Page, Visitor
 
 JSON = {"Accept": "application/json"}
@@ -30,8 +28,7 @@ class Phone(Visitor):
 
 def request_of(user: Any = None) -> HttpRequest:
     """Return a request with a session of its own, which has an id."""
-    request = RequestFactory().get("/phone/")
-    request.user, request.session = user or AnonymousUser(), SessionStore()
+    request = visitor.request_of(user)
     browser_session.get_or_create_session_id(request)
     return request
 

@@ -128,9 +128,7 @@ def test_the_computers_browser_can_not_claim_the_link(computer: HttpRequest, tok
     assert not PhoneHandoff.objects.exists()
 
 
-def test_a_link_of_an_account_that_is_gone_is_refused(
-    phone: HttpRequest, token: Token, user: User
-) -> None:
+def test_a_link_of_a_gone_account_is_refused(phone: HttpRequest, token: Token, user: User) -> None:
     User.objects.update(is_active=False)
     assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
 
@@ -146,9 +144,7 @@ def test_a_new_password_refuses_the_link(phone: HttpRequest, shown: Claim, user:
     assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
 
 
-def test_a_new_claim_deletes_the_rows_that_are_older_than_an_hour(
-    phone: HttpRequest, token: Token
-) -> None:
+def test_a_new_claim_deletes_rows_older_than_an_hour(phone: HttpRequest, token: Token) -> None:
     for age in (61 * MINUTE, 59 * MINUTE):
         PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age)
 

@@ -71,9 +71,7 @@ def test_the_page_after_a_mistake_has_a_code_and_keeps_next(visitor: Visitor) ->
     assert Page(page).links["Show a new code"] == "/phone/?next=%2Fhere%2F"
 
 
-def test_the_only_failure_with_a_code_is_missing_mobile_data(
-    visitor: Visitor, answers: Answers
-) -> None:
+def test_no_failure_but_missing_mobile_data_has_a_code(visitor: Visitor, answers: Answers) -> None:
     answers(FAILED)
     detail = visitor.verify()["Location"]
     assert Page(visitor.get(detail)).links["Show a new code"] == detail

@@ -52,9 +52,7 @@ def test_a_new_password_ends_a_token(user: User) -> None:
     assert new_token(request).is_of(request)
 
 
-def test_a_user_model_may_have_no_session_auth_hash(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_model_may_have_no_session_auth_hash(user: User, monkeypatch: Any) -> None:
     request = request_of(user)
     monkeypatch.delattr(AbstractBaseUser, "get_session_auth_fallback_hash")
     monkeypatch.delattr(AbstractBaseUser, "get_session_auth_hash")
@@ -82,9 +80,7 @@ def test_the_link_does_not_contain_next(visitor: Visitor) -> None:
     assert "wallet" not in token
 
 
-def test_the_primary_key_of_an_account_may_be_any_text(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_primary_key_of_an_account_may_be_any_text(user: User, monkeypatch: Any) -> None:
     account = "sok@example.com.:/\u17e7"
     monkeypatch.setattr(User._meta.pk, "value_to_string", lambda user: account)
     token = tokens.issue(request_of(user))

@@ -30,16 +30,15 @@ def columns(row: PhoneVerification) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names - OWN}
 
 
+ERRORS = ("credentials_rejected", "rate_limited", "provider_error", "invalid_response")
+
+
 @pytest.mark.parametrize(
     ("reason", "scopes"),
     [
         ("", "mobile_id phone_verify"),
-        ("", "phone"),
         ("not_on_mobile_data", "mobile_id phone_verify"),
-        ("credentials_rejected", "phone"),
-        ("rate_limited", "phone"),
-        ("provider_error", "phone"),
-        ("invalid_response", "phone"),
+        *((reason, "phone") for reason in ("", *ERRORS)),
     ],
 )
 def test_a_row_has_the_columns_that_the_app_sets(

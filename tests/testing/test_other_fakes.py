@@ -1,7 +1,7 @@
 """The fake PlasGate beside other fakes of HTTP."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,10 @@ interactions:
 """
 
 
-def by_vcrpy(folder: Path) -> AbstractContextManager[Any]:
+def by_vcrpy(folder: Path) -> Any:
     path = folder / "cassette.yaml"
     path.write_text(CASSETTE)
-    recorded: AbstractContextManager[Any] = import_module("vcr").use_cassette(
-        str(path), record_mode="none"
-    )
-    return recorded
+    return import_module("vcr").use_cassette(str(path), record_mode="none")
 
 
 @contextmanager
@@ -45,10 +42,7 @@ def by_pook(folder: Path) -> Iterator[Any]:
 
 @pytest.mark.parametrize("fake", [by_vcrpy, by_pook])
 def test_another_fake_takes_its_calls_and_ours_the_exchange(
-    fake: Callable[[Path], AbstractContextManager[Any]],
-    tmp_path: Path,
-    visitor: Visitor,
-    plasgate_ip: PlasGate,
+    fake: Callable[[Path], Any], tmp_path: Path, visitor: Visitor, plasgate_ip: PlasGate
 ) -> None:
     with fake(tmp_path):
         assert requests.get("https://a.example/", timeout=5).text == "faked"

@@ -1,38 +1,32 @@
 """The id that ties a browser to its verifications, and what belongs to a browser."""
 
-from typing import Any
-
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import User
 from django.contrib.sessions.backends.cache import SessionStore
-from django.http import HttpRequest
 from django.test import RequestFactory
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
+from tests.visitor import request_of
 
 KEY = "thekeyofadjangosession"
 
 
-def request_of(session: Any, user_id: int | None = None) -> HttpRequest:
-    request = RequestFactory().get("/")
-    request.session = session
-    request.user = User(pk=user_id) if user_id else AnonymousUser()
-    return request
-
-
 def test_a_request_without_a_session_or_an_id_has_an_empty_id() -> None:
-    for request in (RequestFactory().get("/"), request_of(None), request_of(SessionStore())):
+    with_none = request_of()
+    with_none.session = None  # type: ignore[assignment]
+    for request in (RequestFactory().get("/"), with_none, request_of(session=SessionStore())):
         assert browser_session.get_session_id(request) == ""
 
-    assert browser_session.get_session_id(request_of({SESSION_KEY: "browser"})) == "browser"
+    with_id = request_of(session={SESSION_KEY: "browser"})
+    assert browser_session.get_session_id(with_id) == "browser"
 
 
 def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides() -> None:
     def new_ids(key: str | None) -> set[str]:
         """Return what three starts of one session get."""
-        requests = [request_of(SessionStore(key)) for _ in range(3)]
+        requests = [request_of(session=SessionStore(key)) for _ in range(3)]
         return {browser_session.new_session_id(request) for request in requests}
 
     # 16 random bytes, in base64.
@@ -46,11 +40,11 @@ def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides() -> No
 
 def test_the_id_is_stored_once_and_reused() -> None:
     session = SessionStore()
-    session_id = browser_session.get_or_create_session_id(request_of(session))
+    session_id = browser_session.get_or_create_session_id(request_of(session=session))
 
     assert dict(session) == {SESSION_KEY: session_id}
     session.modified = False
-    assert browser_session.get_or_create_session_id(request_of(session)) == session_id
+    assert browser_session.get_or_create_session_id(request_of(session=session)) == session_id
     assert not session.modified
 
 
@@ -74,7 +68,7 @@ def test_a_verification_belongs_to_its_user_and_without_one_to_its_session(
     owner: int | None, started_in: str, user: int | None, session: str, expected: bool
 ) -> None:
     verification = PhoneVerification(user_id=owner, session_id=started_in)
-    request = request_of({SESSION_KEY: session}, user)
+    request = request_of(user and User(pk=user), {SESSION_KEY: session})
 
     assert browser_session.is_own(request, verification) is expected
 
@@ -96,9 +90,8 @@ def test_a_verification_belongs_to_its_user_and_without_one_to_its_session(
 def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
     callback_session: str, user: int | None, session: str, expected: bool
 ) -> None:
-    verification = PhoneVerification(
-        user_id=7, session_id="browser", callback_session_id=callback_session
-    )
-    request = request_of({SESSION_KEY: session}, user)
+    ids = {"session_id": "browser", "callback_session_id": callback_session}
+    verification = PhoneVerification(user_id=7, **ids)
+    request = request_of(user and User(pk=user), {SESSION_KEY: session})
 
     assert browser_session.is_carrier(request, verification) is expected

@@ -215,9 +215,7 @@ def test_a_late_callback_is_expired_whatever_it_carries() -> None:
     ],
     ids=str,
 )
-def test_a_change_of_the_account_ends_the_verification(
-    values: dict[str, Any], user: Any, same: bool
-) -> None:
+def test_a_change_of_the_account_ends_the_verification(values: Any, user: Any, same: bool) -> None:
     changed_user = Verdict(Reason.USER_CHANGED)
     assert end(pending(**values), user) == (None if same else changed_user)
     denied = Verdict(Reason.PROVIDER_DENIED, "no")

@@ -26,20 +26,12 @@ OLD, NEW, THIRD = MOBILE_ID, "f" * 128, "e" * 128
 OTHER_NUMBER = "+85512345678"
 
 
-def _receiver(
-    sender: type[PhoneVerification],
-    verification: PhoneVerification,
-    previous: PhoneVerification,
-    request: HttpRequest | None,
-    *,
-    signal: Any,
-) -> None:
+def _receiver(sender: Any, verification: Any, previous: Any, request: Any, *, signal: Any) -> None:
     """Have the signature of a site's receiver of ``mobile_id_changed``."""
 
 
 @pytest.fixture
 def changes() -> Iterator[mock.Mock]:
-    """Return a receiver of ``mobile_id_changed``."""
     receiver = mock.create_autospec(_receiver)
     signals.mobile_id_changed.connect(receiver)
     yield receiver
@@ -48,9 +40,8 @@ def changes() -> Iterator[mock.Mock]:
 
 def heard(changes: mock.Mock) -> list[tuple[PhoneVerification, PhoneVerification]]:
     """Return what was sent: each verification, with the one that it differs from."""
-    return [
-        (call.kwargs["verification"], call.kwargs["previous"]) for call in changes.call_args_list
-    ]
+    sent = (call.kwargs for call in changes.call_args_list)
+    return [(kwargs["verification"], kwargs["previous"]) for kwargs in sent]
 
 
 def verified(user: User | None, mobile_id: str, **values: Any) -> PhoneVerification:
@@ -81,10 +72,7 @@ def test_another_sim_is_reported_with_both_verifications(
 
 @pytest.mark.parametrize("mobile_ids", [(OLD, OLD), (OLD, "", OLD), ("", ""), ("", NEW)])
 def test_the_same_sim_or_an_unknown_one_is_no_change(
-    user: User,
-    changes: mock.Mock,
-    mobile_ids: tuple[str, ...],
-    django_assert_num_queries: Any,
+    user: User, changes: mock.Mock, mobile_ids: tuple[str, ...], django_assert_num_queries: Any
 ) -> None:
     for mobile_id in mobile_ids:
         row = stored("exchanging", user=user)
@@ -124,9 +112,7 @@ def test_only_the_last_completed_one_is_compared(user: User, changes: mock.Mock)
     assert not verified(user, THIRD).mobile_id_changed
 
 
-def test_another_number_than_the_accounts_last_one_is_a_change(
-    user: User, other_user: User
-) -> None:
+def test_another_number_than_the_accounts_last_is_a_change(user: User, other_user: User) -> None:
     verified(user, OLD, phone_number="")
     verified(other_user, OLD, phone_number=OTHER_NUMBER)
     verified(user, OLD)
@@ -142,10 +128,7 @@ def test_another_number_than_the_accounts_last_one_is_a_change(
 
 
 def test_a_number_of_two_accounts_is_logged_when_verified_and_when_claimed(
-    user: User,
-    other_user: User,
-    caplog: pytest.LogCaptureFixture,
-    django_capture_on_commit_callbacks: Any,
+    user: User, other_user: User, caplog: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     verified(None, OLD, session_id="elsewhere")
     verified(user, OLD)
@@ -177,9 +160,7 @@ def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(
     assert not changes.called
 
 
-def test_a_number_that_the_phone_scope_returns_is_compared_too(
-    user: User, changes: mock.Mock
-) -> None:
+def test_a_number_that_the_phone_scope_returns_is_compared_too(user: User, changes: Any) -> None:
     first = verified(user, OLD)
     row = stored("exchanging", user=user, phone_number="")
 

@@ -192,10 +192,7 @@ def test_a_login_as_the_same_user_does_not_strand_a_live_verification(
 
 @pytest.mark.parametrize("status", ["pending", "exchanging"])
 def test_a_live_verification_ends_at_the_login_and_is_never_taken_over(
-    user: User,
-    receivers: Receivers,
-    django_capture_on_commit_callbacks: Any,
-    status: str,
+    user: User, receivers: Receivers, django_capture_on_commit_callbacks: Any, status: str
 ) -> None:
     live = stored(status)
     request = request_of(session=BROWSER)

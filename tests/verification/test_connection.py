@@ -1,12 +1,13 @@
 """`flow.complete` holds no database connection in the exchange, and saves the answer after it."""
 
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import chain, repeat
 from threading import Event
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth.models import User
@@ -45,20 +46,6 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-def failing(works: Callable[..., Any], errors: Iterator[Exception]) -> Callable[..., Any]:
-    """Return a function that raises these errors first."""
-
-    def fail(*args: Any, **kwargs: Any) -> Any:
-        for error in errors:
-            raise error
-        return works(*args, **kwargs)
-
-    return fail
-
-
-# Before the exchange
-
-
 @pytest.mark.parametrize("max_age", [0, 60, None])
 def test_a_connection_that_does_not_persist_is_closed_while_the_operator_is_asked(
     answers: Answers, request_: HttpRequest, max_age: int | None, monkeypatch: pytest.MonkeyPatch
@@ -91,18 +78,12 @@ def test_a_connection_in_a_transaction_or_of_several_threads_is_kept() -> None:
     assert database.connection is None
 
 
-# After the exchange
-
-
 def test_the_answer_is_saved_although_the_database_refuses_some_connections(
-    answers: Answers,
-    receivers: Receivers,
-    request_: HttpRequest,
-    pauses: list[float],
-    monkeypatch: pytest.MonkeyPatch,
+    answers: Answers, receivers: Receivers, request_: Any, pauses: Any, monkeypatch: Any
 ) -> None:
-    errors = iter([OperationalError("too many clients"), InterfaceError("closed")])
-    connect = failing(database.connect, errors)
+    errors = [OperationalError("too many clients"), InterfaceError("closed")]
+    works = repeat(mock.DEFAULT)
+    connect = mock.Mock(wraps=database.connect, side_effect=chain(errors, works))
     answers(meanwhile=lambda: monkeypatch.setattr(connections["default"], "connect", connect))
 
     assert flow.complete(came_back(request_)).status == "verified"
@@ -115,10 +96,8 @@ def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
     answers: Answers, receivers: Receivers, user: User, request_: HttpRequest, pauses: list[float]
 ) -> None:
     create(DAY, user=user, mobile_id="another SIM")
-    changed: list[Any] = []
-    signals.mobile_id_changed.connect(
-        receiver := lambda verification, **_: changed.append(verification)
-    )
+    changes = mock.Mock()
+    signals.mobile_id_changed.connect(changes)
     answers()
 
     def lose(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
@@ -129,25 +108,19 @@ def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
 
     with database.execute_wrapper(lose):
         finished = flow.complete(came_back(request_))
-    signals.mobile_id_changed.disconnect(receiver)
+    signals.mobile_id_changed.disconnect(changes)
 
     assert (finished.status, finished.mobile_id_changed, pauses) == ("verified", True, [0.1])
     assert receivers.heard == [("verified", finished)]
-    assert changed == [finished]
+    changes.assert_called_once()
+    assert changes.call_args.kwargs["verification"] == finished
 
 
 def test_tries_end_when_the_exchange_counts_as_interrupted(
-    answers: Answers,
-    request_: HttpRequest,
-    pauses: list[float],
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    answers: Answers, request_: HttpRequest, pauses: list[float], settings: Any, monkeypatch: Any
 ) -> None:
     settings.PLASGATE_IP_TIMEOUT = 2
-
-    def refuse() -> Any:
-        raise OperationalError("the database system is shutting down")
-
+    refuse = mock.Mock(side_effect=OperationalError("the database system is shutting down"))
     answers(meanwhile=lambda: monkeypatch.setattr(connections["default"], "connect", refuse))
     with pytest.raises(OperationalError):
         flow.complete(came_back(request_))
@@ -160,22 +133,16 @@ def test_tries_end_when_the_exchange_counts_as_interrupted(
 
 
 def test_a_transaction_that_failed_is_not_tried_again(pauses: list[float]) -> None:
-    def fail() -> None:
-        raise OperationalError
-
+    fail = mock.Mock(side_effect=OperationalError)
     with transaction.atomic(), pytest.raises(OperationalError):
-        connection.retry(fail, timezone.now() + DAY)
+        connection.retry(fail, timezone.now() + timedelta(seconds=9))
     assert pauses == []
 
 
 @pytest.mark.parametrize("moment", ["claim", "answer"])
 @pytest.mark.parametrize("level", [r"repeatable\ read", "serializable"])
 def test_a_conflict_of_two_transactions_is_no_error(
-    answers: Answers,
-    request_: HttpRequest,
-    monkeypatch: pytest.MonkeyPatch,
-    level: str,
-    moment: str,
+    answers: Answers, request_: HttpRequest, monkeypatch: Any, level: str, moment: str
 ) -> None:
     if database.vendor != "postgresql":
         pytest.skip("only PostgreSQL has the first update win")

@@ -35,9 +35,7 @@ def commit(django_capture_on_commit_callbacks: Any) -> Any:
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
-def test_a_new_verification_ends_the_live_ones_of_its_session(
-    receivers: Receivers, commit: Any
-) -> None:
+def test_a_new_verification_ends_its_sessions_live_ones(receivers: Receivers, commit: Any) -> None:
     request = HttpRequest()
     exchanging = stored("exchanging", 3 * SECOND)
     pending = stored("pending", 2 * SECOND)
@@ -149,17 +147,6 @@ def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
     assert str(row.phone_number) == NUMBER
 
 
-def test_with_autocommit_the_signal_is_sent_at_once(receivers: Receivers) -> None:
-    row = stored("exchanging")
-
-    assert transitions.finish(row, VERIFIED, None, autocommit=True)
-
-    assert receivers.heard == [("verified", row)]
-    assert receivers.verified.call_args.kwargs["request"] is None
-    row = PhoneVerification.objects.get()
-    assert (row.status, row.reason, row.sub, row.mobile_id) == ("verified", "", SUB, MOBILE_ID)
-
-
 def test_the_columns_of_a_verdict_hide_the_person() -> None:
     claims = {"sub": "anonymous"}
     columns = transitions.result_columns(Verdict(phone_number=NUMBER, claims=claims))
@@ -171,9 +158,7 @@ def test_the_columns_of_a_verdict_hide_the_person() -> None:
     assert "phone_number" not in transitions.result_columns(FAILED)
 
 
-def test_a_verification_that_has_moved_is_not_ended_again(
-    receivers: Receivers, commit: Any
-) -> None:
+def test_a_verification_that_moved_is_not_ended_again(receivers: Receivers, commit: Any) -> None:
     row, stale = stored("exchanging"), stored(ago=timedelta(minutes=6))
     ended = {"status": "error", "reason": "interrupted", "completed_at": timezone.now()}
     PhoneVerification.objects.update(**ended)
@@ -210,12 +195,7 @@ def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
     [("pending", 300, "expired"), ("exchanging", 10 + 30, "interrupted")],
 )
 def test_a_stale_verification_is_ended_after_its_time_and_not_before(
-    status: str,
-    seconds: int,
-    reason: str,
-    monkeypatch: pytest.MonkeyPatch,
-    receivers: Receivers,
-    commit: Any,
+    status: str, seconds: int, reason: str, monkeypatch: Any, receivers: Receivers, commit: Any
 ) -> None:
     request = HttpRequest()
     last = stop_clock(monkeypatch, models) - timedelta(seconds=seconds)

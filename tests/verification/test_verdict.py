@@ -136,9 +136,7 @@ def test_an_answer_that_does_not_confirm_the_number_is_rejected(
         ("mobile_id", {"succeeded": None, "claims": {"error": "server_error"}}),
     ],
 )
-def test_an_answer_without_the_claims_of_its_scopes_is_invalid(
-    scopes: str, changes: dict[str, Any]
-) -> None:
+def test_an_answer_without_the_claims_of_its_scopes_is_invalid(scopes: str, changes: Any) -> None:
     end = judge(success(**changes), scopes)
 
     assert (end.status, end.reason) == (Status.ERROR, Reason.INVALID_RESPONSE)
@@ -227,9 +225,7 @@ def test_a_national_number_is_read_in_the_region_of_the_requested_one(
         assert verdict.judge(answer, ["phone_verify"], requested).reason is reason
 
 
-def test_without_a_requested_number_a_national_one_is_read_in_the_sites_region(
-    settings: Any,
-) -> None:
+def test_without_a_requested_one_a_national_number_is_in_the_sites_region(settings: Any) -> None:
     settings.PLASGATE_IP_DEFAULT_REGION = "TH"
 
     assert judge(success(phone_number="081 234 5678"), "phone").phone_number == "+66812345678"
