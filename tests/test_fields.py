@@ -49,9 +49,6 @@ def lost_key(db: None, settings: Any) -> PhoneVerification:
     return row
 
 
-# Values
-
-
 @pytest.mark.django_db
 def test_every_json_type_is_preserved() -> None:
     values = [CLAIMS, {"false": False, "none": None}, False, 0, None, "", []]
@@ -93,9 +90,6 @@ def test_updates_and_bulk_writes_encrypt() -> None:
     assert "Teak" not in str(raw())
 
 
-# At rest
-
-
 @pytest.mark.django_db
 def test_no_column_holds_plain_text() -> None:
     stored()
@@ -128,9 +122,6 @@ def test_a_fixture_holds_the_token(tmp_path: Path) -> None:
     assert [plain for plain in PLAIN if plain in fixture.read_text()] == []
     assert PhoneVerification.objects.get(pk=full.pk).claims == CLAIMS
     assert PhoneVerification.objects.get(pk=empty.pk).claims == {}
-
-
-# Without the key
 
 
 def test_only_reading_the_claims_needs_their_key(lost_key: PhoneVerification) -> None:
@@ -192,9 +183,6 @@ def test_a_deletion_that_is_rolled_back_and_a_save_preserve_the_claims() -> None
     assert raw() == [""]
 
 
-# Lookups
-
-
 def test_rows_without_claims_are_found_without_a_key(lost_key: PhoneVerification) -> None:
     empty = stored(claims={})
     rows = PhoneVerification.objects
@@ -215,9 +203,6 @@ def test_every_other_lookup_is_refused() -> None:
         for query in (PhoneVerification.objects.filter, PhoneVerification.objects.exclude):
             with pytest.raises(FieldError):
                 list(query(**lookup))
-
-
-# Phone numbers
 
 
 @pytest.mark.django_db
