@@ -43,23 +43,25 @@ def environment(signals: Path, **settings: Any) -> dict[str, str]:
 WITH_US = '"$@" & read -r _; kill -KILL 0'
 
 
-class Server:
-    """gunicorn: a master and one worker, in their own process group."""
+ROOT = Path(__file__).parent.parent
+GUNICORN = ("gunicorn", "--no-control-socket", "--bind=fd://{fd}", "--worker-class=gthread")
+SITE = (*GUNICORN, f"--threads={THREADS}", "django.core.wsgi:get_wsgi_application()")
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+
+class Server:
+    """A server in its own process group: with the defaults, gunicorn with one worker."""
+
+    def __init__(
+        self, log: Path, environment: dict[str, str], *command: str, cwd: Path = ROOT
+    ) -> None:
         self.log = log
         # The server inherits a listening socket, which queues connections during the start.
         with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
             self.port = int(listener.getsockname()[1])
+            arguments = [each.format(fd=listener.fileno()) for each in command or SITE]
             self._process = subprocess.Popen(
-                [
-                    *("/bin/sh", "-c", WITH_US, "sh"),
-                    *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
-                    *(f"--bind=fd://{listener.fileno()}", "--worker-class=gthread"),
-                    *("--workers=1", f"--threads={THREADS}"),
-                    "django.core.wsgi:get_wsgi_application()",
-                ],
-                cwd=Path(__file__).parent.parent,
+                ["/bin/sh", "-c", WITH_US, "sh", sys.executable, "-m", *arguments],
+                cwd=cwd,
                 env=environment,
                 stdin=subprocess.PIPE,
                 stdout=output,
