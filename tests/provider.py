@@ -151,10 +151,17 @@ def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def serve(wire: Wire) -> None:
-    """Answer each request on the connection."""
-    while wire.request():
-        wire.send(answer())
+def serves(response: bytes) -> Play:
+    """Return a play that answers each request on the connection."""
+
+    def play(wire: Wire) -> None:
+        while wire.request():
+            wire.send(response)
+
+    return play
+
+
+serve = serves(answer())
 
 
 def says(*parts: bytes) -> Play:

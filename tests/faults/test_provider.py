@@ -26,6 +26,7 @@ from tests.provider import (
     resets,
     says,
     serve,
+    serves,
 )
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import CODE, DIGITS, MOBILE_ID, STATE, SUB, TYPED, Visitor, newest, outcome
@@ -144,10 +145,7 @@ def test_bytes_after_an_answer_are_not_the_next_visitors_answer(
         wire.send(answer(b"{}") + answer(BODY))
         refuse(wire)
 
-    def refuse(wire: Wire) -> None:
-        while wire.request():
-            wire.send(answer(NOT_JSON.content))
-
+    refuse = serves(answer(NOT_JSON.content))
     provider = start(smuggle, refuse)
     for browser in (visitor, passer_by):
         browser.verify()

@@ -50,6 +50,7 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
 
     shown = [
         begun,
+        begun.authorize_url,
         row,
         PhoneVerification.objects.values("claims", "phone_number").get(pk=row.pk),
         Sealed.seal(canaries.VERIFIED),
