@@ -15,14 +15,13 @@ from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.privacy import canaries
 from tests.privacy.canaries import CANARIES, MASKED, NATIONAL, NUMBERS, Broken, Search
-from tests.privacy.conftest import replies
+from tests.privacy.conftest import Log, replies
 from tests.provider import Play, Provider, Start, answer, says, silent
 from tests.staff import LIST, staff
 from tests.visitor import Visitor, newest, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
 
-Log = pytest.LogCaptureFixture
 JSON = {"Accept": "application/json"}
 _ALL = json.dumps(canaries.VERIFIED).encode()
 # A provider's text may quote the number and the id.

@@ -90,9 +90,7 @@ def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text() -> None
 
 
 @pytest.mark.parametrize("value", [E164, PhoneNumber.from_string(E164), phonenumbers.parse(E164)])
-def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(
-    value: Any,
-) -> None:
+def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(value: Any) -> None:
     row = PhoneVerification(phone_number=value, session_id="b")
     assert repr(row.phone_number) == f"<Number {MASKED}>"
 
