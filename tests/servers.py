@@ -51,9 +51,7 @@ SITE = (*GUNICORN, f"--threads={THREADS}", "django.core.wsgi:get_wsgi_applicatio
 class Server:
     """A server in its own process group: with the defaults, gunicorn with one worker."""
 
-    def __init__(
-        self, log: Path, environment: dict[str, str], *command: str, cwd: Path = ROOT
-    ) -> None:
+    def __init__(self, log: Path, env: dict[str, str], *command: str, cwd: Path = ROOT) -> None:
         self.log = log
         # The server inherits a listening socket, which queues connections during the start.
         with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
@@ -62,7 +60,7 @@ class Server:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", WITH_US, "sh", sys.executable, "-m", *arguments],
                 cwd=cwd,
-                env=environment,
+                env=env,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,

@@ -207,9 +207,7 @@ def test_every_other_lookup_is_refused() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("db_format", ["NATIONAL", "RFC3966"])
-def test_numbers_are_stored_as_e164_with_every_format_of_the_site(
-    db_format: str, settings: Any
-) -> None:
+def test_numbers_are_stored_as_e164_with_every_db_format(db_format: str, settings: Any) -> None:
     settings.PHONENUMBER_DB_FORMAT = db_format
     row = PhoneVerification.objects.create(phone_number="+14155552671")
     assert str(PhoneVerification.objects.get(pk=row.pk).phone_number.as_e164) == "+14155552671"
@@ -219,7 +217,7 @@ def test_numbers_are_stored_as_e164_with_every_format_of_the_site(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("written", ["+85520123456", "+999012345678"])
-def test_a_possible_number_is_stored_found_and_read_like_any_other(
+def test_a_possible_number_is_stored_found_and_read_like_others(
     written: str, settings: Any
 ) -> None:
     settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"

@@ -174,9 +174,7 @@ def test_a_site_without_the_admin_can_erase(
 
 
 @pytest.mark.parametrize("number", [4, 5])
-def test_several_batches_are_erased(
-    user: User, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_all_batches_are_erased(user: User, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
     for _ in range(number):
         note(user, create(user=user))

@@ -119,9 +119,7 @@ def test_either_process_can_answer_each_request_of_a_visitor(
     assert redis.dbsize() > 0
 
 
-def test_the_checks_accept_the_sessions_and_the_settings_refuse_debug(
-    environment: dict[str, str],
-) -> None:
+def test_checks_accept_the_sessions_and_settings_refuse_debug(environment: dict[str, str]) -> None:
     def check(**changes: str) -> str:
         command = [sys.executable, "manage.py", "check", "--deploy"]
         env = environment | changes

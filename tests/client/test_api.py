@@ -112,9 +112,7 @@ def test_a_number_that_the_scopes_do_not_need_is_not_sent(number: str) -> None:
         ("openid", NUMBER, InvalidScopes),
     ],
 )
-def test_an_illegal_start_is_refused(
-    scopes: str, number: str | None, error: type[Exception]
-) -> None:
+def test_an_illegal_start_raises(scopes: str, number: str | None, error: type[Exception]) -> None:
     with pytest.raises(error):
         PlasGateClient().authorize_url(CALLBACK, scopes, number)
 
@@ -217,9 +215,7 @@ def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate: PlasG
 
 
 @pytest.mark.parametrize("name", ["Content-Encoding", "Content-Length"])
-def test_an_error_keeps_its_status_if_its_body_cannot_be_read(
-    name: str, plasgate: PlasGate
-) -> None:
+def test_an_error_keeps_its_status_if_its_body_is_unreadable(name: str, plasgate: PlasGate) -> None:
     plasgate.says(b"insufficient balance", status=403, headers={name: "gzip"})
 
     with pytest.raises(CredentialsRejected) as caught:

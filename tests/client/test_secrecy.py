@@ -18,9 +18,7 @@ from tests.visitor import CODE
 
 
 @pytest.mark.parametrize(("status", "length"), [("302 Found", 99), ("307 Temp", 0)])
-def test_a_redirect_is_not_followed_and_its_body_is_not_read(
-    status: str, length: int, start: Start
-) -> None:
+def test_a_redirect_is_neither_followed_nor_read(status: str, length: int, start: Start) -> None:
     elsewhere = start(serve)
 
     def play(wire: Wire) -> None:

@@ -67,9 +67,7 @@ def test_a_hostile_next_in_a_request_or_an_edited_row_leads_nobody_off_the_site(
 
 
 @pytest.mark.parametrize("public_url", [None, "https://shop.example"])
-def test_an_unknown_host_starts_nothing(
-    visitor: Visitor, settings: Any, public_url: str | None
-) -> None:
+def test_an_unknown_host_starts_nothing(visitor: Visitor, settings: Any, public_url: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = public_url
     for host in (EVIL, f"{HOST}:80@{EVIL}"):
         headers = {"Host": host}

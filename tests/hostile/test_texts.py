@@ -95,9 +95,7 @@ def test_poison_in_a_header_breaks_neither_response_nor_row(
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
-def test_the_query_is_utf8_in_spite_of_the_requests_own_charset(
-    visitor: Visitor, charset: str
-) -> None:
+def test_the_query_is_utf8_in_spite_of_the_requests_charset(visitor: Visitor, charset: str) -> None:
     """Django decodes a query by the request's Content-Type, even to lone surrogates."""
     surrogates = "+2AA-\\ud800"  # in utf-7 and in raw_unicode_escape
     named = {"Content-Type": f"text/plain; charset={charset}"}

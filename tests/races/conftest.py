@@ -64,9 +64,7 @@ def site(start_server: StartServer) -> Site:
 
 
 @pytest.fixture
-def browser(
-    transactional_db: None, user: User, site: Site, provider: PatientProvider
-) -> RemoteVisitor:
+def browser(user: User, site: Site, provider: PatientProvider) -> RemoteVisitor:
     """Return the browser of `user`, who is signed in."""
     provider.requests.clear()
     visitor = RemoteVisitor(site[0])

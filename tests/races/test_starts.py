@@ -71,7 +71,7 @@ def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
 
 
 def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_number(
-    site: Site, transactional_db: None
+    site: Site,
 ) -> None:
     browsers = []
     for number in range(STARTS):
