@@ -4,6 +4,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest.mock import DEFAULT, Mock
 
 import pytest
@@ -42,6 +43,16 @@ def test_one_visitors_cookie_is_not_sent_with_anothers_call(start: Start) -> Non
 
     assert len(provider.requests) == 2
     assert b"cookie" not in provider.requests[1].lower()
+
+
+def test_the_proxy_is_a_setting(start: Start, settings: Any) -> None:
+    proxy = start(serve)
+    settings.PLASGATE_IP_PROXY = f"http://somebody:else@{proxy.address}"
+
+    assert exchange(base_url="http://plasgate.invalid/ip/").succeeded
+    (request,) = proxy.requests
+    assert request.startswith(b"POST http://plasgate.invalid/ip/ip-auth?private_key=")
+    assert b"Proxy-Authorization: Basic " in request
 
 
 def test_proxies_and_netrc_of_the_environment_are_ignored(
