@@ -181,13 +181,10 @@ def test_the_search_finds_each_canary_in_a_text_a_frame_and_a_log_record(log: Lo
     keys = (canaries.SECRET_KEY, canaries.PRIVATE_KEY, canaries.ENCRYPTION_KEY)
     texts = f"{canaries.VERIFIED} {keys}"
     street = "7+Canary+%3CStreet%3E or 7 Canary &lt;Street&gt; &amp; Co or \\u1780\\u17b6\\u178e"
-    try:
-        try:
-            canaries.break_down([{"a": (NATIONAL,)}])
-        except Broken as broken:
-            raise ValueError("later") from broken
-    except ValueError as error:
-        chained = error
+    with pytest.raises(Broken) as caught:
+        canaries.break_down([{"a": (NATIONAL,)}])
+    chained = ValueError("later")
+    chained.__cause__ = caught.value
     log.clear()
     logging.getLogger("urllib3.connectionpool").debug("for %s", NATIONAL)
 

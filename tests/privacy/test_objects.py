@@ -58,6 +58,7 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
         vars(client),
         credentials.for_request(request),
         answer,
+        (answer.sub, answer.mobile_id),
         verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], answer.login_hint),
         form.cleaned_data,
         conf,
