@@ -56,11 +56,12 @@ class Server:
         # The server inherits a listening socket, which queues connections during the start.
         with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
             self.port = int(listener.getsockname()[1])
+            self.origin = f"http://127.0.0.1:{self.port}"
             arguments = [each.format(fd=listener.fileno()) for each in command or SITE]
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", WITH_US, "sh", sys.executable, "-m", *arguments],
                 cwd=cwd,
-                env=env,
+                env={name: value.replace("{origin}", self.origin) for name, value in env.items()},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -73,6 +74,12 @@ class Server:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
+
+    def end(self) -> None:
+        """Kill the server, and fail if it has logged an exception."""
+        self.kill()
+        log = self.log.read_text()
+        assert "Traceback" not in log, log
 
 
 class RemoteVisitor(Visitor):

@@ -85,7 +85,7 @@ def site(environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
     command = (*GUNICORN, *options, f"--access-logfile={log}", "example.wsgi:application")
     server = Server(tmp_path / "log", environment, *command, cwd=EXAMPLE)
     yield server
-    server.kill()
+    server.end()
 
 
 def verify(browser: RemoteVisitor) -> None:
