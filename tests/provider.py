@@ -1,7 +1,4 @@
-"""PlasGate over sockets on loopback: a server in threads, with a script for each connection.
-
-A script sends bytes, so it can break every rule of HTTP.
-"""
+"""PlasGate on loopback: a server in threads. Its plays send bytes, so they can break all rules."""
 
 import json
 import socket

@@ -26,10 +26,7 @@ LONG = 60.0
 
 
 def environment(signals: Path, **settings: Any) -> dict[str, str]:
-    """Return the environment of a process that runs the site with these additional settings.
-
-    The process appends a line for each signal to the file `signals`.
-    """
+    """Return the environment of a process of the site, which adds a line to `signals` for each."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.site_settings",

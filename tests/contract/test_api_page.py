@@ -1,7 +1,4 @@
-"""What the app sends and reads, and what the sandbox says, beside the examples of the API page.
-
-Where the app differs from the page, the test's name or its docstring says how.
-"""
+"""What the app sends and reads, and what the sandbox says, beside the examples of the API page."""
 
 import json
 import re

@@ -1,7 +1,4 @@
-"""Canaries, which are values that appear nowhere by chance, and the search for them.
-
-Each secret has one, and so have the number and each leaf of the claims.
-"""
+"""Canaries, which are values that appear nowhere by chance, and the search for them."""
 
 import gc
 import html

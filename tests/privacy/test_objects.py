@@ -5,6 +5,7 @@ import json
 import pickle
 import pprint
 import sys
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,7 +58,7 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
         client,
         vars(client),
         credentials.for_request(request),
-        answer,
+        replace(answer, phone_number=canaries.DIGITS),
         (answer.sub, answer.mobile_id),
         verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], answer.login_hint),
         form.cleaned_data,
