@@ -32,14 +32,12 @@ _FAILED = {
     "phone_number_verified": "false",
     "sub": "anonymous",
 }
+_ANOTHER = {"login_hint": "85512345678"}
 #: What the provider does, and the reason with which the verification ends.
 ENDS: dict[str, tuple[Play, str]] = {
     "verified": (replies(canaries.VERIFIED), ""),
     "failed": (replies(canaries.VERIFIED | _FAILED), "not_verified"),
-    "another number": (
-        replies(canaries.VERIFIED | {"login_hint": "85512345678"}),
-        "number_mismatch",
-    ),
+    "another number": (replies(canaries.VERIFIED | _ANOTHER), "number_mismatch"),
     "keys rejected": (replies(canaries.VERIFIED, "403 Forbidden"), "credentials_rejected"),
     "provider error": (replies(canaries.VERIFIED, "500 Oops"), "provider_error"),
     "unreachable": (silent, "provider_unreachable"),

@@ -51,12 +51,12 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
 
     shown = [
         begun,
-        begun.authorize_url,
         row,
         PhoneVerification.objects.values("claims", "phone_number").get(pk=row.pk),
         Sealed.seal(canaries.VERIFIED),
         client,
         vars(client),
+        client.authorize_url("https://www.example.com/", "phone_verify", NATIONAL),
         credentials.for_request(request),
         replace(answer, phone_number=canaries.DIGITS),
         (answer.sub, answer.mobile_id),
