@@ -19,8 +19,6 @@ from django.http import HttpResponse
 from tests.provider import Provider, Wire, answer
 from tests.visitor import Visitor
 
-#: The threads of one gunicorn worker.
-THREADS = 8
 #: Seconds after which a step of a test has failed.
 LONG = 60.0
 
@@ -38,11 +36,9 @@ def environment(signals: Path, **settings: Any) -> dict[str, str]:
 
 # Kills the process group when its input closes, which happens at the latest when this process ends.
 WITH_US = '"$@" & read -r _; kill -KILL 0'
-
-
 ROOT = Path(__file__).parent.parent
 GUNICORN = ("gunicorn", "--no-control-socket", "--bind=fd://{fd}", "--worker-class=gthread")
-SITE = (*GUNICORN, f"--threads={THREADS}", "django.core.wsgi:get_wsgi_application()")
+SITE = (*GUNICORN, "--threads=8", "django.core.wsgi:get_wsgi_application()")
 
 
 class Server:

@@ -14,10 +14,7 @@ MIDDLEWARE = [
 ]
 if django.VERSION >= (6, 0):
     MIDDLEWARE.insert(1, "django.middleware.csp.ContentSecurityPolicyMiddleware")
-SECURE_CSP = {
-    "default-src": ["'self'"],
-    "form-action": ["'self'", "https://cloudapi.plasgate.com"],
-}
+SECURE_CSP = {"default-src": ["'self'"], "form-action": ["'self'", "https://cloudapi.plasgate.com"]}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
