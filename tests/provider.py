@@ -1,7 +1,4 @@
-"""PlasGate over sockets on loopback: a server in threads, with a script for each connection.
-
-A script sends bytes, so it can break every rule of HTTP.
-"""
+"""PlasGate on loopback: a server in threads. Its plays send bytes, so they can break all rules."""
 
 import json
 import socket
@@ -151,10 +148,17 @@ def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + body
 
 
-def serve(wire: Wire) -> None:
-    """Answer each request on the connection."""
-    while wire.request():
-        wire.send(answer())
+def serves(response: bytes) -> Play:
+    """Return a play that answers each request on the connection."""
+
+    def play(wire: Wire) -> None:
+        while wire.request():
+            wire.send(response)
+
+    return play
+
+
+serve = serves(answer())
 
 
 def says(*parts: bytes) -> Play:

@@ -19,17 +19,12 @@ from django.http import HttpResponse
 from tests.provider import Provider, Wire, answer
 from tests.visitor import Visitor
 
-#: The threads of one gunicorn worker.
-THREADS = 8
 #: Seconds after which a step of a test has failed.
 LONG = 60.0
 
 
 def environment(signals: Path, **settings: Any) -> dict[str, str]:
-    """Return the environment of a process that runs the site with these additional settings.
-
-    The process appends a line for each signal to the file `signals`.
-    """
+    """Return the environment of a process of the site, which adds a line to `signals` for each."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.site_settings",
@@ -41,26 +36,25 @@ def environment(signals: Path, **settings: Any) -> dict[str, str]:
 
 # Kills the process group when its input closes, which happens at the latest when this process ends.
 WITH_US = '"$@" & read -r _; kill -KILL 0'
+ROOT = Path(__file__).parent.parent
+GUNICORN = ("gunicorn", "--no-control-socket", "--bind=fd://{fd}", "--worker-class=gthread")
+SITE = (*GUNICORN, "--threads=8", "django.core.wsgi:get_wsgi_application()")
 
 
 class Server:
-    """gunicorn: a master and one worker, in their own process group."""
+    """A server in its own process group: with the defaults, gunicorn with one worker."""
 
-    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, log: Path, env: dict[str, str], *command: str, cwd: Path = ROOT) -> None:
         self.log = log
         # The server inherits a listening socket, which queues connections during the start.
         with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as output:
             self.port = int(listener.getsockname()[1])
+            self.origin = f"http://127.0.0.1:{self.port}"
+            arguments = [each.format(fd=listener.fileno()) for each in command or SITE]
             self._process = subprocess.Popen(
-                [
-                    *("/bin/sh", "-c", WITH_US, "sh"),
-                    *(sys.executable, "-m", "gunicorn", "--no-control-socket"),
-                    *(f"--bind=fd://{listener.fileno()}", "--worker-class=gthread"),
-                    *("--workers=1", f"--threads={THREADS}"),
-                    "django.core.wsgi:get_wsgi_application()",
-                ],
-                cwd=Path(__file__).parent.parent,
-                env=environment,
+                ["/bin/sh", "-c", WITH_US, "sh", sys.executable, "-m", *arguments],
+                cwd=cwd,
+                env={name: value.replace("{origin}", self.origin) for name, value in env.items()},
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -73,6 +67,12 @@ class Server:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
+
+    def end(self) -> None:
+        """Kill the server, and fail if it has logged an exception."""
+        self.kill()
+        log = self.log.read_text()
+        assert "Traceback" not in log, log
 
 
 class RemoteVisitor(Visitor):

@@ -202,9 +202,7 @@ def test_each_batch_is_committed_and_says_where_the_next_one_starts() -> None:
 
 
 @pytest.mark.django_db
-def test_no_frame_of_the_database_call_holds_decrypted_claims(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_no_frame_of_the_database_holds_decrypted_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     create()
     decrypted: list[Sealed] = []
     monkeypatch.setattr(Sealed, "decrypt", decrypted.append)

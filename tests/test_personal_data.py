@@ -37,9 +37,6 @@ def exported(verifications: PhoneVerificationQuerySet) -> list[dict[str, Any]]:
     return list(personal_data.export(verifications))
 
 
-# Which rows
-
-
 def test_a_user_has_the_verifications_of_every_status(user: User, other_user: User) -> None:
     theirs = {create(user=user, status=status) for status in Status.values}
     theirs.add(create(user=user, phone_number=OTHER))
@@ -72,9 +69,6 @@ def test_a_number_has_the_verifications_of_every_user(user: User, other_user: Us
     create(user=user, phone_number=OTHER)
     create(user=user, phone_number="")
     assert set(personal_data.verifications_of_number(TYPED)) == its
-
-
-# Export
 
 
 def test_the_export_has_every_column_in_plain_text(user: User) -> None:
@@ -146,9 +140,6 @@ def test_claims_without_their_key_do_not_stop_the_export(user: User, settings: A
     assert second["claims"] == CLAIMS
 
 
-# Erase
-
-
 def test_erasing_a_user_keeps_the_account_and_other_users(user: User, other_user: User) -> None:
     create(user=user)
     create(user=user, status="pending")
@@ -183,9 +174,7 @@ def test_a_site_without_the_admin_can_erase(
 
 
 @pytest.mark.parametrize("number", [4, 5])
-def test_several_batches_are_erased(
-    user: User, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_all_batches_are_erased(user: User, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
     for _ in range(number):
         note(user, create(user=user))
@@ -209,8 +198,6 @@ def test_the_hand_off_app_forgets_a_verification_before_it_is_deleted(
     personal_data.erase(by_user())
     assert forgotten == [([row.pk], 1)]
 
-
-# What a deletion leaves
 
 DELETIONS: dict[str, Any] = {
     "erase": lambda row: personal_data.erase(PhoneVerification.objects.all()),

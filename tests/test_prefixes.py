@@ -140,9 +140,7 @@ def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for
     assert visitor.get(back).content == b"in"
 
 
-def test_a_site_without_translations_works(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
+def test_it_works_without_translations(visitor: Visitor, answers: Answers, settings: Any) -> None:
     settings.USE_I18N = False
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Locale" not in name]
     answers()
@@ -151,9 +149,7 @@ def test_a_site_without_translations_works(
     assert outcome() == ("verified", "")
 
 
-def test_the_apps_pages_answer_an_anonymous_visitor_themselves(
-    stranger: Visitor, settings: Any
-) -> None:
+def test_our_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor, settings: Any) -> None:
     settings.ROOT_URLCONF = Site
     # Closes every page of the site that does not say otherwise.
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]

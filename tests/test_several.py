@@ -2,15 +2,12 @@
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,51 +17,38 @@ from django.db import connection
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.provider import closed_port
-from tests.servers import LONG, PatientProvider, RemoteVisitor
+from tests.servers import GUNICORN, LONG, ROOT, PatientProvider, RemoteVisitor, Server
 from tests.visitor import TYPED, Page, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
 
-ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "example_project"
-MODULE = "example.settings_several"
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def process(port: int, *command: str, **options: Any) -> Iterator[None]:
-    """Run a server inside the block, which begins once the server listens on its port."""
-    started = subprocess.Popen(command, start_new_session=True, **options)
-    give_up = time.monotonic() + LONG
-    try:
-        while not listens(port):
-            assert started.poll() is None
-            assert time.monotonic() < give_up
-            time.sleep(0.05)
-        yield
-    finally:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
 
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Any]:
     """Return a client of a new Redis server."""
-    client = pytest.importorskip("redis")
-    server = shutil.which("redis-server")
-    if server is None:
+    redis = pytest.importorskip("redis")
+    program = shutil.which("redis-server")
+    if program is None:
         pytest.skip("redis-server is not installed")
     port = closed_port()
-    command = (server, "--port", str(port), "--save", "")
-    with (
-        process(port, *command, cwd=tmp_path, stdout=subprocess.DEVNULL),
-        client.Redis(port=port) as found,
-    ):
-        yield found
+    command = (program, "--port", str(port), "--save", "")
+    server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
+    give_up = time.monotonic() + LONG
+    try:
+        with redis.Redis(port=port) as client:
+            while True:
+                assert server.poll() is None
+                assert time.monotonic() < give_up
+                with suppress(redis.ConnectionError):
+                    client.ping()
+                    break
+                time.sleep(0.05)
+            yield client
+    finally:
+        server.kill()
+        server.wait()
 
 
 @pytest.fixture
@@ -79,7 +63,7 @@ def environment(redis: Any) -> Iterator[dict[str, str]]:
     yield {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        "DJANGO_SETTINGS_MODULE": MODULE,
+        "DJANGO_SETTINGS_MODULE": "example.settings_several",
         "DEBUG": "False",
         "SECRET_KEY": settings.SECRET_KEY,
         "ALLOWED_HOSTS": "testserver",
@@ -93,17 +77,15 @@ def environment(redis: Any) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def site(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[Any, Callable[..., Any]]]:
-    """Return the port of two processes, and a function that reads which of them answered."""
-    log, port = tmp_path / "access.log", closed_port()
-    command = (
-        *(sys.executable, "-m", "gunicorn", "--no-control-socket", f"--bind=127.0.0.1:{port}"),
-        *("--workers=2", "--worker-class=gthread", "--threads=4"),
-        *(f"--access-logfile={log}", "--access-logformat=%(p)s"),
-        "example.wsgi:application",
-    )
-    with process(port, *command, cwd=EXAMPLE, env=environment):
-        yield SimpleNamespace(port=port), lambda: log.read_text().splitlines()
+def site(environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
+    """Return a server of two processes. Its access log has the process of each answer."""
+    options = ("--workers=2", "--threads=4", "--access-logformat=%(p)s")
+    log = tmp_path / "access.log"
+    log.touch()
+    command = (*GUNICORN, *options, f"--access-logfile={log}", "example.wsgi:application")
+    server = Server(tmp_path / "log", environment, *command, cwd=EXAMPLE)
+    yield server
+    server.end()
 
 
 def verify(browser: RemoteVisitor) -> None:
@@ -115,12 +97,14 @@ def verify(browser: RemoteVisitor) -> None:
 
 
 def test_either_process_can_answer_each_request_of_a_visitor(
-    site: tuple[Any, Callable[..., Any]], redis: Any
+    site: Server, redis: Any, tmp_path: Path
 ) -> None:
-    address, answered = site
+    def answered() -> list[str]:
+        return (tmp_path / "access.log").read_text().splitlines()
+
     processes: list[set[str]] = []
     for number in range(40):
-        browser = RemoteVisitor(address)
+        browser = RemoteVisitor(site)
         browser.force_login(User.objects.create_user(f"visitor{number}"))
         before = len(answered())
         PhoneVerification.objects.all().delete()  # for the limit per number
@@ -135,9 +119,7 @@ def test_either_process_can_answer_each_request_of_a_visitor(
     assert redis.dbsize() > 0
 
 
-def test_the_checks_accept_the_sessions_and_the_settings_refuse_debug(
-    environment: dict[str, str],
-) -> None:
+def test_checks_accept_the_sessions_and_settings_refuse_debug(environment: dict[str, str]) -> None:
     def check(**changes: str) -> str:
         command = [sys.executable, "manage.py", "check", "--deploy"]
         env = environment | changes

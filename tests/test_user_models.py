@@ -15,18 +15,16 @@ ROOT = Path(__file__).parent.parent
     [
         *("email_login", "replica", "elsewhere", "with_allauth", "unfold_theme"),
         # Only that environment has their packages.
-        *(
-            pytest.param(name, marks=pytest.mark.worlds)
-            for name in ("beside_others", "with_sentry")
-        ),
+        pytest.param("beside_others", marks=pytest.mark.worlds),
+        pytest.param("with_sentry", marks=pytest.mark.worlds),
     ],
 )
 def test_it_works_on_a_site_with(name: str) -> None:
     tests = f"tests/other_sites/{name}_tests.py"
-    command = [sys.executable, "-m", "pytest", tests, f"--ds=tests.other_sites.{name}", "-q"]
-    options = ["-p", "no:cacheprovider"]
+    options = [f"--ds=tests.other_sites.{name}", "-q", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", tests, *options]
 
-    run = subprocess.run(command + options, cwd=ROOT, capture_output=True, text=True, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert " passed" in run.stdout

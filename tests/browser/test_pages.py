@@ -8,7 +8,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Response
 
-from tests import figures
 from tests.browser import tour
 from tests.browser.people import DESKTOP, LANGUAGES, PHONE, Person
 from tests.browser.site import Site
@@ -98,8 +97,6 @@ def test_it_weighs_little_obeys_the_policy_and_loads_nothing_else(visitor: Perso
         url = icon.get_attribute("href")
         weight += len(visitor.context.request.get(url).body()) if url not in urls else 0
     has_code = visitor.page.locator(".plasgate-ip-qr").count() > 0
-    kind = f"{visitor.site.name} site{', with a QR code' if has_code else ''}"
-    figures.record_greatest(f"heaviest page, {kind}", weight / 1024, "KiB")
 
     assert len(responses) >= 2
     has_frame = visitor.site.name == "example"

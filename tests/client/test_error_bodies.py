@@ -57,9 +57,7 @@ def test_a_short_code_of_the_visitors_does_not_cut_a_number_in_pieces() -> None:
         *product((0, 185, 485, 985), ("{}", "<wbr>{}", "private_key={}&", '"{}",')),
     ],
 )
-def test_no_part_of_a_key_or_number_is_left_wherever_a_limit_cuts(
-    secret: str, before: int, form: str
-) -> None:
+def test_no_part_of_a_key_or_number_is_left_at_a_limit(secret: str, before: int, form: str) -> None:
     """The words before it become short, so that nothing after them is cut away."""
     echo = "9" * before + " " + form.format(secret)
     entities = re.sub(r"[$=/+.]", lambda match: f"&#{ord(match[0])};", echo)

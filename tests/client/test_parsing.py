@@ -13,7 +13,7 @@ from django_plasgate_ip.client import Answer
 from django_plasgate_ip.client.parsing import MAX_DEPTH, parse_answer
 from django_plasgate_ip.exceptions import InvalidResponse
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
-from tests.visitor import DIGITS, FAILED, MOBILE_ID, NUMBER, PROFILE, SUB, VERIFIED, changed
+from tests.visitor import DIGITS, FAILED, MOBILE_ID, PROFILE, SUB, VERIFIED, changed
 
 
 def read(answer: dict[str, Any] | None = None, **changes: Any) -> Answer:
@@ -47,15 +47,6 @@ def test_the_claims_are_the_whole_answer_unchanged() -> None:
     claims = VERIFIED | PROFILE | {"new": {"a": [None, 0, False, "", 0.5, {}]}, "sid": 5}
 
     assert parse_answer(json.dumps(claims).encode()).claims == claims
-
-
-def test_an_answer_does_not_show_what_it_holds() -> None:
-    answer = read(VERIFIED | PROFILE, phone_number=DIGITS)
-
-    shown = f"{answer!r} {answer}"
-    for secret in (NUMBER, DIGITS, SUB, MOBILE_ID, "Omeng"):
-        assert secret not in shown
-    assert SUB not in repr([answer.sub, answer.mobile_id])
 
 
 @pytest.mark.parametrize(
@@ -104,21 +95,8 @@ def test_a_member_is_read_as_its_text_or_its_digits(name: str, value: Any, text:
 def test_a_placeholder_and_what_is_no_id_are_missing(name: str) -> None:
     values: list[Any] = [
         *["anonymous", " ANONYMOUS\n", "null", "None", "undefined", "Unknown", "n/a", "N.A.", "-"],
-        *[
-            "anonymousUser",
-            "not found",
-            "empty",
-            "--",
-            "(null)",
-            "<none>",
-            "NaN",
-            "false",
-            "0" * 128,
-            "F" * 64,
-            "x",
-            "?!",
-        ],
-        "00000000-0000-0000-0000-000000000000",
+        *["anonymousUser", "not found", "empty", "--", "(null)", "<none>", "NaN", "false"],
+        *["x", "?!", "0" * 128, "F" * 64, "00000000-0000-0000-0000-000000000000"],
         *["ab" * 128, "ab\nb", "ab\u200bc", "ab\0c", "ab\ud800", ["ab"], {"a": "b"}],
         *[0, -15, 7, True, 1.5],
     ]

@@ -4,6 +4,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest.mock import DEFAULT, Mock
 
 import pytest
@@ -11,16 +12,14 @@ import pytest
 from django_plasgate_ip.client import transport
 from django_plasgate_ip.exceptions import ExchangeError, InvalidResponse
 from tests.client.conftest import ends_soon, exchange
-from tests.provider import BODY, PATIENCE, Play, Start, Wire, answer, resets, says, serve
+from tests.provider import BODY, PATIENCE, Play, Start, Wire, answer, resets, says, serve, serves
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE
 
 
 @pytest.mark.parametrize(("status", "length"), [("302 Found", 99), ("307 Temp", 0)])
-def test_a_redirect_is_not_followed_and_its_body_is_not_read(
-    status: str, length: int, start: Start
-) -> None:
+def test_a_redirect_is_neither_followed_nor_read(status: str, length: int, start: Start) -> None:
     elsewhere = start(serve)
 
     def play(wire: Wire) -> None:
@@ -37,18 +36,23 @@ def test_a_redirect_is_not_followed_and_its_body_is_not_read(
 
 
 def test_one_visitors_cookie_is_not_sent_with_anothers_call(start: Start) -> None:
-    cookie = answer(BODY, "200 OK", "Set-Cookie: session=somebody; Path=/; Domain=127.0.0.1")
-
-    def play(wire: Wire) -> None:
-        while wire.request():
-            wire.send(cookie)
-
-    provider = start(play)
+    cookie = "Set-Cookie: session=somebody; Path=/; Domain=127.0.0.1"
+    provider = start(serves(answer(BODY, "200 OK", cookie)))
     for _each in range(2):
         exchange()
 
     assert len(provider.requests) == 2
     assert b"cookie" not in provider.requests[1].lower()
+
+
+def test_the_proxy_is_a_setting(start: Start, settings: Any) -> None:
+    proxy = start(serve)
+    settings.PLASGATE_IP_PROXY = f"http://somebody:else@{proxy.address}"
+
+    assert exchange(base_url="http://plasgate.invalid/ip/").succeeded
+    (request,) = proxy.requests
+    assert request.startswith(b"POST http://plasgate.invalid/ip/ip-auth?private_key=")
+    assert b"Proxy-Authorization: Basic " in request
 
 
 def test_proxies_and_netrc_of_the_environment_are_ignored(
@@ -104,9 +108,7 @@ def test_nothing_secret_is_logged_at_any_level(
     assert "Retrying" in caplog.text
     for record in caplog.records:
         seen = f"{record.getMessage()} {vars(record)}"
-        assert PRIVATE_KEY not in seen
-        assert SECRET_KEY not in seen
-        assert CODE not in seen
+        assert [secret for secret in (PRIVATE_KEY, SECRET_KEY, CODE) if secret in seen] == []
         # The locals of its frames have the URL.
         assert record.exc_info is None
 

@@ -36,12 +36,9 @@ def host_of(url: str, base: str = HOST) -> str:
 
 
 def skeleton(response: Any) -> list[tuple[str, list[str]]]:
-    """Return a page's elements and the names of their attributes, in order.
-
-    Text that is not escaped adds some or hides some. ``value`` is left out, because an empty field
-    has none.
-    """
+    """Return a page's elements and attributes: text that is not escaped adds or hides some."""
     tags = Page(response).tags
+    # An empty field has no value.
     return [(tag, sorted(attributes.keys() - {"value"})) for tag, attributes in tags]
 
 
@@ -71,6 +68,5 @@ def send_raw(
 
 
 def start_with(browser: Visitor, headers: dict[str, str], **fields: str) -> Any:
-    """Send the start form with these headers."""
     body = urlencode({"phone_number": TYPED} | fields)
     return send_raw(browser, body, "application/x-www-form-urlencoded", headers)

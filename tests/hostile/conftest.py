@@ -39,10 +39,7 @@ def plasgate(answers: Answers) -> PlasGate:
 
 
 @pytest.fixture(
-    params=[
-        pytest.param(50, id="some"),
-        pytest.param(300, id="hundreds", marks=pytest.mark.worlds),
-    ]
+    params=[pytest.param(50, id="some"), pytest.param(300, id="hundreds", marks=pytest.mark.worlds)]
 )
 def examples(request: pytest.FixtureRequest) -> Examples:
     """Return the decorator of a property: ``@examples(name=strategy, …)``.

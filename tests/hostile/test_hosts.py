@@ -1,13 +1,16 @@
 """Ways off the site, and hosts that are not the site's."""
 
+import unicodedata
 from typing import Any
 
 import pytest
+from django.test import RequestFactory
 
+from django_plasgate_ip import redirects
 from django_plasgate_ip.models import PhoneVerification
 from tests.hostile.browser import HOST, STAYS, assert_stays, host_of, skeleton, start_with
-from tests.hostile.conftest import PlasGate
-from tests.hostile.strategies import EVIL
+from tests.hostile.conftest import Examples, PlasGate
+from tests.hostile.strategies import ADDRESSES, EVIL
 from tests.visitor import CODE, FAILED, STATE, TYPED, Page, Visitor, newest, outcome
 
 # A few of each kind: an address, one that only browsers understand, a header, no page at all.
@@ -19,6 +22,18 @@ FORWARDED = {
     "Forwarded": f"host={EVIL}",
     "X-Original-URL": f"//{EVIL}/",
 }
+
+
+def test_what_is_kept_of_any_next_stays_on_the_site_and_can_be_stored(examples: Examples) -> None:
+    request = RequestFactory().get("/phone/")
+
+    @examples(text=ADDRESSES)
+    def check(text: str) -> None:
+        kept = redirects.safe_next(request, text)
+
+        assert kept in (text, "")
+        assert host_of(kept) in STAYS
+        assert {unicodedata.category(character) for character in kept}.isdisjoint({"Cc", "Cs"})
 
 
 @pytest.mark.parametrize("payload", EXITS)
@@ -52,9 +67,7 @@ def test_a_hostile_next_in_a_request_or_an_edited_row_leads_nobody_off_the_site(
 
 
 @pytest.mark.parametrize("public_url", [None, "https://shop.example"])
-def test_an_unknown_host_starts_nothing(
-    visitor: Visitor, settings: Any, public_url: str | None
-) -> None:
+def test_an_unknown_host_starts_nothing(visitor: Visitor, settings: Any, public_url: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = public_url
     for host in (EVIL, f"{HOST}:80@{EVIL}"):
         headers = {"Host": host}

@@ -15,10 +15,7 @@ from tests.visitor import CODE, STATE, SUB, TYPED, VERIFIED, Page, Visitor, newe
 
 # One text is enough: where any part is not escaped, the page has other elements.
 MARKUP = " ".join(SCRIPTS)
-
-
-# In utf-7 and in raw_unicode_escape.
-SURROGATES = "+2AA-\\ud800"
+HEADERS = {"Accept": "text/html", "Accept-Language": "en", "X-Forwarded-For": "10.0.0.1"}
 
 
 def skeletons(browser: Visitor, admin: Client, detail: str) -> list[Any]:
@@ -80,9 +77,6 @@ def test_markup_in_a_rejected_form_is_the_value_of_its_field(visitor: Visitor) -
     assert (fields["phone_number"], fields["next"]) == (MARKUP, MARKUP)
 
 
-HEADERS = {"Accept": "text/html", "Accept-Language": "en", "X-Forwarded-For": "10.0.0.1"}
-
-
 @pytest.mark.parametrize("header", HEADERS)
 def test_poison_in_a_header_breaks_neither_response_nor_row(
     visitor: Visitor, plasgate: PlasGate, settings: Any, header: str
@@ -104,14 +98,13 @@ def test_poison_in_a_header_breaks_neither_response_nor_row(
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
-def test_the_query_is_utf8_in_spite_of_the_requests_own_charset(
-    visitor: Visitor, charset: str
-) -> None:
+def test_the_query_is_utf8_in_spite_of_the_requests_charset(visitor: Visitor, charset: str) -> None:
     """Django decodes a query by the request's Content-Type, even to lone surrogates."""
+    surrogates = "+2AA-\\ud800"  # in utf-7 and in raw_unicode_escape
     named = {"Content-Type": f"text/plain; charset={charset}"}
-    page = visitor.generic("GET", f"/phone/?next={quote(SURROGATES)}", headers=named)
+    page = visitor.generic("GET", f"/phone/?next={quote(surrogates)}", headers=named)
 
-    assert Page(page).fields["next"] == SURROGATES
+    assert Page(page).fields["next"] == surrogates
 
 
 def test_a_next_that_only_json_can_spell_is_dropped(visitor: Visitor) -> None:

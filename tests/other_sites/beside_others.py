@@ -3,7 +3,7 @@
 import django
 
 from tests.handoff.settings import *  # noqa: F403
-from tests.handoff.settings import DATABASES, INSTALLED_APPS, MIDDLEWARE
+from tests.handoff.settings import INSTALLED_APPS, MIDDLEWARE
 
 INSTALLED_APPS = [*INSTALLED_APPS, "axes", "auditlog", "debug_toolbar"]
 MIDDLEWARE = [
@@ -14,10 +14,7 @@ MIDDLEWARE = [
 ]
 if django.VERSION >= (6, 0):
     MIDDLEWARE.insert(1, "django.middleware.csp.ContentSecurityPolicyMiddleware")
-SECURE_CSP = {
-    "default-src": ["'self'"],
-    "form-action": ["'self'", "https://cloudapi.plasgate.com"],
-}
+SECURE_CSP = {"default-src": ["'self'"], "form-action": ["'self'", "https://cloudapi.plasgate.com"]}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
@@ -37,7 +34,3 @@ DEBUG_TOOLBAR_CONFIG = {
 PLASGATE_IP_LOGIN_REQUIRED = False
 PLASGATE_IP_CALLBACK_NONCE = True
 PLASGATE_IP_ENCRYPTION_KEYS = ["Y2FuYXJ5LWVuY3J5cHRpb24ta2V5LTMyLWJ5dGVzISE="]
-
-# Where they share a server, the main suite is using its own test database.
-name = f"test_{DATABASES['default']['NAME']}_beside_others"
-DATABASES["default"].setdefault("TEST", {}).setdefault("NAME", name)

@@ -8,9 +8,6 @@ from tests.settings import DATABASES
 
 main = DATABASES["default"] | {"ATOMIC_REQUESTS": True}
 main["TEST"] = main.get("TEST", {}) | {"DEPENDENCIES": []}
-if main["ENGINE"] != "django.db.backends.sqlite3":
-    # The main suite is using its own test database.
-    main["TEST"]["NAME"] = f"test_{main['NAME']}_elsewhere"
 DATABASES = {"default": {}, "main": main}
 
 DATABASE_ROUTERS = ["tests.other_sites.elsewhere.Router"]

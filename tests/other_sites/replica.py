@@ -12,10 +12,6 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     name = DATABASES["default"]["TEST"]["NAME"]
     # A name for each process, as the default database has, because two runs must not share it.
     DATABASES["replica"]["TEST"]["NAME"] = Path(name).with_name(f"replica-{Path(name).name}")
-else:
-    # The main suite is using its own test database.
-    for alias in DATABASES:
-        DATABASES[alias]["TEST"] = {"NAME": f"test_{DATABASES['default']['NAME']}_{alias}"}
 
 DATABASE_ROUTERS = ["tests.other_sites.replica.Router"]
 

@@ -21,7 +21,3 @@ INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.endswith(".sandbox
 PLASGATE_IP_CREDENTIALS = None  # type: ignore[assignment]
 PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"
 PLASGATE_IP_PUBLIC_URL = None
-
-# Where they share a server, the main suite is using its own test database.
-name = f"test_{DATABASES['default']['NAME']}_with_allauth"
-DATABASES["default"].setdefault("TEST", {}).setdefault("NAME", name)

@@ -3,11 +3,6 @@
 import sentry_sdk
 
 from tests.handoff.settings import *  # noqa: F403
-from tests.handoff.settings import DATABASES
-
-# Where they share a server, the main suite is using its own test database.
-name = f"test_{DATABASES['default']['NAME']}_with_sentry"
-DATABASES["default"].setdefault("TEST", {}).setdefault("NAME", name)
 
 # As in a site's settings, before its views are imported: the SDK replaces functions of Django. The
 # tests call it again, with the options of the documentation.

@@ -1,7 +1,4 @@
-"""Canaries, which are values that appear nowhere by chance, and the search for them.
-
-Each secret has one, and so have the number and each leaf of the claims.
-"""
+"""Canaries, which are values that appear nowhere by chance, and the search for them."""
 
 import gc
 import html
@@ -152,9 +149,7 @@ class Search:
         if error.__context__ is not error.__cause__:
             self.look_at_error(place, error.__context__)
 
-    def look_at_log(
-        self, records: Iterable[logging.LogRecord], without: Iterable[str] = ()
-    ) -> None:
+    def look_at_log(self, records: list[logging.LogRecord], without: Iterable[str] = ()) -> None:
         """Look at the log records, except for those of the loggers `without`."""
         for record in records:
             # At DEBUG, Django logs each query with its parameters.

@@ -11,6 +11,8 @@ from tests.privacy import canaries
 from tests.privacy.canaries import Search
 from tests.provider import Play, Provider, Start, answer, says
 
+Log = pytest.LogCaptureFixture
+
 
 @pytest.fixture(autouse=True)
 def canary_site(settings: Any) -> None:
@@ -29,9 +31,7 @@ def search() -> Iterator[Search]:
 
 
 @pytest.fixture
-def log(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> pytest.LogCaptureFixture:
+def log(caplog: Log, monkeypatch: pytest.MonkeyPatch) -> Log:
     """Return the records of all loggers, at DEBUG."""
     caplog.set_level(logging.DEBUG)
     for name, logger in logging.root.manager.loggerDict.items():

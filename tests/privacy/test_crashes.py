@@ -40,6 +40,7 @@ from tests import urls
 from tests.contrib.rest.conftest import app_of
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
+from tests.privacy.conftest import Log
 from tests.provider import Provider
 from tests.visitor import Visitor
 
@@ -118,11 +119,8 @@ CALLBACK: dict[str, Break] = {
 
 
 @pytest.fixture
-def look_at_crash(
-    search: Search,
-    log: pytest.LogCaptureFixture,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
+def look_at(
+    search: Search, log: Log, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Look]:
     """Return a function that breaks a step, and looks at every report of the crash."""
     seen: list[BaseException] = []
@@ -148,7 +146,7 @@ def look_at_crash(
                 report = re.sub(r"^POST:\n.*?\n\n", "", report, flags=re.DOTALL | re.MULTILINE)
                 search.look(f"report: DEBUG={debug}", report, allowed)
 
-    def look_at(break_it: Break, act: Callable[[], Any]) -> None:
+    def look(break_it: Break, act: Callable[[], Any]) -> None:
         with monkeypatch.context() as patch:
             break_it(patch)
             assert act().status_code == 500
@@ -160,7 +158,7 @@ def look_at_crash(
     settings.ROOT_URLCONF, settings.DEBUG = Site, True
     logging.getLogger("django.template").setLevel(logging.INFO)
     got_request_exception.connect(see)
-    yield look_at
+    yield look
     got_request_exception.disconnect(see)
 
 
@@ -172,26 +170,24 @@ def patient(visitor: Visitor) -> Visitor:
 
 
 @pytest.mark.parametrize("step", START)
-def test_a_crash_at_the_start_shows_no_canary(
-    patient: Visitor, look_at_crash: Look, step: str
-) -> None:
+def test_a_crash_at_the_start_shows_no_canary(patient: Visitor, look_at: Look, step: str) -> None:
     page = patient.get("/phone/")
-    look_at_crash(START[step], lambda: patient.submit(page, phone_number=NATIONAL))
+    look_at(START[step], lambda: patient.submit(page, phone_number=NATIONAL))
 
 
 @pytest.mark.parametrize("step", CALLBACK)
 def test_a_crash_at_the_callback_shows_no_canary(
-    patient: Visitor, provider: Provider, look_at_crash: Look, step: str
+    patient: Visitor, provider: Provider, look_at: Look, step: str
 ) -> None:
     patient.start(NATIONAL)
-    look_at_crash(CALLBACK[step], patient.come_back)
+    look_at(CALLBACK[step], patient.come_back)
 
 
 @pytest.mark.parametrize("step", [*START, *CALLBACK, "stale"])
 def test_a_crash_of_the_api_shows_no_canary(
     user: User,
     provider: Provider,
-    look_at_crash: Look,
+    look_at: Look,
     monkeypatch: pytest.MonkeyPatch,
     step: str,
 ) -> None:
@@ -208,26 +204,26 @@ def test_a_crash_of_the_api_shows_no_canary(
 
     begin = partial(post, "/api/phone/", phone_number=NATIONAL)
     if step in START:
-        look_at_crash(START[step], begin)
+        look_at(START[step], begin)
         return
     url = f"/api/phone/{begin().json()['id']}/"
     if step == "stale":
         PhoneVerification.objects.update(created_at=timezone.now() - timedelta(hours=1))
         header = {"X-Verification-Handle": handle}
-        look_at_crash(broken(transitions, "finish"), partial(app.get, url, headers=header))
+        look_at(broken(transitions, "finish"), partial(app.get, url, headers=header))
         return
     complete = partial(post, f"{url}complete/", handle=handle, code=code, state=state)
-    look_at_crash(CALLBACK[step], complete)
+    look_at(CALLBACK[step], complete)
 
 
 @pytest.mark.parametrize("typed", TYPED)
 def test_a_crash_behind_a_sites_own_form_shows_no_canary(
-    patient: Visitor, look_at_crash: Look, typed: str
+    patient: Visitor, look_at: Look, typed: str
 ) -> None:
     patient.get("/phone/")
     form = {"phone": typed, "csrfmiddlewaretoken": patient.cookies["csrftoken"].value}
     for url in ("/own-form/", "/async-form/"):
-        look_at_crash(START["row"], partial(patient.post, url, form))
+        look_at(START["row"], partial(patient.post, url, form))
 
 
 @pytest.mark.parametrize(
@@ -240,8 +236,8 @@ def test_a_crash_behind_a_sites_own_form_shows_no_canary(
     ids=["no credentials", "malformed", "a later step is broken"],
 )
 def test_a_crash_with_a_tenants_keys_shows_no_canary(
-    patient: Visitor, look_at_crash: Look, settings: Any, returned: Any
+    patient: Visitor, look_at: Look, settings: Any, returned: Any
 ) -> None:
     settings.PLASGATE_IP_CREDENTIALS = lambda request: returned
     page = patient.get("/phone/")
-    look_at_crash(START["authorize_url"], lambda: patient.submit(page, phone_number=NATIONAL))
+    look_at(START["authorize_url"], lambda: patient.submit(page, phone_number=NATIONAL))

@@ -15,14 +15,13 @@ from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.privacy import canaries
 from tests.privacy.canaries import CANARIES, MASKED, NATIONAL, NUMBERS, Broken, Search
-from tests.privacy.conftest import replies
+from tests.privacy.conftest import Log, replies
 from tests.provider import Play, Provider, Start, answer, says, silent
 from tests.staff import LIST, staff
 from tests.visitor import Visitor, newest, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
 
-Log = pytest.LogCaptureFixture
 JSON = {"Accept": "application/json"}
 _ALL = json.dumps(canaries.VERIFIED).encode()
 # A provider's text may quote the number and the id.
@@ -33,14 +32,12 @@ _FAILED = {
     "phone_number_verified": "false",
     "sub": "anonymous",
 }
+_ANOTHER = {"login_hint": "85512345678"}
 #: What the provider does, and the reason with which the verification ends.
 ENDS: dict[str, tuple[Play, str]] = {
     "verified": (replies(canaries.VERIFIED), ""),
     "failed": (replies(canaries.VERIFIED | _FAILED), "not_verified"),
-    "another number": (
-        replies(canaries.VERIFIED | {"login_hint": "85512345678"}),
-        "number_mismatch",
-    ),
+    "another number": (replies(canaries.VERIFIED | _ANOTHER), "number_mismatch"),
     "keys rejected": (replies(canaries.VERIFIED, "403 Forbidden"), "credentials_rejected"),
     "provider error": (replies(canaries.VERIFIED, "500 Oops"), "provider_error"),
     "unreachable": (silent, "provider_unreachable"),
@@ -182,13 +179,10 @@ def test_the_search_finds_each_canary_in_a_text_a_frame_and_a_log_record(log: Lo
     keys = (canaries.SECRET_KEY, canaries.PRIVATE_KEY, canaries.ENCRYPTION_KEY)
     texts = f"{canaries.VERIFIED} {keys}"
     street = "7+Canary+%3CStreet%3E or 7 Canary &lt;Street&gt; &amp; Co or \\u1780\\u17b6\\u178e"
-    try:
-        try:
-            canaries.break_down([{"a": (NATIONAL,)}])
-        except Broken as broken:
-            raise ValueError("later") from broken
-    except ValueError as error:
-        chained = error
+    with pytest.raises(Broken) as caught:
+        canaries.break_down([{"a": (NATIONAL,)}])
+    chained = ValueError("later")
+    chained.__cause__ = caught.value
     log.clear()
     logging.getLogger("urllib3.connectionpool").debug("for %s", NATIONAL)
 

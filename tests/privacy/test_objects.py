@@ -5,6 +5,7 @@ import json
 import pickle
 import pprint
 import sys
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -55,8 +56,10 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
         Sealed.seal(canaries.VERIFIED),
         client,
         vars(client),
+        client.authorize_url("https://www.example.com/", "phone_verify", NATIONAL),
         credentials.for_request(request),
-        answer,
+        replace(answer, phone_number=canaries.DIGITS),
+        (answer.sub, answer.mobile_id),
         verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], answer.login_hint),
         form.cleaned_data,
         conf,
@@ -89,9 +92,7 @@ def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text() -> None
 
 
 @pytest.mark.parametrize("value", [E164, PhoneNumber.from_string(E164), phonenumbers.parse(E164)])
-def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(
-    value: Any,
-) -> None:
+def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(value: Any) -> None:
     row = PhoneVerification(phone_number=value, session_id="b")
     assert repr(row.phone_number) == f"<Number {MASKED}>"
 

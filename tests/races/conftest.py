@@ -9,6 +9,13 @@ from django.contrib.auth.models import User
 
 from tests.servers import LONG, PatientProvider, RemoteVisitor, Server, environment
 
+#: The two processes of one site.
+Site = tuple[Server, Server]
+#: Returns the signals of all processes, in their order.
+Heard = Callable[[], list[str]]
+#: Starts a process of the site with these settings.
+StartServer = Callable[..., Server]
+
 
 @pytest.fixture(scope="session")
 def provider() -> Iterator[PatientProvider]:
@@ -23,8 +30,7 @@ def signals_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def heard(signals_file: Path) -> Callable[[], list[str]]:
-    """Return a function that returns the signals of all processes, in their order."""
+def heard(signals_file: Path) -> Heard:
     signals_file.write_text("")
     return lambda: signals_file.read_text().splitlines()
 
@@ -35,38 +41,28 @@ def start_server(
     provider: PatientProvider,
     signals_file: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Callable[..., Server]]:
-    """Return a function that starts a process of the site with these settings."""
+) -> Iterator[StartServer]:
     started: list[Server] = []
+    # The timeout is longer than any test holds the provider.
+    defaults = {"PLASGATE_IP_BASE_URL": provider.base_url, "PLASGATE_IP_TIMEOUT": LONG}
 
     def start(**settings: Any) -> Server:
-        settings = {
-            "PLASGATE_IP_BASE_URL": provider.base_url,
-            # Longer than any test holds the provider.
-            "PLASGATE_IP_TIMEOUT": LONG,
-            **settings,
-        }
-        env = environment(signals_file, **settings)
+        env = environment(signals_file, **defaults, **settings)
         started.append(Server(signals_file.with_name(f"log{len(started)}"), env))
         return started[-1]
 
     yield start
     for server in started:
-        server.kill()
-        log = server.log.read_text()
-        assert "Traceback" not in log, log
+        server.end()
 
 
 @pytest.fixture(scope="session")
-def site(start_server: Callable[..., Server]) -> tuple[Server, Server]:
-    """Return the two processes of one site."""
+def site(start_server: StartServer) -> Site:
     return start_server(), start_server()
 
 
 @pytest.fixture
-def browser(
-    transactional_db: None, user: User, site: tuple[Server, Server], provider: PatientProvider
-) -> RemoteVisitor:
+def browser(user: User, site: Site, provider: PatientProvider) -> RemoteVisitor:
     """Return the browser of `user`, who is signed in."""
     provider.requests.clear()
     visitor = RemoteVisitor(site[0])

@@ -1,7 +1,6 @@
-"""Of simultaneous callbacks in several processes, one exchanges the code, without a lock."""
+"""Callbacks in several processes: one exchanges the code, without a lock, even if it is killed."""
 
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 
@@ -9,13 +8,13 @@ import pytest
 from django.db import transaction
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.servers import LONG, PatientProvider, RemoteVisitor, Server
+from tests.races.conftest import Heard, Site, StartServer
+from tests.servers import LONG, PatientProvider, RemoteVisitor
 from tests.visitor import TYPED, newest, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
 
 CALLBACKS = 200
-Site = tuple[Server, Server]
 
 
 def over(site: Site, browser: RemoteVisitor, tabs: int = CALLBACKS) -> list[RemoteVisitor]:
@@ -24,7 +23,7 @@ def over(site: Site, browser: RemoteVisitor, tabs: int = CALLBACKS) -> list[Remo
 
 
 def test_of_two_hundred_simultaneous_callbacks_one_exchanges_and_the_others_do_not_wait(
-    site: Site, browser: RemoteVisitor, provider: PatientProvider, heard: Callable[[], list[str]]
+    site: Site, browser: RemoteVisitor, provider: PatientProvider, heard: Heard
 ) -> None:
     browser.start(next="/here/")
     with ThreadPoolExecutor(CALLBACKS) as pool, provider.held():
@@ -58,7 +57,7 @@ def test_of_two_hundred_simultaneous_callbacks_one_exchanges_and_the_others_do_n
 
 
 def test_a_verification_that_starts_in_one_process_is_finished_by_the_other(
-    site: Site, browser: RemoteVisitor, provider: PatientProvider, heard: Callable[[], list[str]]
+    site: Site, browser: RemoteVisitor, provider: PatientProvider, heard: Heard
 ) -> None:
     page = browser.get("/phone/")
     browser.server = site[1]
@@ -72,3 +71,32 @@ def test_a_verification_that_starts_in_one_process_is_finished_by_the_other(
     browser.server = site[1]
     assert browser.come_back()["Location"] == f"/phone/{newest().pk}/"
     assert len(provider.requests) == 1
+
+
+def test_after_a_kill_during_the_exchange_the_visitor_can_start_again_at_once(
+    start_server: StartServer, browser: RemoteVisitor, provider: PatientProvider, heard: Heard
+) -> None:
+    browser.server = start_server()
+    browser.start()
+    with ThreadPoolExecutor(1) as pool, provider.held():
+        callback = pool.submit(browser.other_tab().come_back)
+        provider.wait_until_asked()
+        browser.server.kill()
+        with pytest.raises(ConnectionError):
+            callback.result()
+    cut_off = newest()
+    assert (cut_off.status, cut_off.reason) == ("exchanging", "")
+    assert heard() == []
+
+    began = time.monotonic()
+    browser.server = start_server()
+    browser.start(next="/here/")
+    cut_off.refresh_from_db()
+
+    assert (cut_off.status, cut_off.reason) == ("error", "interrupted")
+    assert heard() == [f"failed {cut_off.pk} interrupted"]
+    assert browser.come_back()["Location"] == "/here/"
+    assert outcome() == ("verified", "")
+    assert heard()[1:] == [f"verified {newest().pk}"]
+    # The visitor did not wait until the old exchange was stale.
+    assert time.monotonic() - began < LONG / 2

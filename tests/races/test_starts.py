@@ -1,6 +1,6 @@
 """Of simultaneous starts, one verification stays live, and no limit is exceeded."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,23 +8,20 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.servers import PatientProvider, RemoteVisitor, Server
+from tests.races.conftest import Heard, Site, StartServer
+from tests.servers import PatientProvider, RemoteVisitor
 from tests.visitor import TYPED, newest
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
 
 STARTS = 40
 LIMIT = 10
-Site = tuple[Server, Server]
 
 
 @pytest.fixture(scope="module")
-def generous_site(start_server: Callable[..., Server]) -> Site:
+def generous_site(start_server: StartServer) -> Site:
     """Return the two processes of a site without limits."""
-    limits = {
-        "PLASGATE_IP_MAX_STARTS_PER_NUMBER": None,
-        "PLASGATE_IP_MAX_STARTS_PER_USER": None,
-    }
+    limits = dict.fromkeys(("PLASGATE_IP_MAX_STARTS_PER_NUMBER", "PLASGATE_IP_MAX_STARTS_PER_USER"))
     return start_server(**limits), start_server(**limits)
 
 
@@ -40,7 +37,7 @@ def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
     generous_site: Site,
     browser: RemoteVisitor,
     provider: PatientProvider,
-    heard: Callable[[], list[str]],
+    heard: Heard,
     has_started_before: bool,
 ) -> None:
     browser.server = generous_site[0]
@@ -74,7 +71,7 @@ def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
 
 
 def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_number(
-    site: Site, transactional_db: None
+    site: Site,
 ) -> None:
     browsers = []
     for number in range(STARTS):

@@ -85,14 +85,12 @@ def test_28_or_a_start_without_a_number_is_a_success_about_another(number: str) 
 
 
 @pytest.mark.parametrize(
-    ("sent", "number", "in_the_callback"),
+    ("sent", "number", "received"),
     [
         ("https://shop.example/?a=https", "85577696129", "http://shop.example/?a=https"),
         ("HTTPS://shop.example/", "85577696129", "http://shop.example/"),
         ("http://127.0.0.1:8000/", "85577696129", "https://127.0.0.1:8000/"),
     ],
 )
-def test_29_repeats_redirect_uri_in_the_other_scheme(
-    sent: str, number: str, in_the_callback: str
-) -> None:
-    assert repeated(sent, number) == in_the_callback
+def test_29_repeats_redirect_uri_in_the_other_scheme(sent: str, number: str, received: str) -> None:
+    assert repeated(sent, number) == received

@@ -12,17 +12,6 @@ NUMBER = "85577696118"
 
 
 @pytest.mark.parametrize(
-    "uri",
-    [
-        "http://127.0.0.1:8000/callback?next=%2Fa%3Fb%3D1&empty=&flag&a=1&a=2",
-        "https://[::1]/callback/%E1%9E%80?x=%e1",
-    ],
-)
-def test_an_absolute_redirect_uri_is_returned_byte_for_byte(uri: str) -> None:
-    assert request_parsing.redirect_uri({"redirect_uri": uri}) == uri
-
-
-@pytest.mark.parametrize(
     ("read", "query", "message"),
     [
         *(
