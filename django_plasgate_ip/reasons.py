@@ -60,6 +60,11 @@ class Reason(models.TextChoices):
         return _WORDS[self][0]
 
     @property
+    def may_be_wrong_number(self) -> bool:
+        """Whether a mistake in the typed number may be the cause."""
+        return self in _FAILED and self != Reason.NOT_ON_MOBILE_DATA
+
+    @property
     def staff_message(self) -> "_StrPromise":
         """The message for staff, translated lazily."""
         return _WORDS[self][1]
@@ -76,7 +81,7 @@ _TRY_LATER = _("We could not check your number just now. Please try again in a f
 # For each reason, the visitor's message and the staff's.
 _WORDS = {
     Reason.NOT_ON_MOBILE_DATA: (
-        _("Your phone was not on mobile data. Turn off Wi-Fi, use mobile data and try again."),
+        _("Your phone was not on mobile data. Turn off Wi-Fi, turn on mobile data and try again."),
         _(
             "The visitor used Wi-Fi, a VPN or a desktop computer. There is nothing to fix on the "
             "site."

@@ -85,8 +85,8 @@ class Visitor(Client):
         return response
 
     def start(self, phone_number: str = TYPED, *, next: str = "", path: str = "/phone/") -> Any:
-        """Open the start page, with `next` in its query, and send its form."""
-        page = self.get(path, {"next": next} if next else {})
+        """Open the start page's form, with `next` in its query, and send it."""
+        page = self.get(path, {"again": "1"} | ({"next": next} if next else {}))
         typed = {"phone_number": phone_number} if "phone_number" in Page(page).fields else {}
         return self.submit(page, **typed)
 

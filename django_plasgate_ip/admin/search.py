@@ -2,8 +2,10 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.db.models import Q, QuerySet
 
 from django_plasgate_ip.models import PhoneVerification
@@ -15,6 +17,8 @@ MAX_USERS = 50
 MAX_TERM_LENGTH = 255
 # A letter that no phone number has. `phones.parse` reads the two Japanese long vowels as dashes.
 _LETTER = re.compile(r"[^\W\d_\u30fc\uff70]")
+# The first eight digits of an id (`PhoneVerification.reference`), or the whole id.
+_REFERENCE = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){0,3}(-[0-9a-f]{12})?", re.IGNORECASE)
 # The beginning of a link to a phone number.
 _LINK = "tel:"
 
@@ -24,8 +28,9 @@ def search(
 ) -> QuerySet[PhoneVerification]:
     """Return the verifications that match the search text; all of them if it is empty.
 
-    The text is a phone number or the start of a login name; `with_claims`, also a sub or a mobile
-    ID. Without it, a text that could begin a number finds only the login name that is equal to it.
+    The text is a phone number, the start of a login name, an id or its reference; `with_claims`,
+    also a sub or a mobile ID. Without it, a text that could begin a number finds only the login
+    name that is equal to it.
     """
     term = text.strip()
     if not term:
@@ -35,9 +40,21 @@ def search(
     found = Q(user_id__in=_users(term, with_claims))
     if number := login_number(term):
         found |= Q(phone_number=number)
+    if _REFERENCE.fullmatch(term):
+        found |= _begins_with(term, connections[queryset.db])
     if with_claims:
         found |= Q(sub=term) | Q(mobile_id=term)
     return queryset.filter(found)
+
+
+def _begins_with(reference: str, connection: Any) -> Q:
+    """Return the condition that the id begins with `reference`, or is it."""
+    digits = reference.replace("-", "").lower()
+    if connection.vendor == "mysql" and connection.features.has_native_uuid_field:
+        # MariaDB orders its type UUID by the last digits first, so a range is not a prefix there.
+        # It reads an index of ids from end to end.
+        return Q(pk__startswith=str(UUID(digits.ljust(32, "0")))[: len(reference)])
+    return Q(pk__range=(UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))))
 
 
 def _users(term: str, with_claims: bool) -> list[Any]:

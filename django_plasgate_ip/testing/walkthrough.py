@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.redirects import MOVED
+from django_plasgate_ip.redirects import AGAIN, MOVED
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 
 _HINTS = {
@@ -52,8 +52,9 @@ def walk(
 
 def _start(client: Client, phone_number: str, next_url: str) -> str:
     path = reverse("plasgate_ip:start")
-    # The client's host is rarely the public one: the page must not redirect.
-    page = _open(client, path, {"next": next_url, MOVED: "1"})
+    # The client's host is rarely the public one: the page must not redirect. Nor may it say that the
+    # visitor is verified already.
+    page = _open(client, path, {"next": next_url, MOVED: "1", AGAIN: "1"})
     if page.status_code != 200:
         raise _stopped(f"GET {path}", page)
     form = {

@@ -2,8 +2,10 @@
 
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from django_plasgate_ip.admin.search import MAX_TERM_LENGTH, MAX_USERS, search
@@ -27,6 +29,25 @@ def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
     ids = {"sub": "another", "mobile_id": "another"}
     verified(user=User.objects.create_user("sok"), phone_number="+85577696119", **ids)
     assert matches(term) == [wanted]
+
+
+@pytest.mark.parametrize("is_mariadb", [False, True])
+def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(
+    monkeypatch: pytest.MonkeyPatch, is_mariadb: bool
+) -> None:
+    starts, ends = ("12345678", "12345679"), "0f"
+    pks = [UUID(f"{start}-0000-4000-8000-{end * 12}") for start in starts for end in ends]
+    rows = [verified(pk=pk) for pk in pks]
+    if is_mariadb and connection.vendor == "sqlite":
+        monkeypatch.setattr(connection, "vendor", "mysql")
+        monkeypatch.setattr(connection.features, "has_native_uuid_field", True)
+    for with_claims in (False, True):
+        assert set(matches(rows[0].reference, with_claims)) == set(rows[:2])
+        assert set(matches(" 12345679 ", with_claims)) == set(rows[2:])
+    # MariaDB shows hyphens in ids. SQLite has none.
+    if not is_mariadb:
+        assert matches(str(pks[3]).upper()) == [rows[3]]
+    assert matches("1234567") == matches("1234567g") == matches("12345678-00") == []
 
 
 @pytest.mark.parametrize(

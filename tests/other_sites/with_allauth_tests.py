@@ -61,7 +61,7 @@ def test_a_new_user_verifies_a_number_and_becomes_a_member(
 
     assert sign_up(stranger)["Location"] == "/members/"
     start = stranger.get("/members/")["Location"]
-    assert start == "/phone/?next=/members/"
+    assert start == "/phone/?again=1&next=/members/"
     send(stranger, start, phone_number=TYPED)
 
     assert stranger.come_back()["Location"] == "/members/"
