@@ -497,7 +497,7 @@ def test_the_number_is_filled_in_again_and_one_tap_starts(
         {"callback_session_id": "a phone's"},
         {"phone_number": ""},
     ],
-    ids=str,
+    ids=["age", "session", "phone", "no number"],
 )
 def test_the_number_is_filled_in_only_where_it_was_typed_lately(
     visitor: Visitor, answers: Answers, columns: dict[str, Any]

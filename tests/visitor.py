@@ -86,7 +86,8 @@ class Visitor(Client):
 
     def start(self, phone_number: str = TYPED, *, next: str = "", path: str = "/phone/") -> Any:
         """Open the start page's form, with `next` in its query, and send it."""
-        page = self.get(path, {"again": "1"} | ({"next": next} if next else {}))
+        query = urlencode({"again": "1"} | ({"next": next} if next else {}))
+        page = self.get(f"{path}{'&' if '?' in path else '?'}{query}")
         typed = {"phone_number": phone_number} if "phone_number" in Page(page).fields else {}
         return self.submit(page, **typed)
 

@@ -52,8 +52,8 @@ def walk(
 
 def _start(client: Client, phone_number: str, next_url: str) -> str:
     path = reverse("plasgate_ip:start")
-    # The client's host is rarely the public one: the page must not redirect. Nor may it say that the
-    # visitor is verified already.
+    # The client's host is rarely the public one: the page must not redirect. It must show the form
+    # also to a visitor who is verified already.
     page = _open(client, path, {"next": next_url, MOVED: "1", AGAIN: "1"})
     if page.status_code != 200:
         raise _stopped(f"GET {path}", page)

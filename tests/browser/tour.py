@@ -31,6 +31,16 @@ def _members(person: Person) -> None:
     person.page.wait_for_url("**/members/")
 
 
+def _already_verified(person: Person) -> None:
+    _members(person)
+    person.page.goto("/phone/")
+
+
+def _not_found(person: Person) -> None:
+    person.enter()
+    person.page.goto("/phone/0b5f6d3e-0000-4000-8000-000000000000/")
+
+
 def _start(person: Person) -> None:
     person.enter()
     person.page.goto("/phone/")
@@ -161,6 +171,8 @@ EXAMPLE: dict[str, Callable[[Person], object]] = {
     "not on mobile data": _ended(ON_WIFI),
     "server error": _ended(SERVER_ERROR),
     "invalid callback": _invalid_callback,
+    "already verified": _already_verified,
+    "not found": _not_found,
     "choices": _choices,
     "choices, mistake": _choices_again,
     "refused": _refused,
