@@ -20,7 +20,7 @@ from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.testing import make_verification
-from tests.visitor import MASKED, NUMBER, SUB, Page, Visitor, newest
+from tests.visitor import MASKED, NUMBER, SUB, TYPED, Page, Visitor, newest
 
 #: The pages of a verification, and its columns there.
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -229,7 +229,7 @@ def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
         assert page.links["Verify in another way"] == "/sms/?a=1&b=2"
         assert [attrs for _, attrs in page.tags if attrs.get("role") == "alert"]
         assert MASKED in shown
-        assert page.fields["phone_number"] == NUMBER
+        assert page.fields["phone_number"] == TYPED
         assert page.fields["next"] == "/here/"
         assert "autofocus" not in shown
         # Only a refusal has to do with the visitor's phone.

@@ -108,7 +108,7 @@ def _retry_form(request: HttpRequest, verification: PhoneVerification) -> StartF
         return None
     if flow.latest(request) != verification:
         return None
-    number = phones.e164(verification.phone_number)
+    number = phones.typed(verification.phone_number)
     initial = {"phone_number": number, "next": responses.next_url(request, verification)}
     form = StartForm(initial=initial)
     # The keyboard would cover the reason.
