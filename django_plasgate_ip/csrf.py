@@ -29,12 +29,11 @@ View = Callable[..., HttpResponse]
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a request was rejected, and what its answer may contain."""
+    """What the answer to a rejected request depends on."""
 
-    #: Django's words, for the log.
-    reason: str
     #: Whether a page of this site sent the request. None: the browser does not say.
     is_from_here: bool | None
+    #: Whether it has the cookie that the check needs.
     has_cookie: bool
 
     def visitor_message(self, too_long: str) -> str:
@@ -120,7 +119,7 @@ def _refuse(
     else:
         names = (settings.CSRF_COOKIE_NAME, settings.SESSION_COOKIE_NAME)
         cookie = names[settings.CSRF_USE_SESSIONS] in request.COOKIES
-        rejection = Rejection(rejected.reason, is_from_here, cookie)
+        rejection = Rejection(is_from_here, cookie)
         response = form_again(request, rejection, *args, **kwargs)
     if is_from_here is False:
         # SECURITY: browsers do not send the cookie with such a request, so the page has a new

@@ -54,12 +54,16 @@ def _started_again_on_phone(
     request: HttpRequest, verification: PhoneVerification
 ) -> PhoneVerification | None:
     """Return the newer verification that the same phone has started for this computer, or None."""
-    if verification.is_live or not verification.is_handed_over:
+    if not (_has_failed(verification) and verification.is_handed_over):
         return None
     newest = flow.latest(request)
     if newest is None or newest.callback_session_id != verification.callback_session_id:
         return None
     return newest if newest.created_at > verification.created_at else None
+
+
+def _has_failed(verification: PhoneVerification) -> bool:
+    return verification.status in (Status.FAILED, Status.ERROR)
 
 
 def _owner_page(request: HttpRequest, verification: PhoneVerification) -> HttpResponse:
@@ -74,7 +78,7 @@ def _owner_page(request: HttpRequest, verification: PhoneVerification) -> HttpRe
     must_wait = verification.status == Status.EXCHANGING or (
         verification.is_live and verification.is_handed_over
     )
-    if verification.status in (Status.FAILED, Status.ERROR):
+    if _has_failed(verification):
         handoff = handoff_app()
         context["form"] = _retry_form(request, verification)
         context["may_be_wrong_number"] = Reason(verification.reason).may_be_wrong_number
@@ -122,7 +126,7 @@ def _carrier_page(request: HttpRequest, verification: PhoneVerification) -> Http
     if verification.status == Status.PENDING:
         # After a second tap or Back, the phone needs the link to PlasGate again.
         context["authorize_url"] = flow.authorize_url(request, verification)
-    elif verification.status in (Status.FAILED, Status.ERROR) and (handoff := handoff_app()):
+    elif _has_failed(verification) and (handoff := handoff_app()):
         context["retry_url"] = handoff.retry_url(request, verification)
     response = responses.render_page(request, "django_plasgate_ip/result_on_phone.html", context)
     if verification.is_live:
