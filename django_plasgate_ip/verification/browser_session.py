@@ -10,8 +10,7 @@ from django.utils.crypto import salted_hmac
 
 from django_plasgate_ip.models import PhoneVerification
 
-#: The app's only key in the session. Its value is the ``session_id`` of this session's
-#: verifications.
+#: The session's entry for its id. The id is the ``session_id`` of this session's verifications.
 SESSION_KEY = "plasgate_ip"
 # For how long after a start its page fills the number in again.
 NUMBER_SHOWN = timedelta(hours=1)
