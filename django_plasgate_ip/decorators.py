@@ -10,7 +10,6 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from django_plasgate_ip import flow, responses
@@ -116,7 +115,7 @@ def _find_refusal(
                 "gives one. Add phone_verify."
             )
         message, code = _("Verify your phone number first."), "phone_verification_required"
-        return _refuse(request, message, code, start_url=reverse("plasgate_ip:start"))
+        return _refuse(request, message, code, start_url=responses.again_url(""))
     if changed_url is not None and flow.has_changed(request):
         message, code = _("Confirm first that it is you."), "phone_change_unacknowledged"
         return _refuse(request, message, code, changed_url=resolve_url(changed_url))

@@ -275,6 +275,17 @@ def is_verified(
     return session.filter(user=None).proves(max_age=max_age, methods=methods)
 
 
+def last_verified(request: HttpRequest) -> PhoneVerification | None:
+    """Return the newest verification that `is_verified` counts for this request, or None."""
+    confirmed = PhoneVerification.objects.on_primary().with_confirmed_number()
+    if request.user.is_authenticated:
+        confirmed = confirmed.for_user(request.user)
+    else:
+        session_id = browser_session.get_session_id(request)
+        confirmed = confirmed.for_session(session_id).filter(user=None)
+    return confirmed.order_by("-completed_at").first()
+
+
 def has_changed(request: HttpRequest) -> bool:
     """Whether this request's user has a change that nobody has acknowledged.
 

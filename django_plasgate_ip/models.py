@@ -143,6 +143,11 @@ class PhoneVerification(models.Model):
         return phones.mask(self.phone_number)
 
     @property
+    def reference(self) -> str:
+        """The first eight digits of the id: a visitor names it, and the admin's search finds it."""
+        return self.pk.hex[:8]
+
+    @property
     def is_live(self) -> bool:
         """Whether the verification has not ended."""
         return self.status in LIVE

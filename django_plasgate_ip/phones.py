@@ -177,6 +177,12 @@ def e164(number: PhoneNumber) -> str:
     return Hidden(number.as_e164)
 
 
+def typed(number: PhoneNumber) -> str:
+    """Return the number as a person types it: ``077 696 118`` in the default region."""
+    code = country_code_for_region(conf.PLASGATE_IP_DEFAULT_REGION)
+    return Hidden(number.as_national) if number.country_code == code else e164(number)
+
+
 def hidden(number: Any) -> Any:
     """Return a `PhoneNumber` as a `Number`, and any other value unchanged."""
     if not isinstance(number, PhoneNumber) or isinstance(number, Number):

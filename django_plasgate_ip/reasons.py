@@ -60,6 +60,11 @@ class Reason(models.TextChoices):
         return _WORDS[self][0]
 
     @property
+    def may_be_wrong_number(self) -> bool:
+        """Whether a mistake in the typed number may be the cause."""
+        return self in _FAILED and self != Reason.NOT_ON_MOBILE_DATA
+
+    @property
     def staff_message(self) -> "_StrPromise":
         """The message for staff, translated lazily."""
         return _WORDS[self][1]

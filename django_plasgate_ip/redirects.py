@@ -1,4 +1,4 @@
-"""The URLs that a visitor is redirected to: the callback, ``next`` and the fallback."""
+"""The URLs that a visitor is led to: the callback, ``next``, the landing page, the fallback."""
 
 import logging
 import posixpath
@@ -28,6 +28,8 @@ MAX_URL_LENGTH = 2000
 _UNSAFE_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # In the query of the start page: the browser has been redirected to the public host.
 MOVED = "moved"
+# In the query of the start page: the visitor comes to verify a number, perhaps for another time.
+AGAIN = "again"
 
 
 def callback_path() -> str:
@@ -112,7 +114,7 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
 
 
 def start_on_public_host(request: HttpRequest) -> str:
-    """Return the start page's URL on the public host, with ``next``.
+    """Return the start page's URL on the public host, with ``next`` and ``again``.
 
     It is an empty text if the request has that host, or has been redirected before: behind many
     proxies, no request has the public host.
@@ -126,11 +128,27 @@ def start_on_public_host(request: HttpRequest) -> str:
     path = parts.path or ("/" if parts.netloc else "")
     next_url = urlunsplit(("", "", path, parts.query, parts.fragment))
     query = {"next": next_url, MOVED: "1"} if next_url else {MOVED: "1"}
+    query |= {AGAIN: "1"} if AGAIN in request.GET else {}
     return absolute(request, reverse("plasgate_ip:start", query=query))
 
 
 def _public_host() -> str:
     return (conf.PLASGATE_IP_PUBLIC_URL or "").partition("//")[2]
+
+
+def landing_url() -> str:
+    """Return where a verified visitor without ``next`` continues.
+
+    It is ``LOGIN_REDIRECT_URL`` if the site sets it, else the site's home: most sites do not have
+    Django's default, ``/accounts/profile/``. An invalid one is logged, not raised.
+    """
+    target = settings.LOGIN_REDIRECT_URL
+    try:
+        if target and settings.is_overridden("LOGIN_REDIRECT_URL"):  # type: ignore[misc]
+            return resolve_url(target)
+    except NoReverseMatch as error:
+        logger.error("LOGIN_REDIRECT_URL is neither a path, a URL nor a url name: %s", error)
+    return get_script_prefix()
 
 
 def fallback_url(request: HttpRequest, verification: PhoneVerification | None = None) -> str:

@@ -1,6 +1,6 @@
-"""The views' responses: pages in the site's own frame, redirects, status 429, and their URLs."""
+"""The views' responses: pages in the site's own frame, redirects, errors, and their URLs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import wraps
 from itertools import product
@@ -9,18 +9,18 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.core.handlers.exception import response_for_exception
 from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render, resolve_url
 from django.template import TemplateDoesNotExist, engines
 from django.template.backends.django import DjangoTemplates
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from django_plasgate_ip import redirects
+from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
@@ -44,8 +44,8 @@ def outside_transactions(view: View) -> View:
     return view
 
 
-def return_404(view: View) -> View:
-    """Return the site's 404 page where the view raises Http404.
+def with_own_404(view: View) -> View:
+    """Return the app's own page, or JSON, where the view raises Http404.
 
     Decorators such as `never_cache` change a response that is returned, but not one that Django
     makes of an exception.
@@ -55,10 +55,49 @@ def return_404(view: View) -> View:
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             return view(request, *args, **kwargs)
-        except Http404 as error:
-            return response_for_exception(request, error)
+        except Http404:
+            message = _("This page does not exist, or it is not yours.")
+            title, url = _("Page not found"), again_url("")
+            return _error(request, 404, "not_found", title, message, url)
 
     return wrapper
+
+
+def only(*methods: str) -> Callable[[View], View]:
+    """Return status 405, as the app's own page or JSON, for any other method than these."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.method not in methods:
+                return not_allowed(request, methods, again_url(""))
+            return view(request, *args, **kwargs)
+
+        return wrapper
+
+    return decorate
+
+
+def not_allowed(request: HttpRequest, methods: Iterable[str], start_url: str) -> HttpResponse:
+    """Return status 405, with the `methods` that are allowed and a link to the start page."""
+    message = _("Your browser can't open this page in this way. Please start again.")
+    response = _error(request, 405, "method_not_allowed", _("Start again"), message, start_url)
+    response["Allow"] = ", ".join(methods)
+    return response
+
+
+def _error(
+    request: HttpRequest, status: int, code: str, title: str, message: str, start_url: str
+) -> HttpResponse:
+    if wants_json(request):
+        return vary(json_error(message, code, status))
+    context = {
+        "title": title,
+        "message": message,
+        "start_url": start_url,
+        "home_url": get_script_prefix(),
+    }
+    return vary(render_page(request, "django_plasgate_ip/error.html", context, status))
 
 
 def render_page(
@@ -205,6 +244,18 @@ def next_url(request: HttpRequest, verification: PhoneVerification) -> str:
 def start_url(next_url: str) -> str:
     """Return the start page's URL, with ``next`` in its query unless `next_url` is empty."""
     return reverse("plasgate_ip:start", query={"next": next_url} if next_url else None)
+
+
+def again_url(next_url: str) -> str:
+    """Return the URL of the start page's form, also for a visitor who is verified already."""
+    query = {"next": next_url} if next_url else {}
+    return reverse("plasgate_ip:start", query={**query, redirects.AGAIN: "1"})
+
+
+def invitation(request: HttpRequest, next_url: str, again_url: str) -> Any:
+    """Return the QR code to continue on a phone, or None on a site without the hand-off."""
+    handoff = handoff_app()
+    return handoff.invite(request, next_url, again_url) if handoff else None
 
 
 def wants_json(request: HttpRequest) -> bool:

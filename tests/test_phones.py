@@ -349,3 +349,15 @@ def test_each_name_of_an_operator_fits_the_column(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(carrier, "safe_display_name", lambda *_: "x" * 99)
 
     assert phones.operator(number(NUMBER)) == "x" * phones.MAX_OPERATOR
+
+
+def test_a_number_is_read_again_as_it_is_filled_in(settings: Any) -> None:
+    assert phones.typed(phones.parse(NUMBER)) == "077 696 118"
+    assert phones.typed(phones.parse("+66812345678")) == "+66812345678"
+    assert repr(phones.typed(phones.parse(NUMBER))) == "'***'"
+    for region in phonenumbers.SUPPORTED_REGIONS:
+        settings.PLASGATE_IP_DEFAULT_REGION = region
+        example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+        if example:
+            mobile = phones.parse(phonenumbers.format_number(example, 0))
+            assert phones.parse(phones.typed(mobile)) == mobile, region

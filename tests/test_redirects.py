@@ -4,6 +4,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.conf import LazySettings
 from django.conf.urls.i18n import i18n_patterns
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
@@ -252,6 +253,24 @@ def test_a_broken_fallback_is_logged_and_none_is_offered(
     assert logged in caplog.text
     logged_as = {(record.name, record.levelname) for record in caplog.records}
     assert logged_as == {("django_plasgate_ip", "ERROR")}
+
+
+def test_without_next_a_visitor_continues_where_a_login_leads(
+    settings: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for target, url in (("/home/", "/home/"), ("login", "/accounts/login/"), (None, "/")):
+        settings.LOGIN_REDIRECT_URL = target
+        assert redirects.landing_url() == url
+    assert caplog.records == []
+
+    settings.LOGIN_REDIRECT_URL = "no-such-name"
+    assert redirects.landing_url() == "/"
+    assert "LOGIN_REDIRECT_URL is neither a path, a URL nor a url name" in caplog.text
+
+    # Django's default is a page that most sites do not have.
+    settings.LOGIN_REDIRECT_URL = "/accounts/profile/"
+    monkeypatch.setattr(LazySettings, "is_overridden", lambda *_: False, raising=False)
+    assert redirects.landing_url() == "/"
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,10 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
@@ -17,7 +19,8 @@ from django_plasgate_ip import responses
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
-from tests.visitor import MASKED, NUMBER, SUB, Page, Visitor, newest
+from django_plasgate_ip.testing import make_verification
+from tests.visitor import MASKED, NUMBER, SUB, TYPED, Page, Visitor, newest
 
 #: The pages of a verification, and its columns there.
 COLUMNS: dict[str, dict[str, Any]] = {
@@ -27,7 +30,7 @@ COLUMNS: dict[str, dict[str, Any]] = {
     # Another session's: this browser only takes it to PlasGate and back.
     "result_on_phone": {"user": None, "session_id": "a computer's"},
 }
-PAGES = ["start", "invalid_callback", "continue_to_plasgate", *COLUMNS]
+PAGES = ["start", "already_verified", "error", "invalid_callback", "continue_to_plasgate", *COLUMNS]
 CHROME = (
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;"
     "q=0.8,application/signed-exchange;v=b3;q=0.7"
@@ -58,6 +61,11 @@ def show(name: str, visitor: Visitor, settings: Any) -> Any:
     """Go where the visitor sees that page of the app."""
     if name == "start":
         return visitor.get("/phone/")
+    if name == "already_verified":
+        make_verification(User.objects.get())
+        return visitor.get("/phone/")
+    if name == "error":
+        return visitor.get(f"/phone/{uuid4()}/")
     if name == "invalid_callback":
         return visitor.get("/phone/callback/")
     settings.PLASGATE_IP_CONTINUE_PAGE = name == "continue_to_plasgate"
@@ -214,11 +222,16 @@ def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
         assert str(reason.visitor_message) in shown
         assert str(reason.staff_message) not in shown
         assert "Secretly" not in shown
-        assert page.links["Try again"] == "/phone/?next=%2Fhere%2F"
+        assert page.links["Go to the home page"] == "/"
+        assert newest().pk.hex[:8] in shown
+        may_be_wrong = reason.value in ("not_verified", "number_mismatch", "provider_denied")
+        assert ("<li>Check the number" in shown) is may_be_wrong
         assert page.links["Verify in another way"] == "/sms/?a=1&b=2"
         assert [attrs for _, attrs in page.tags if attrs.get("role") == "alert"]
         assert MASKED in shown
-        assert NUMBER not in shown
+        assert page.fields["phone_number"] == TYPED
+        assert page.fields["next"] == "/here/"
+        assert "autofocus" not in shown
         # Only a refusal has to do with the visitor's phone.
         assert ("<li>Turn off Wi‑Fi" in shown) is (reason.status == Status.FAILED)
 
@@ -242,7 +255,7 @@ def test_the_waiting_page_offers_to_check_again_and_to_start_again(
 ) -> None:
     links = Page(show("in_progress", visitor, settings)).links
 
-    assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/"}
+    assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/?again=1"}
 
 
 def test_json_is_for_requests_that_prefer_it_by_name() -> None:

@@ -24,6 +24,7 @@ from tests.visitor import (
     FAILED,
     MASKED,
     MOBILE_ID,
+    NUMBER,
     STATE,
     SUB,
     TYPED,
@@ -44,6 +45,10 @@ def post(browser: Visitor, body: Any = None, **fields: str) -> Any:
     if body is None:
         return browser.post("/phone/", fields, headers=headers)
     return browser.post("/phone/", body, content_type="application/json", headers=headers)
+
+
+def code_of(response: Any) -> str:
+    return str(response.json()["errors"]["__all__"][0]["code"])
 
 
 def statements(captured: CaptureQueriesContext) -> int:
@@ -98,7 +103,11 @@ def test_only_a_post_starts(visitor: Visitor) -> None:
     assert visitor.head("/phone/", {"phone_number": TYPED}).status_code == 200
     token = {"X-CSRFToken": visitor.cookies["csrftoken"].value}
 
-    assert visitor.put("/phone/", headers=token).status_code == 405
+    refused = visitor.put("/phone/", headers=token)
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD, POST")
+    assert Page(refused).links == {"Start again": "/phone/?again=1", "Go to the home page": "/"}
+    script = visitor.put("/phone/", headers=token | JSON)
+    assert (script.status_code, code_of(script)) == (405, "method_not_allowed")
     assert not PhoneVerification.objects.exists()
 
 
@@ -120,7 +129,7 @@ def test_a_retry_gets_no_next_that_leaves_the_site(visitor: Visitor, settings: A
     response = visitor.start(next="//evil.example/")
 
     assert response.status_code == 429
-    assert Page(response).links["Try again"] == "/phone/"
+    assert Page(response).links["Try again"] == "/phone/?again=1"
 
 
 def test_a_start_and_a_callback_take_few_queries(visitor: Visitor, answers: Answers) -> None:
@@ -236,6 +245,53 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
     assert newest().next_url == "/here/"
 
 
+# Already verified
+
+
+def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(
+    visitor: Visitor, answers: Answers, settings: Any
+) -> None:
+    answers()
+    visitor.verify()
+
+    for query, continues in (("", "/"), ("?next=/here/", "/here/"), ("?next=//evil.example", "/")):
+        page = visitor.get(f"/phone/{query}")
+        assert f"Already verified: {MASKED}" in page.content.decode()
+        assert Page(page).links["Continue"] == continues
+        assert "phone_number" not in Page(page).fields
+    other = visitor.get(Page(visitor.get("/phone/?next=/here/")).links["Use another number"])
+    visitor.submit(other, phone_number="012 345 678")
+    assert newest().next_url == "/here/"
+    # A failure later takes nothing away.
+    assert "Already verified" in visitor.get("/phone/").content.decode()
+    settings.PLASGATE_IP_PUBLIC_URL = "https://localhost"
+    moved = visitor.get("/phone/?again=1&next=/here/")["Location"]
+    assert moved == "https://localhost/phone/?next=%2Fhere%2F&moved=1&again=1"
+
+
+def test_only_the_session_that_verified_anonymously_is_told_so(
+    passer_by: Visitor, visitor: Visitor, answers: Answers, settings: Any
+) -> None:
+    answers()
+    passer_by.verify()
+
+    assert "Already verified" in passer_by.get("/phone/").content.decode()
+    for browser in (visitor, Visitor()):
+        assert "phone_number" in Page(browser.get("/phone/")).fields
+    # With login by phone, an anonymous visitor comes to log in.
+    backend = "django_plasgate_ip.backends.VerifiedPhoneBackend"
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend", backend]
+    assert "phone_number" in Page(passer_by.get("/phone/")).fields
+    visitor.verify()
+    assert "Already verified" in visitor.get("/phone/").content.decode()
+
+
+def test_a_login_on_the_way_keeps_what_the_visitor_came_for(stranger: Visitor) -> None:
+    detour = stranger.get("/phone/?again=1&next=/here/")["Location"]
+
+    assert detour == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F%26again%3D1"
+
+
 # Callback
 
 
@@ -255,10 +311,9 @@ def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
             assert (send(url).status_code, send(url)["Allow"]) == (405, "GET")
         page = browser.post(url, headers={"Referrer": "https://plasgate.example"})
         assert (page.status_code, page["Referrer-Policy"]) == (405, "same-origin")
-        start = "/phone/?next=%2Fhere%2F" if browser is visitor else "/phone/"
+        start = "/phone/?next=%2Fhere%2F&again=1" if browser is visitor else "/phone/?again=1"
         assert Page(page).links["Start again"] == start
-    error = visitor.post(url, headers=JSON).json()["errors"]["__all__"][0]
-    assert error["code"] == "method_not_allowed"
+    assert code_of(visitor.post(url, headers=JSON)) == "method_not_allowed"
     assert answers.calls == []
     assert outcome() == ("pending", "")
 
@@ -326,10 +381,10 @@ def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(
 
     assert response.status_code == 400
     assert "Start again in this browser" in response.content.decode()
-    assert Page(response).links["Start again"] == "/phone/"
+    assert Page(response).links["Start again"] == "/phone/?again=1"
     # The address to open in another browser.
     (address,) = [each for each in Page(response).all("input") if "readonly" in each]
-    assert address["value"] == "http://testserver/phone/"
+    assert address["value"] == "http://testserver/phone/?again=1"
     error = stranger.get("/phone/callback/", headers=JSON)
     assert (error.status_code, error.json()["errors"]["__all__"][0]["code"]) == (
         400,
@@ -341,7 +396,7 @@ def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(
     PhoneVerification.objects.update(callback_session_id="a phone's")
     response = visitor.get("/phone/callback/?")
     assert response.status_code == 400
-    assert Page(response).links["Start again"] == "/phone/?next=%2Fhere%2F"
+    assert Page(response).links["Start again"] == "/phone/?next=%2Fhere%2F&again=1"
 
 
 def test_a_callback_without_a_query_shows_what_this_session_has(
@@ -382,9 +437,16 @@ def test_a_tenant_that_does_not_exist_is_a_404_without_the_code(
     assert newest().status == "pending"
 
 
+@pytest.mark.parametrize("is_login_required", [True, False])
 def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
-    visitor: Visitor, stranger: Visitor, user: User, other_user: User
+    visitor: Visitor,
+    stranger: Visitor,
+    user: User,
+    other_user: User,
+    settings: Any,
+    is_login_required: bool,
 ) -> None:
+    settings.PLASGATE_IP_LOGIN_REQUIRED = is_login_required
     visitor.start()
     mine = newest()
     theirs = make_verification(other_user, session_id=mine.session_id)
@@ -399,14 +461,85 @@ def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
         (elsewhere, sessions, 404),
         (visitor, theirs, 404),
         (visitor, make_verification(), 404),
-        (stranger, mine, 404),
     ):
         response = browser.get(f"/phone/{row.pk}/")
         assert response.status_code == status
         assert "no-store" in response["Cache-Control"]
         assert browser.get(f"/phone/{row.pk}/", headers=JSON).status_code == status
         assert (MASKED in response.content.decode()) is (status == 200)
-    assert visitor.get(f"/phone/{uuid4()}/").status_code == 404
+    # A logout leads to the login, and no address shows whether it exists.
+    for pk in (mine.pk, uuid4()):
+        missing = stranger.get(f"/phone/{pk}/")
+        assert missing.status_code == (302 if is_login_required else 404)
+        assert missing.get("Location") in (None, f"/accounts/login/?next=/phone/{pk}/")
+        script = stranger.get(f"/phone/{pk}/", headers=JSON)
+        assert (script.status_code, code_of(script)) == (404, "not_found")
+
+
+def test_the_number_is_filled_in_again_and_one_tap_starts(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers(FAILED)
+    failed = visitor.get(visitor.verify(next="/here/")["Location"])
+    assert "no-store" in failed["Cache-Control"]
+
+    assert visitor.submit(failed).status_code == 302
+    assert (newest().phone_number, newest().next_url) == (NUMBER, "/here/")
+    # The earlier page has no number any more.
+    first = PhoneVerification.objects.earliest("created_at")
+    older = Page(visitor.get(f"/phone/{first.pk}/"))
+    assert older.links["Try again"] == "/phone/?next=%2Fhere%2F&again=1"
+    assert "phone_number" not in older.fields
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"created_at": timezone.now() - timedelta(minutes=61)},
+        {"session_id": "another of this account"},
+        {"callback_session_id": "a phone's"},
+        {"phone_number": ""},
+    ],
+    ids=["age", "session", "phone", "no number"],
+)
+def test_the_number_is_filled_in_only_where_it_was_typed_lately(
+    visitor: Visitor, answers: Answers, columns: dict[str, Any]
+) -> None:
+    answers(FAILED)
+    url = visitor.verify()["Location"]
+    PhoneVerification.objects.update(**columns)
+
+    page = visitor.get(url)
+
+    assert "Try again" in Page(page).links
+    assert TYPED not in page.content.decode()
+
+
+def test_no_number_is_filled_in_after_a_login_or_a_logout(
+    passer_by: Visitor, user: User, answers: Answers
+) -> None:
+    answers(FAILED)
+    url = passer_by.verify()["Location"]
+    assert TYPED in passer_by.get(url).content.decode()
+
+    passer_by.submit(passer_by.get("/accounts/login/"), username="teak", password="a password")
+    page = passer_by.get(url)
+    assert page.status_code == 200
+    assert TYPED not in page.content.decode()
+    own = passer_by.verify()["Location"]
+    assert TYPED in passer_by.get(own).content.decode()
+    passer_by.logout()
+    assert passer_by.get(own).status_code == 404
+
+
+def test_where_no_number_is_needed_the_form_is_one_tap_away(
+    visitor: Visitor, answers: Answers, settings: Any
+) -> None:
+    answers(FAILED)
+    url = visitor.verify()["Location"]
+    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
+
+    assert Page(visitor.get(url)).links["Try again"] == "/phone/?again=1"
 
 
 def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor: Visitor, user: User) -> None:

@@ -85,8 +85,9 @@ class Visitor(Client):
         return response
 
     def start(self, phone_number: str = TYPED, *, next: str = "", path: str = "/phone/") -> Any:
-        """Open the start page, with `next` in its query, and send its form."""
-        page = self.get(path, {"next": next} if next else {})
+        """Open the start page's form, with `next` in its query, and send it."""
+        query = urlencode({"again": "1"} | ({"next": next} if next else {}))
+        page = self.get(f"{path}{'&' if '?' in path else '?'}{query}")
         typed = {"phone_number": phone_number} if "phone_number" in Page(page).fields else {}
         return self.submit(page, **typed)
 

@@ -2,8 +2,10 @@
 
 import re
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.db import connections
 from django.db.models import Q, QuerySet
 
 from django_plasgate_ip.models import PhoneVerification
@@ -15,6 +17,10 @@ MAX_USERS = 50
 MAX_TERM_LENGTH = 255
 # A letter that no phone number has. `phones.parse` reads the two Japanese long vowels as dashes.
 _LETTER = re.compile(r"[^\W\d_\u30fc\uff70]")
+# The digits of `PhoneVerification.reference`.
+REFERENCE_LENGTH = 8
+# A reference, or the whole id.
+_ID = re.compile("[0-9a-f]{8}((-[0-9a-f]{4}){3}-[0-9a-f]{12})?", re.IGNORECASE)
 # The beginning of a link to a phone number.
 _LINK = "tel:"
 
@@ -24,8 +30,9 @@ def search(
 ) -> QuerySet[PhoneVerification]:
     """Return the verifications that match the search text; all of them if it is empty.
 
-    The text is a phone number or the start of a login name; `with_claims`, also a sub or a mobile
-    ID. Without it, a text that could begin a number finds only the login name that is equal to it.
+    The text is a phone number, the start of a login name, an id or its reference; `with_claims`,
+    also a sub or a mobile ID. Without it, a text that could begin a number finds only the login
+    name that is equal to it.
     """
     term = text.strip()
     if not term:
@@ -35,9 +42,28 @@ def search(
     found = Q(user_id__in=_users(term, with_claims))
     if number := login_number(term):
         found |= Q(phone_number=number)
+    if _ID.fullmatch(term):
+        found |= _has_id(term, queryset.db)
     if with_claims:
         found |= Q(sub=term) | Q(mobile_id=term)
     return queryset.filter(found)
+
+
+def _has_id(term: str, using: str) -> Q:
+    """Return the condition that the id is `term`, or begins with these eight digits."""
+    if len(term) > REFERENCE_LENGTH:
+        return Q(pk=UUID(term))
+    if _is_in_order_of_first_digits(using):
+        return Q(pk__range=(UUID(term.ljust(32, "0")), UUID(term.ljust(32, "f"))))
+    # Found by a query of its own, which reads the index of ids from end to end, and no row.
+    found = PhoneVerification.objects.using(using).filter(pk__startswith=term.lower())
+    return Q(pk__in=list(found.values_list("pk", flat=True)[:MAX_USERS]))
+
+
+def _is_in_order_of_first_digits(using: str) -> bool:
+    """Whether a range of ids is those with the same first digits. MariaDB's type UUID differs."""
+    connection = connections[using]
+    return connection.vendor != "mysql" or not connection.features.has_native_uuid_field
 
 
 def _users(term: str, with_claims: bool) -> list[Any]:

@@ -7,6 +7,8 @@ from django.apps import AppConfig
 from django.contrib.auth.signals import user_logged_out
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
 
 if TYPE_CHECKING:
     from django_plasgate_ip.handoff.invitation import Invitation
@@ -43,6 +45,34 @@ class HandoffConfig(AppConfig):
         from django_plasgate_ip.handoff.invitation import invite
 
         return invite(request, next_url, again_url)
+
+    def retry_url(self, request: HttpRequest, verification: Any) -> str:
+        """Return the link that this phone confirmed, if it may start again, or an empty text.
+
+        `verification`: the one that it has confirmed without success.
+        """
+        from django_plasgate_ip.handoff import claim_and_confirm, tokens
+        from django_plasgate_ip.handoff.errors import HandoffRefused
+
+        text = request.session.get(claim_and_confirm.LINK_KEY, "")
+        try:
+            failed = claim_and_confirm.claim(request, tokens.read(text)).failed
+        except HandoffRefused:
+            return ""
+        return reverse("plasgate_ip:handoff", args=[text]) if failed == verification else ""
+
+    def may_retry(self, verification: Any) -> bool:
+        """Whether the phone may still start again, as far as the computer's side knows."""
+        from django_plasgate_ip.handoff import claim_and_confirm, tokens
+        from django_plasgate_ip.handoff.models import PhoneHandoff
+
+        handoff = PhoneHandoff.objects.on_primary().filter(
+            session_id=verification.session_id,
+            opened_by=verification.callback_session_id,
+            created_at__gt=timezone.now() - tokens.LIFETIME,
+        )
+        newest = handoff.order_by("-created_at").first()
+        return newest is not None and claim_and_confirm.failed_verification(newest) == verification
 
     def session_changed(self, old: str, new: str) -> None:
         """End the links of a computer that has just logged in; a phone keeps the links it opened.

@@ -4,7 +4,7 @@
    this moment two random characters are stored.
 2. The computer shows these characters. The phone shows six pairs, and its owner taps one, once.
 3. The right pair starts a verification of the computer's account and session. The phone only takes
-   it to PlasGate and back.
+   it to PlasGate and back. If it fails, the same phone may start again while the link is in time.
 
 SECURITY: these steps stop two attacks. The first is a photograph of the screen: only the first
 phone can use the link, and the photograph does not show the characters. The second is a link that
@@ -19,6 +19,7 @@ from datetime import timedelta
 from enum import Enum
 from itertools import permutations
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError
@@ -33,11 +34,13 @@ from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.reasons import Reason
+from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.security_events import SecurityEvent, record
 from django_plasgate_ip.verification import browser_session, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 
+#: The session's entry on a phone: the token of the link that it confirmed last.
+LINK_KEY = "plasgate_ip_link"
 # Characters that can't be confused: no 0 O, 1 I L, 2 Z, 5 S, 6 G, 8 B, U V.
 ALPHABET = "3479ACDEFHJKMNPRTWXY"
 # The number of pairs to choose from. A person who can't see the computer's screen has one guess.
@@ -59,6 +62,8 @@ class Claim:
     handoff: PhoneHandoff
     #: The computer's account; None for an anonymous visitor.
     user: Any
+    #: What this phone has confirmed without success: it starts again without another tap.
+    failed: PhoneVerification | None = None
 
 
 def claim(request: HttpRequest, token: Token) -> Claim:
@@ -74,13 +79,35 @@ def claim(request: HttpRequest, token: Token) -> Claim:
         raise HandoffRefused(Refusal.EXPIRED)
     if handoff.opened_by != session_id:
         raise HandoffRefused(Refusal.OTHER_PHONE)
-    if handoff.used_at is not None:
+    failed = failed_verification(handoff)
+    if handoff.used_at is not None and failed is None:
         raise HandoffRefused(Refusal.USED)
     if token.is_expired:
         raise HandoffRefused(Refusal.EXPIRED)
     if handoff.session_id != token.session_id:
         raise HandoffRefused(Refusal.SIGNED_OUT)
-    return Claim(token, handoff, _user_of(token))
+    return Claim(token, handoff, _user_of(token), failed)
+
+
+def failed_verification(handoff: PhoneHandoff) -> PhoneVerification | None:
+    """Return the verification that the phone of a used link may start again, or None.
+
+    It is the newest one of the computer's session, this phone has confirmed it, and it has failed.
+    """
+    # SECURITY: a login or a logout has emptied `session_id`, and a wrong tap has proved nothing.
+    if handoff.used_at is None or handoff.was_wrong or not handoff.session_id:
+        return None
+    newest = PhoneVerification.objects.on_primary().for_session(handoff.session_id).first()
+    if newest is None or newest.callback_session_id != handoff.opened_by:
+        return None
+    return newest if newest.status in (Status.FAILED, Status.ERROR) else None
+
+
+def newest_pk(request: HttpRequest, token: Token) -> UUID:
+    """Return the primary key of this phone's newest verification for the link's computer."""
+    session = PhoneVerification.objects.on_primary().for_session(token.session_id)
+    newest = session.filter(callback_session_id=browser_session.get_session_id(request)).first()
+    return newest.pk if newest else token.pk
 
 
 def confirm(
@@ -88,19 +115,24 @@ def confirm(
 ) -> flow.StartedVerification:
     """Start the verification of the computer's account, and return where this phone continues.
 
-    `code`: the two characters that were tapped. Wrong ones end the hand-off. `phone_number`: needed
-    if the scopes need one. Raises `HandoffRefused`, and the errors of `flow.begin`. After such an
-    error the phone can tap again, unless the verification was stored.
+    `code`: the two characters that were tapped. Wrong ones end the hand-off. It is ignored if the
+    phone starts again. `phone_number`: needed if the scopes need one. Raises `HandoffRefused`, and
+    the errors of `flow.begin`. After such an error the phone can tap again, unless the verification
+    was stored.
     """
     verification = PhoneVerification(
-        pk=claim.token.pk,
+        pk=uuid4() if claim.failed else claim.token.pk,
         user=claim.user,
         phone_number=phone_number,
         scopes=" ".join(scope_sets.normalise(conf.PLASGATE_IP_SCOPES)),
         session_id=claim.token.session_id,
         callback_session_id=claim.handoff.opened_by,
+        next_url=claim.failed.next_url if claim.failed else "",
     )
-    _compare(claim, code)
+    if claim.failed is None:
+        _compare(claim, code)
+    elif not claim.handoff.use_again():
+        raise HandoffRefused(Refusal.USED)
     started = _start(request, verification)
     # SECURITY: a logout before the row was stored has found no verification to end. A later one
     # finds it.

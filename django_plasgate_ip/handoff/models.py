@@ -25,7 +25,7 @@ class PhoneHandoffQuerySet(models.QuerySet["PhoneHandoff"]):
 class PhoneHandoff(models.Model):
     """A link that a computer showed as a QR code. A phone that opens it creates the row.
 
-    The verification gets the same primary key, so a link starts one verification at most. The row
+    The verification gets the same primary key, so a tap starts one verification at most. The row
     is kept for an hour, in which its wrong tap counts (see `claim_and_confirm`).
     """
 
@@ -75,6 +75,14 @@ class PhoneHandoff(models.Model):
         SECURITY: one conditional UPDATE decides between simultaneous taps, so each link allows one.
         """
         return bool(self._unended().filter(used_at=None, was_wrong=False).update(**values))
+
+    def use_again(self) -> bool:
+        """Let the phone start again. Return False if a login, a logout or another start was first.
+
+        SECURITY: one conditional UPDATE decides, so of simultaneous requests one starts.
+        """
+        same = self._unended().filter(used_at=self.used_at, was_wrong=False)
+        return bool(same.update(used_at=timezone.now()))
 
     def _unended(self) -> PhoneHandoffQuerySet:
         return PhoneHandoff.objects.on_primary().filter(pk=self.pk, session_id=self.session_id)

@@ -1,24 +1,24 @@
 """The two pages of a hand-off: the phone's and the computer's."""
 
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.clickjacking import xframe_options_deny
-from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
-from django.views.decorators.http import require_GET, require_http_methods
 
-from django_plasgate_ip import flow, personal_data, redirects, responses
+from django_plasgate_ip import csrf, flow, personal_data, redirects, responses
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.handoff import claim_and_confirm, tokens
-from django_plasgate_ip.handoff.claim_and_confirm import Progress, Stage
+from django_plasgate_ip.handoff.claim_and_confirm import LINK_KEY, Progress, Stage
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.forms import HandoffForm
 from django_plasgate_ip.handoff.invitation import screen_url
-from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.verification import browser_session
 
 # The other refusals get 403.
@@ -35,15 +35,25 @@ _STATUSES = {
 _SECOND_LOOK = "opened"
 
 
+def _form_again(request: HttpRequest, rejection: csrf.Rejection, token: str) -> HttpResponse:
+    """Return the page after a failed CSRF check, with the number that was typed into it."""
+    message = rejection.visitor_message(_("This page was open too long. Please try again."))
+    if rejection.is_from_here:
+        return _answer(request, token, partial(_phone, message=message))
+    # SECURITY: a forged request claims no link, and stores no session.
+    context = {"message": message, "link": _link(token)}
+    return responses.render_page(request, "plasgate_ip_handoff/refused.html", context, 403)
+
+
 @login_not_required
 @never_cache
-@responses.return_404
 @xframe_options_deny  # SECURITY: another site could frame this page and steal the tap.
 @responses.outside_transactions
-@csrf_protect
 @sensitive_post_parameters("phone_number")
 @sensitive_variables()
-@require_http_methods(["GET", "POST"])
+@csrf.checked(_form_again)
+@responses.only("GET", "POST")
+@responses.with_own_404
 def phone(request: HttpRequest, token: str) -> HttpResponse:
     """Show the site, the account and the pairs of characters; a tap is a POST.
 
@@ -56,24 +66,34 @@ def phone(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         # SECURITY: as in `views.start`.
         request.encoding = "utf-8"
-    # SECURITY: not the request's own path. If a site's URL pattern is not anchored, the path may
-    # begin with "//evil.example", and the form would send the number there.
-    link = reverse("plasgate_ip:handoff", args=[token])
+    return _answer(request, token, _phone)
+
+
+def _answer(
+    request: HttpRequest, token: str, act: Callable[[HttpRequest, str], HttpResponse]
+) -> HttpResponse:
+    """Return what `act` returns, or the page that explains why the phone may not go on."""
     try:
-        response = _phone(request, link, tokens.read(token))
+        response = act(request, token)
     except HandoffRefused as refused:
-        response = _refused_page(request, link, token, refused.reason)
+        response = _refused_page(request, token, refused.reason)
     except TooManyStarts as error:
-        response = responses.too_many_requests(request, error, again_url=link)
+        response = responses.too_many_requests(request, error, again_url=_link(token))
     # The address is a secret for five minutes. Not "no-referrer": see `views.callback`.
     response["Referrer-Policy"] = "same-origin"
     return response
 
 
+def _link(token: str) -> str:
+    # SECURITY: not the request's own path. If a site's URL pattern is not anchored, the path may
+    # begin with "//evil.example", and the form would send the number there.
+    return reverse("plasgate_ip:handoff", args=[token])
+
+
 @login_not_required
 @never_cache
-@responses.return_404
-@require_GET
+@responses.only("GET")
+@responses.with_own_404
 def screen(request: HttpRequest, token: str) -> HttpResponse:
     """Show the computer how far the hand-off is, as a page or as JSON.
 
@@ -94,15 +114,23 @@ def screen(request: HttpRequest, token: str) -> HttpResponse:
     return responses.vary(_screen_page(request, progress, token, next_url))
 
 
-def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
+def _phone(request: HttpRequest, text: str, message: str = "") -> HttpResponse:
+    """Start the verification that a valid form asks for, or show the form.
+
+    `message`: why a form that was sent is shown again.
+    """
+    token, link = tokens.read(text), _link(text)
     if not (browser_session.get_session_id(request) or token.is_expired):
         return _look_again(request, link)
     claim = claim_and_confirm.claim(request, token)
     data = request.POST if request.method == "POST" else None
-    form = HandoffForm(data, choices=claim.handoff.choices.split())
-    if form.is_valid():
-        code, number = form.cleaned_data["code"], form.cleaned_data.get("phone_number", "")
+    choices = [] if claim.failed else claim.handoff.choices.split()
+    form = HandoffForm(data, choices=choices)
+    if not message and form.is_valid():
+        code, number = form.cleaned_data.get("code", ""), form.cleaned_data.get("phone_number", "")
         started = claim_and_confirm.confirm(request, claim, code, number)
+        # The page of a verification that fails leads back to the link.
+        request.session[LINK_KEY] = text
         return responses.redirect_to_plasgate(request, started.authorize_url)
     user = claim.user
     context = {
@@ -112,8 +140,9 @@ def _phone(request: HttpRequest, link: str, token: Token) -> HttpResponse:
         "account": _masked_login(personal_data.login_name(user)) if user else "",
         "is_other_account": request.user.is_authenticated and request.user != user,
         "form": form,
+        "message": message,
     }
-    status = 400 if form.is_bound else 200
+    status = 403 if message else 400 if form.is_bound else 200
     return responses.render_page(request, "plasgate_ip_handoff/phone.html", context, status)
 
 
@@ -138,15 +167,15 @@ def _masked_login(name: str) -> str:
     return name[:1] + "*" * max(2, len(local) - 1) + last + at + domain
 
 
-def _refused_page(request: HttpRequest, link: str, token: str, reason: Refusal) -> HttpResponse:
+def _refused_page(request: HttpRequest, token: str, reason: Refusal) -> HttpResponse:
     verification = None
     if reason is Refusal.USED:
         # Found only if this phone started it.
-        verification = flow.find(request, tokens.read(token).pk)
+        verification = flow.find(request, claim_and_confirm.newest_pk(request, tokens.read(token)))
     context = {
         "message": reason.visitor_message,
         # The code is still unused, so the phone may open the link again.
-        "link": link if reason in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
+        "link": _link(token) if reason in (Refusal.NOT_SHOWN, Refusal.NO_COOKIES) else "",
         "is_warning": reason in (Refusal.OTHER_PHONE, Refusal.WRONG_CODE),
         "verification_url": responses.detail_url(verification) if verification else "",
     }
@@ -165,7 +194,7 @@ def _screen_page(
         "stage": progress.stage.value,
         "code": progress.code,
         "screen_url": screen_url(token, next_url),
-        "start_url": responses.start_url(next_url),
+        "start_url": responses.again_url(next_url),
     }
     response = responses.render_page(request, "plasgate_ip_handoff/computer.html", context)
     if progress.stage not in (Stage.WRONG, Stage.EXPIRED):

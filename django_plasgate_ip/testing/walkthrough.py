@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.redirects import MOVED
+from django_plasgate_ip.redirects import AGAIN, MOVED
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 
 _HINTS = {
@@ -78,8 +78,9 @@ def walk_for_app(client: Client, phone_number: str, callback_url: Callable[[str]
 
 def _start(client: Client, phone_number: str, next_url: str) -> str:
     path = reverse("plasgate_ip:start")
-    # The client's host is rarely the public one: the page must not redirect.
-    page = _open(client, path, {"next": next_url, MOVED: "1"})
+    # The client's host is rarely the public one: the page must not redirect. It must show the form
+    # also to a visitor who is verified already.
+    page = _open(client, path, {"next": next_url, MOVED: "1", AGAIN: "1"})
     if page.status_code != 200:
         raise _stopped(f"GET {path}", page)
     form = {

@@ -1,17 +1,20 @@
 """The id that ties a browser to its verifications: one small random text in its Django session."""
 
 import secrets
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Case, Q, Value, When
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from django_plasgate_ip.models import PhoneVerification
 
-#: The app's only key in the session. Its value is the ``session_id`` of this session's
-#: verifications.
+#: The session's entry for its id. The id is the ``session_id`` of this session's verifications.
 SESSION_KEY = "plasgate_ip"
+# For how long after a start its page fills the number in again.
+NUMBER_SHOWN = timedelta(hours=1)
 
 
 def account_of(request: HttpRequest) -> Any:
@@ -85,6 +88,21 @@ def is_own(request: HttpRequest, verification: PhoneVerification) -> bool:
         return bool(verification.user_id == request.user.pk)
     session_id = get_session_id(request)
     return bool(session_id) and verification.session_id == session_id
+
+
+def may_see_number(request: HttpRequest, verification: PhoneVerification) -> bool:
+    """Whether this visitor typed the number in this session, at most an hour ago.
+
+    SECURITY: a login keeps the failed verifications of its anonymous session, and an account finds
+    its own in each browser. On a shared computer, another person may have typed that number.
+    """
+    return (
+        bool(verification.session_id)
+        and verification.session_id == get_session_id(request)
+        and verification.user_id == request.user.pk
+        and not verification.is_handed_over
+        and timezone.now() - verification.created_at <= NUMBER_SHOWN
+    )
 
 
 def is_carrier(request: HttpRequest, verification: PhoneVerification) -> bool:

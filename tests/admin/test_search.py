@@ -2,6 +2,7 @@
 
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import pytest
 from django.test import Client
@@ -27,6 +28,24 @@ def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
     ids = {"sub": "another", "mobile_id": "another"}
     verified(user=User.objects.create_user("sok"), phone_number="+85577696119", **ids)
     assert matches(term) == [wanted]
+
+
+def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    starts, ends = ("12345678", "1234567f"), "0f"
+    pks = [UUID(f"{start}-0000-4000-8000-{end * 12}") for start in starts for end in ends]
+    rows = [verified(pk=pk) for pk in pks]
+
+    for with_claims in (False, True):
+        assert set(matches(rows[0].reference, with_claims)) == set(rows[:2])
+        assert set(matches(" 1234567F ", with_claims)) == set(rows[2:])
+        assert matches(str(pks[3]).upper(), with_claims) == [rows[3]]
+    assert matches("1234567") == matches("1234567g") == matches("12345678-0000") == []
+    # As on MariaDB, which orders ids by their last digits.
+    name = "django_plasgate_ip.admin.search._is_in_order_of_first_digits"
+    monkeypatch.setattr(name, lambda using: False)
+    assert set(matches(" 1234567F ")) == set(rows[2:])
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ class Person:
         else:
             self.page.goto("/phone/")
 
-    def start(self, number: str, *, path: str = "/phone/", page: Page | None = None) -> None:
+    def start(
+        self, number: str, *, path: str = "/phone/?again=1", page: Page | None = None
+    ) -> None:
         """Open the start page, type `number` and press the button."""
         tab = page or self.page
         tab.goto(path)

@@ -36,6 +36,11 @@ def _members(person: Person) -> None:
     person.page.wait_for_url("**/members/")
 
 
+def _already_verified(person: Person) -> None:
+    _members(person)
+    person.page.goto("/phone/")
+
+
 def _mistake(person: Person) -> None:
     person.enter()
     person.start("077")
@@ -70,6 +75,7 @@ def _ended(number: str) -> Callable[[Person], None]:
 _start = _entered(lambda person: "/phone/")
 _operator = _entered(lambda person: person.start_by_script(NEVER_COMES_BACK)["authorize_url"])
 _waiting = _entered(lambda person: person.start_by_script(VERIFIED)["detail_url"])
+_not_found = _entered(lambda person: "/phone/0b5f6d3e-0000-4000-8000-000000000000/")
 _invalid_callback = _entered(lambda person: "/phone/callback/?code=1&state=2")
 
 
@@ -152,6 +158,8 @@ EXAMPLE: dict[str, Callable[[Person], object]] = {
     "not on mobile data": _ended(ON_WIFI),
     "server error": _ended(SERVER_ERROR),
     "invalid callback": _invalid_callback,
+    "already verified": _already_verified,
+    "not found": _not_found,
     "choices": _choices,
     "choices, mistake": _choices_again,
     "refused": _refused,

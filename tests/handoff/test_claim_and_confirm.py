@@ -15,14 +15,16 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from django_plasgate_ip import flow
-from django_plasgate_ip.exceptions import InvalidScopes
+from django_plasgate_ip.exceptions import InvalidScopes, TooManyStarts
 from django_plasgate_ip.handoff import claim_and_confirm
 from django_plasgate_ip.handoff.claim_and_confirm import Claim, Progress, Stage, claim, progress
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import browser_session, transitions
+from django_plasgate_ip.verification.verdict import Verdict
 from tests.handoff.devices import new_token, request_of
 from tests.visitor import NUMBER
 
@@ -191,6 +193,32 @@ def test_the_right_code_works_once(shown: Claim) -> None:
     assert refused(confirm, shown, wrong_code(shown)) is Refusal.USED
     assert PhoneVerification.objects.count() == 1
     assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
+
+
+def test_after_a_failure_the_phone_starts_again_once_at_a_time(
+    phone: HttpRequest, shown: Claim, settings: Any
+) -> None:
+    failed = confirm(shown).verification
+    assert refused(claim, phone, shown.token) is Refusal.USED
+    transitions.finish(failed, Verdict(Reason.NOT_ON_MOBILE_DATA), None)
+    settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
+    with pytest.raises(TooManyStarts):
+        confirm(claim(phone, shown.token))
+    del settings.PLASGATE_IP_MAX_STARTS_PER_USER
+
+    again, second = claim(phone, shown.token), claim(phone, shown.token)
+    assert again.failed == second.failed == failed
+    newest = confirm(again).verification
+
+    assert refused(confirm, second) is Refusal.USED
+    assert newest.pk != failed.pk
+    assert newest.callback_session_id == shown.handoff.opened_by
+    transitions.finish(newest, Verdict(Reason.EXPIRED), None)
+    expired = replace(shown.token, is_expired=True)
+    assert refused(claim, phone, expired) is Refusal.EXPIRED
+    # After a login at the computer, no row of its session is found.
+    PhoneHandoff.objects.update(session_id="")
+    assert refused(claim, phone, shown.token) is Refusal.USED
 
 
 def test_of_taps_on_two_links_in_the_same_moment_both_count(

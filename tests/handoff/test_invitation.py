@@ -68,7 +68,7 @@ def test_the_page_after_a_mistake_has_a_code_and_keeps_next(visitor: Visitor) ->
     page = visitor.start("077", next="/here/")
 
     assert screen_url(page).endswith("/screen/?next=%2Fhere%2F")
-    assert Page(page).links["Show a new code"] == "/phone/?next=%2Fhere%2F"
+    assert Page(page).links["Show a new code"] == "/phone/?next=%2Fhere%2F&again=1"
 
 
 def test_no_failure_but_missing_mobile_data_has_a_code(visitor: Visitor, answers: Answers) -> None:

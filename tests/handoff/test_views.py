@@ -143,6 +143,30 @@ def test_a_404_of_the_sites_function_for_keys_is_not_cached(
     assert "no-store" in missing["Cache-Control"]
 
 
+def test_a_stale_page_comes_back_with_its_number_and_a_forged_tap_claims_nothing(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, other_user: User
+) -> None:
+    page = phone.get(link)
+    phone.submit(phone.get("/accounts/login/"), username="mallory", password="a password")
+    fields = Page(page).fields | {"code": code_on(visitor, link), "phone_number": TYPED}
+
+    stale = phone.post(link, fields, headers={"Origin": "http://testserver"})
+    assert stale.status_code == 403
+    assert "This page was open too long. Please try again." in text(stale)
+    assert Page(stale).fields["phone_number"] == TYPED
+    assert (stale["X-Frame-Options"], stale["Referrer-Policy"]) == ("DENY", "same-origin")
+    assert tap(phone, stale, fields["code"]).status_code == 302
+
+    other = offered(visitor.get("/phone/?again=1"))
+    for browser in (phone, photographer):
+        forged = browser.post(other, fields, headers={"Origin": "https://evil.example"})
+        assert forged.status_code == 403
+        assert Page(forged).links == {"Try again": other}
+        assert TYPED not in text(forged)
+        assert not forged.cookies
+    assert PhoneHandoff.objects.count() == PhoneVerification.objects.count() == 1
+
+
 # Refusals
 
 STATUSES = {
@@ -309,8 +333,8 @@ def test_nobody_else_sees_the_computers_page(
     assert missing.status_code == 404
     assert "no-store" in missing["Cache-Control"]
     assert phone.get(f"{link[:-2]}/").status_code == 404
-    for curious in (stranger, other):
-        assert curious.get(f"/phone/{newest().pk}/").status_code == 404
+    for curious, status in ((stranger, 302), (other, 404)):
+        assert curious.get(f"/phone/{newest().pk}/").status_code == status
 
 
 def test_a_next_url_that_leaves_the_site_is_dropped(
@@ -344,7 +368,7 @@ def test_a_computer_without_a_script_follows_by_refreshing(
     for shown in (waiting, opened, started):
         assert shown["Refresh"] == "3"
         assert "no-store" in shown["Cache-Control"]
-        assert Page(shown).links["Start again"] == "/phone/?next=%2Fhere%2F"
+        assert Page(shown).links["Start again"] == "/phone/?next=%2Fhere%2F&again=1"
         assert Page(shown).links["Check again"] == link
         assert not Page(shown).all("script")
     phone.come_back()
@@ -365,7 +389,7 @@ def test_a_computer_without_a_script_shows_that_the_hand_off_ended(
     assert "Other characters were tapped" in text(wrong)
     assert "more than five minutes old" in text(expired)
     for shown in (wrong, expired):
-        assert Page(shown).links == {"Show a new code": "/phone/"}
+        assert Page(shown).links == {"Show a new code": "/phone/?again=1"}
         assert "Refresh" not in shown
 
 
@@ -398,8 +422,10 @@ def test_each_step_makes_few_queries_and_the_pages_stay_small(
 
     answers()
     # Session, user; the code needs an id for a new session.
+    assert queries(visitor.get, "/phone/?again=1") == 3
+    assert queries(visitor.get, "/phone/?again=1") == 2
+    # Whether the account is verified already.
     assert queries(visitor.get, "/phone/") == 3
-    assert queries(visitor.get, "/phone/") == 2
     assert not PhoneHandoff.objects.exists()
     start = visitor.get("/phone/?next=/here/")
     link = offered(start)
@@ -411,8 +437,9 @@ def test_each_step_makes_few_queries_and_the_pages_stay_small(
     for each in (start, page, visitor.get(screen_url(start))):
         assert len(each.content) < 20 * 1024
     # The phone's session, the hand-off, the computer's user; this tap, wrong taps, the comparison,
-    # the computer's earlier verifications, the new one, two limits, a logout since.
-    assert queries(tap, phone, page, code) == 11
+    # the computer's earlier verifications, the new one, two limits, a logout since, the link in
+    # the phone's session.
+    assert queries(tap, phone, page, code) == 12
     # Without the hand-off.
     assert queries(followed, visitor, link) == 3
     # The phone's session, the verification, its claim; the account's last mobile_id, the result.

@@ -1,6 +1,8 @@
 """From the computer to the phone and back, through the pages: who gets the result."""
 
 import re
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,9 +15,11 @@ from django.utils import timezone
 
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.handoff import qr
+from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
 from tests.handoff.devices import (
+    FIVE_MINUTES,
     JSON,
     choices,
     code_on,
@@ -27,7 +31,7 @@ from tests.handoff.devices import (
     tap,
     text,
 )
-from tests.visitor import DIGITS, FAILED, MASKED, NUMBER, Page, Visitor, newest, outcome
+from tests.visitor import DIGITS, FAILED, MASKED, NUMBER, TYPED, Page, Visitor, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +95,7 @@ def test_an_account_on_the_phone_gains_nothing(
     phone.force_login(other_user)
     assert newest().user == user
     assert not is_verified(other_user)
-    another_link = offered(visitor.get("/phone/"))
+    another_link = offered(visitor.get("/phone/?again=1"))
     assert "signed in to another account" in text(phone.get(another_link))
 
 
@@ -114,17 +118,79 @@ def test_an_anonymous_computers_result_is_its_sessions(
     assert "Go back to your computer" not in text(passer_by.get(detail))
 
 
-def test_a_phone_without_mobile_data_leaves_the_computer_a_new_code(
-    visitor: Visitor, phone: Visitor, answers: Answers, link: str
+def test_a_phone_without_mobile_data_tries_again_and_the_computer_follows(
+    visitor: Visitor, phone: Visitor, photographer: Visitor, answers: Answers, user: User
+) -> None:
+    answers(FAILED)
+    screen = screen_url(visitor.get("/phone/?next=/here/"))
+    link = screen.partition("screen/")[0]
+    hand_over(visitor, phone, link)
+    followed(visitor, screen)
+    failed = phone.come_back()["Location"]
+
+    page = phone.get(failed)
+    own = visitor.get(visitor.get(screen)["Location"])
+    assert "You can try again on your phone" in text(own)
+    assert own["Refresh"]
+    assert not Page(own).all("svg")
+    assert Page(page).links == {"Try again": link}
+    again = phone.get(link)
+    assert choices(again) == []
+    assert photographer.get(link).status_code == 403
+
+    answers()
+    assert phone.submit(again, phone_number="012 345 678").status_code == 302
+    assert (newest().user, newest().next_url) == (user, "/here/")
+    # A second tap on the button finds the way on.
+    second = phone.submit(again, phone_number="012 345 678")
+    assert Page(second).links == {"See your verification": f"/phone/{newest().pk}/"}
+    assert "Go back to your computer to try again" in text(phone.get(failed))
+    assert visitor.get(failed)["Location"] == f"/phone/{newest().pk}/"
+
+    answers(login_hint="85512345678")
+    phone.come_back()
+    assert outcome() == ("verified", "")
+    assert visitor.get(failed)["Location"] == "/here/"
+    assert phone.get(link).status_code == 410
+
+
+def test_the_computer_shows_a_new_code_when_the_phone_can_not_try_again(
+    visitor: Visitor, phone: Visitor, answers: Answers, link: str, later: Callable[[int], None]
 ) -> None:
     answers(FAILED)
     hand_over(visitor, phone, link)
+    failed = phone.come_back()["Location"]
+    later(FIVE_MINUTES + 1)
+    PhoneHandoff.objects.update(created_at=timezone.now() - timedelta(seconds=FIVE_MINUTES + 1))
 
-    page = phone.get(phone.come_back()["Location"])
-    assert "Go back to your computer to try again" in text(page)
-    assert not Page(page).all("section")
-    own = visitor.get(visitor.get(f"{link}screen/")["Location"])
-    assert offered(own) != link
+    assert "Go back to your computer to try again" in text(phone.get(failed))
+    assert phone.get(link).status_code == 410
+    page = visitor.get(failed)
+    assert offered(page) != link
+    assert "Refresh" not in page
+
+
+@pytest.mark.parametrize("end", ["logout", "password", "another start"])
+def test_a_phone_does_not_try_again_after(
+    visitor: Visitor, phone: Visitor, user: User, answers: Answers, end: str
+) -> None:
+    link = offered(visitor.get("/phone/"))
+    answers(FAILED)
+    hand_over(visitor, phone, link)
+    failed = phone.come_back()["Location"]
+    again = phone.get(link)
+    if end == "logout":
+        visitor.logout()
+    elif end == "password":
+        user.set_password("another")
+        user.save()
+    else:
+        visitor.start()
+    started = PhoneVerification.objects.count()
+
+    assert phone.submit(again, phone_number=TYPED).status_code == 410
+    assert "Try again" not in Page(phone.get(failed)).links
+    assert PhoneVerification.objects.count() == started
 
 
 def test_it_works_on_a_site_with_other_settings(
@@ -194,7 +260,7 @@ def test_a_logout_ends_what_the_phone_has_not_brought_back(
 
     assert outcome() == ended
     assert answers.calls == []
-    assert visitor.get(f"/phone/{newest().pk}/").status_code == 404
+    assert visitor.get(f"/phone/{newest().pk}/").status_code == 302
 
 
 def test_a_logout_touches_no_verification_of_the_computer_itself(
@@ -288,7 +354,7 @@ def test_the_callback_in_another_browser_is_refused(
         assert other.come_back()["Location"] == "/phone/callback/"
     assert outcome() == ("pending", "")
     assert answers.calls == []
-    assert photographer.get(f"/phone/{newest().pk}/").status_code == 404
+    assert photographer.get(f"/phone/{newest().pk}/").status_code == 302
 
 
 # Other verifications

@@ -61,7 +61,7 @@ def test_a_new_user_verifies_a_number_and_becomes_a_member(
 
     assert sign_up(stranger)["Location"] == "/members/"
     start = stranger.get("/members/")["Location"]
-    assert start == "/phone/?next=/members/"
+    assert start == "/phone/?again=1&next=/members/"
     send(stranger, start, phone_number=TYPED)
 
     assert stranger.come_back()["Location"] == "/members/"
@@ -89,7 +89,7 @@ def test_an_unverified_number_logs_nobody_in(stranger: Visitor, answers: Answers
 
 def test_only_the_newest_number_of_a_member_logs_them_in(member: Visitor, answers: Answers) -> None:
     answers(login_hint="85512345678")
-    send(member, "/phone/", phone_number="012 345 678")
+    send(member, "/phone/?again=1", phone_number="012 345 678")
     member.come_back()
 
     assert not log_in(TYPED)

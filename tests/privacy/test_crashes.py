@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_plasgate_ip import flow
+from django_plasgate_ip import flow, responses
 from django_plasgate_ip.client import api
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.client.credentials import Credentials
@@ -214,6 +214,17 @@ def test_a_crash_of_the_api_shows_no_canary(
         return
     complete = partial(post, f"{url}complete/", handle=handle, code=code, state=state)
     look_at(CALLBACK[step], complete)
+
+
+def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(
+    patient: Visitor, look_at_crash: Look
+) -> None:
+    patient.start(NATIONAL)
+    failed = patient.come_back(error="access_denied", code=None)["Location"]
+    breaks = broken(responses, "render")
+    look_at_crash(breaks, lambda: patient.get(failed))
+    here = {"Origin": "http://testserver"}
+    look_at_crash(breaks, lambda: patient.post("/phone/", {"phone_number": NATIONAL}, headers=here))
 
 
 @pytest.mark.parametrize("typed", TYPED)

@@ -71,7 +71,7 @@ def test_a_view_may_require_the_network(user: User, by_network: Any) -> None:
 
     any_method: Any = Members.as_view()
     assert any_method(request_of(user)) == "in"
-    assert by_network(request_of(user))["Location"].startswith("/phone/?next=")
+    assert by_network(request_of(user))["Location"].startswith("/phone/?again=1&next=")
     make_verification(user)
     assert by_network(request_of(user)) == "in"
 

@@ -1,0 +1,161 @@
+"""Forms that fail Django's CSRF check: nothing starts, and the visitor gets the form again."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+
+from django_plasgate_ip.models import PhoneVerification
+from tests.visitor import TYPED, Page, Visitor, newest
+
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+OURS = {"Origin": "http://testserver"}
+TYPES = [
+    "multipart/form-data; boundary=x",
+    "application/json",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+]
+FORGED = [
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+    {"Referer": "http://evil.example/phone/"},
+    {"Referer": "http://[evil/"},
+    {**OURS, "Sec-Fetch-Site": "cross-site"},
+    {**OURS, "Sec-Fetch-Site": "same-site"},
+]
+
+
+class OwnCheck(CsrfViewMiddleware):
+    """A site's own middleware, which trusts one more header."""
+
+    def process_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return (
+            None
+            if "X-Trusted" in request.headers
+            else super().process_view(request, *args, **kwargs)
+        )
+
+
+def sites_own(request: HttpRequest, reason: str) -> HttpResponse:
+    return HttpResponse("a bare page", status=403)
+
+
+def message_on(page: Any) -> str:
+    text: str = page.content.decode().partition('role="alert">')[2].partition("</p>")[0]
+    return text.strip()
+
+
+@pytest.mark.parametrize("is_in_session", [False, True], ids=["cookie", "session"])
+@pytest.mark.parametrize("middleware", [CSRF, f"{__name__}.OwnCheck", None])
+def test_nothing_starts_without_a_token(
+    visitor: Visitor, settings: Any, middleware: str | None, is_in_session: bool
+) -> None:
+    settings.CSRF_USE_SESSIONS = is_in_session
+    settings.CSRF_FAILURE_VIEW = f"{__name__}.sites_own"
+    own = [middleware] if middleware else []
+    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if path != CSRF] + own
+    token = Page(visitor.get("/phone/")).fields["csrfmiddlewaretoken"]
+
+    for method, type_, guess in product(
+        ("post", "put", "patch", "delete"), TYPES, ({}, {"X-CSRFToken": token[:-1] + "!"})
+    ):
+        send = getattr(visitor, method)
+        refused = send(
+            "/phone/", f'{{"phone_number": "{TYPED}"}}', content_type=type_, headers=guess
+        )
+        assert refused.status_code == 403
+        assert "phone_number" in Page(refused).fields
+        assert "no-store" in refused["Cache-Control"]
+    assert not PhoneVerification.objects.exists()
+
+    assert visitor.put("/phone/", headers={"X-CSRFToken": token}).status_code == 405
+    assert visitor.start().status_code == 302
+    trusted = visitor.post("/phone/", {"phone_number": TYPED}, headers={"X-Trusted": "1"})
+    assert trusted.status_code == (302 if middleware and "Own" in middleware else 403)
+
+
+@pytest.mark.parametrize("is_in_session", [False, True], ids=["cookie", "session"])
+def test_a_form_that_is_older_than_a_login_comes_back_with_its_number(
+    visitor: Visitor, user: User, settings: Any, is_in_session: bool
+) -> None:
+    settings.CSRF_USE_SESSIONS = is_in_session
+    old = Page(visitor.get("/phone/?next=/here/"))
+    visitor.submit(visitor.get("/accounts/login/"), username="teak", password="a password")
+
+    again = visitor.post("/phone/", old.fields | {"phone_number": TYPED}, headers=OURS)
+
+    assert again.status_code == 403
+    assert message_on(again) == "This page was open too long. Tap Verify again."
+    assert Page(again).fields["phone_number"] == TYPED
+    assert "Accept" in again["Vary"]
+    assert visitor.submit(again).status_code == 302
+    assert newest().next_url == "/here/"
+
+
+@pytest.mark.parametrize("is_secure", [False, True])
+def test_a_forged_form_comes_back_empty_and_sets_no_cookie(
+    passer_by: Visitor, is_secure: bool
+) -> None:
+    forged = {"phone_number": TYPED, "next": "/here/", "csrfmiddlewaretoken": "a" * 32}
+    for headers in FORGED:
+        page = passer_by.post("/phone/", forged, headers=headers, secure=is_secure)
+
+        assert page.status_code == 403
+        assert message_on(page) == "This form was sent from another site, so nothing was started."
+        assert Page(page).fields["phone_number"] == Page(page).fields["next"] == ""
+        # Browsers send no cookie with such a request. Theirs must not be replaced.
+        assert not page.cookies
+    assert not PhoneVerification.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_filled"),
+    [
+        ({}, False),
+        ({"Referer": "http://testserver/phone/"}, True),
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, False),
+        (OURS, True),
+    ],
+)
+def test_a_form_without_its_cookie_comes_back_and_names_cookies(
+    passer_by: Visitor, headers: dict[str, str], is_filled: bool
+) -> None:
+    page = passer_by.post("/phone/", {"phone_number": TYPED}, headers=headers)
+
+    assert page.status_code == 403
+    assert "too long. Tap Verify again. If this comes back, allow cookies" in message_on(page)
+    assert Page(page).fields["phone_number"] == (TYPED if is_filled else "")
+    assert passer_by.submit(page, phone_number=TYPED).status_code == 302
+
+
+def test_text_that_can_not_be_encoded_comes_back(passer_by: Visitor) -> None:
+    body = b"phone_number=%ED%A0%80+077&next=//evil.example/"
+    page = passer_by.post(
+        "/phone/", body, content_type="application/x-www-form-urlencoded", headers=OURS
+    )
+
+    assert page.status_code == 403
+    assert "This is not a phone number" in page.content.decode()
+
+
+def test_a_script_gets_a_code(passer_by: Visitor) -> None:
+    headers = OURS | {"Accept": "application/json"}
+    refused = passer_by.post("/phone/", {"phone_number": TYPED}, headers=headers)
+
+    assert refused.status_code == 403
+    assert refused.json()["errors"]["__all__"][0]["code"] == "csrf_failed"
+    assert "Accept" in refused["Vary"]
+
+
+def test_the_reason_is_logged_where_django_logs_it(
+    passer_by: Visitor, caplog: pytest.LogCaptureFixture
+) -> None:
+    passer_by.post("/phone/", {"phone_number": TYPED}, headers=OURS)
+
+    assert caplog.messages == ["Forbidden (CSRF cookie not set.): /phone/"]
+    assert caplog.records[0].name == "django.security.csrf"
