@@ -69,6 +69,19 @@ def test_each_term_is_translated_as_the_glossary_has_it(app: str) -> None:
                 assert khmer in plain, (english, original)
 
 
+# Browsers know few Khmer words, and break lines inside these. A word joiner prevents it.
+UNBROKEN = ("ប្រតិបត្តិ|ករ", "ស៊ី|ម", "នី|មួយ|ៗ", "អ្នកប្រើ|ប្រាស់", "ផ្លាស់|ប្តូរ", "ចាក|ចេញ")
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_no_line_breaks_inside_a_khmer_word(app: str) -> None:
+    text = "".join(compiled((ROOT / app / CATALOGUE).with_suffix(".mo")).values())
+    for word in UNBROKEN:
+        assert word.replace("|", "") not in text, word
+    # Without a zero-width space, a browser reads the first letters of the next word as a part.
+    assert not re.search("ឬ[\u1780-\u17b3]", text)
+
+
 @needs_gettext
 @pytest.mark.parametrize("app", APPS)
 def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(
