@@ -144,7 +144,7 @@ def test_the_readmes_links_on_a_package_index_are_absolute_and_lead_to_what_exis
     assert len(files) >= 8
     for link in files:
         kind, _, path = link.removeprefix(urls["Source"]).strip("/").partition("/HEAD/")
-        assert kind == ("raw" if path.endswith(".png") else "blob")
+        assert kind == ("raw" if path.endswith((".png", ".svg")) else "blob")
         assert (ROOT / path).is_file() or path in ("CONTRIBUTING.rst", "SECURITY.md")
 
 
