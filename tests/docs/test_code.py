@@ -31,6 +31,7 @@ from django.urls import include, path
 from prometheus_client import REGISTRY, generate_latest
 
 from django_plasgate_ip import flow, signals
+from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import PlasGate, make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
@@ -414,6 +415,26 @@ def ended_by_callback(user: User, answers: Answers) -> None:
     request = request_of(user)
     flow.begin(request, TYPED)
     flow.complete(came_back(request))
+
+
+def test_a_visitor_on_the_way_is_verified_with_the_old_keys(
+    names: dict[str, Any], user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OLD_PRIVATE", "OLD_SECRET", "NEW_PRIVATE", "NEW_SECRET"):
+        monkeypatch.setenv(f"{name}_KEY", name)
+    function = run(names, "docs/rotating-keys.rst")["old_or_new_keys"]
+    client = Client(headers={"Accept": "application/json"})
+    client.force_login(user)
+    with PlasGate() as plasgate:
+        settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials("OLD_PRIVATE", "OLD_SECRET")
+        started = client.post("/phone/", {"phone_number": TYPED}).json()
+        settings.PLASGATE_IP_CREDENTIALS = function
+        client.get(plasgate.callback_url(started["authorize_url"]))
+        again = client.post("/phone/", {"phone_number": TYPED}).json()
+
+    assert PhoneVerification.objects.is_verified(user)
+    assert [call.secret_key for call in plasgate.calls] == ["OLD_SECRET"]
+    assert "NEW_PRIVATE" in again["authorize_url"]
 
 
 def test_a_tenant_is_found_by_its_host(names: dict[str, Any], user: User) -> None:
