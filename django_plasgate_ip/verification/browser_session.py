@@ -66,16 +66,18 @@ def change_session_id(request: HttpRequest, new: str, moved: Q) -> None:
     """
     old = get_session_id(request)
     is_own, is_continued = Q(session_id=old), Q(callback_session_id=old)
-    rows = PhoneVerification.objects.on_primary().filter(
-        (moved & is_own) | (is_continued & (moved | ~is_own))
-    )
-    # In one UPDATE: with one of its two ids, a verification would look handed over.
-    rows.update(
-        session_id=Case(When(is_own, then=Value(new)), default="session_id"),
-        callback_session_id=Case(
-            When(is_continued, then=Value(new)), default="callback_session_id"
-        ),
-    )
+    # SECURITY: the empty id is no session's. The verifications of all apps have it.
+    if old:
+        rows = PhoneVerification.objects.on_primary().filter(
+            (moved & is_own) | (is_continued & (moved | ~is_own))
+        )
+        # In one UPDATE: with one of its two ids, a verification would look handed over.
+        rows.update(
+            session_id=Case(When(is_own, then=Value(new)), default="session_id"),
+            callback_session_id=Case(
+                When(is_continued, then=Value(new)), default="callback_session_id"
+            ),
+        )
     remember(request, new)
 
 
