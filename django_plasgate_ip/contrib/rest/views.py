@@ -121,10 +121,9 @@ class DetailView(_View):
 def _read(serializer_class: Any, request: Request) -> dict[str, Any]:
     """Return the valid fields of the body. Their repr hides them."""
     try:
-        data = request.data
+        serializer = serializer_class(data=request.data)
     except (RecursionError, SuspiciousOperation):
         # JSON that is nested too deeply, or a body with too many bytes or fields.
         raise exceptions.ParseError from None
-    serializer = serializer_class(data=data)
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)
