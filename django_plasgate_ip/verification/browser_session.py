@@ -21,7 +21,11 @@ def account_of(request: HttpRequest) -> Any:
     """Return the primary key of the account that is signed in, or None."""
     # Django REST framework lets a site choose None as its anonymous user.
     user: Any = request.user
-    return user.pk if user is not None and user.is_authenticated else None
+    if user is None or not user.is_authenticated:
+        return None
+    # The user of a token without a query has the key as text, which equals no stored key.
+    field: Any = PhoneVerification._meta.get_field("user")
+    return field.to_python(user.pk)
 
 
 def get_session_id(request: HttpRequest) -> str:
