@@ -242,9 +242,11 @@ def test_codes_by_sms_are_limited_by_user_and_number_and_stay_in_the_country(
 def test_the_code_page_knows_the_number_that_this_browser_has_just_typed(
     code_page: Any, names: dict[str, Any], user: User, other_user: User
 ) -> None:
-    for owner, is_shown in ((user, True), (other_user, False)):
+    cases = (user, "", True), (user, "a phone's", False), (other_user, "", False)
+    for owner, continued_in, is_shown in cases:
         request = request_of(user)
-        request.session[SESSION_KEY] = make_verification(owner, "failed").session_id
+        row = make_verification(owner, "failed", callback_session_id=continued_in)
+        request.session[SESSION_KEY] = row.session_id
         assert (f"+{DIGITS}" in names["phone_code"](request).content.decode()) is is_shown
 
 
