@@ -50,7 +50,7 @@ _HINTS = {
     "E020": "Set it to a URL such as http://proxy.example.com:3128. If the proxy needs a login, "
     "write user:password@ before the host.",
     "E022": "Set it to a function that takes the request and returns Credentials, or to the dotted "
-    "path of one.",
+    "path of one. Remove it if you have stopped using the sandbox.",
     "E023": "Set it to the dotted path of a function that takes the request and the verification, "
     "and returns a path, a URL or a URL name.",
     "E024": 'Set it to "possible" for new prefixes and PlasGate\'s staging system, or to "valid".',

@@ -31,6 +31,7 @@ def check_debug(**kwargs: Any) -> list[checks.CheckMessage]:
     text = "The PlasGate sandbox is installed, and DEBUG is False."
     hint = (
         "The sandbox verifies any number for anybody. Add 'django_plasgate_ip.sandbox' to "
-        "INSTALLED_APPS and to the URLs only where DEBUG is True."
+        "INSTALLED_APPS and to the URLs, and set PLASGATE_IP_CREDENTIALS to its function, only "
+        "where DEBUG is True."
     )
     return [checks.Error(text, hint=hint, id="plasgate_ip_sandbox.E001")]

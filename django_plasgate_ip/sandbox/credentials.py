@@ -1,11 +1,20 @@
 """The sandbox's keys and address, for ``PLASGATE_IP_CREDENTIALS``."""
 
+from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.urls import reverse
 
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.sandbox.conf import setting
+
+# A site that no longer has the sandbox, but still this setting, must fail its checks. Otherwise its
+# visitors would notice it first.
+if not apps.is_installed(__package__):
+    raise ImproperlyConfigured(
+        f"{__package__} is not in INSTALLED_APPS. Remove PLASGATE_IP_CREDENTIALS."
+    )
 
 
 def for_request(request: HttpRequest) -> Credentials:

@@ -21,7 +21,11 @@ def account_of(request: HttpRequest) -> Any:
     """Return the primary key of the account that is signed in, or None."""
     # Django REST framework lets a site choose None as its anonymous user.
     user: Any = request.user
-    return user.pk if user is not None and user.is_authenticated else None
+    if user is None or not user.is_authenticated:
+        return None
+    # The user of a token without a query has the key as text, which equals no stored key.
+    field: Any = PhoneVerification._meta.get_field("user")
+    return field.to_python(user.pk)
 
 
 def get_session_id(request: HttpRequest) -> str:
@@ -66,16 +70,18 @@ def change_session_id(request: HttpRequest, new: str, moved: Q) -> None:
     """
     old = get_session_id(request)
     is_own, is_continued = Q(session_id=old), Q(callback_session_id=old)
-    rows = PhoneVerification.objects.on_primary().filter(
-        (moved & is_own) | (is_continued & (moved | ~is_own))
-    )
-    # In one UPDATE: with one of its two ids, a verification would look handed over.
-    rows.update(
-        session_id=Case(When(is_own, then=Value(new)), default="session_id"),
-        callback_session_id=Case(
-            When(is_continued, then=Value(new)), default="callback_session_id"
-        ),
-    )
+    # SECURITY: the empty id is no session's. The verifications of all apps have it.
+    if old:
+        rows = PhoneVerification.objects.on_primary().filter(
+            (moved & is_own) | (is_continued & (moved | ~is_own))
+        )
+        # In one UPDATE: with one of its two ids, a verification would look handed over.
+        rows.update(
+            session_id=Case(When(is_own, then=Value(new)), default="session_id"),
+            callback_session_id=Case(
+                When(is_continued, then=Value(new)), default="callback_session_id"
+            ),
+        )
     remember(request, new)
 
 

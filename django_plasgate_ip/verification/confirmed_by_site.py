@@ -4,6 +4,7 @@ import re
 from functools import partial
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import router, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -25,7 +26,8 @@ def store(
     differs from the account's last one is a change, as if the network had confirmed it. Raises
     ValueError for a user who is not stored, and for an invalid method.
     """
-    if user is None or user.pk is None or user._state.adding:
+    # SECURITY: the key of another model, such as a profile's, is another account's.
+    if not isinstance(user, get_user_model()) or user.pk is None or user._state.adding:
         raise ValueError("The user must be a stored account. Anonymous visitors log in first.")
     if not isinstance(method, str) or not re.fullmatch(r"[a-z0-9_-]{1,32}", method):
         raise ValueError(

@@ -85,7 +85,9 @@ def phone_code(request: HttpRequest) -> HttpResponse:
 def _typed_before(request: HttpRequest) -> Any:
     """Return the number of the verification that brought this browser here."""
     started = flow.latest(request)
-    return started.phone_number if started and started.user == request.user else ""
+    # SECURITY: in a hand-off, the owner of another phone has typed it.
+    is_own = started and started.user == request.user and not started.is_handed_over
+    return started.phone_number if started and is_own else ""
 
 
 @sensitive_variables()

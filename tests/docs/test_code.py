@@ -161,6 +161,8 @@ def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(
     assert payout(request_of(user))["Location"] == "/me/?next=/payout/"
     exec(code_of("docs/verified-phones.rst")[-1], names)  # noqa: S102
     assert payout(request_of(user)) is None
+    PhoneVerification.objects.update(method="sms")
+    assert payout(request_of(user)).status_code == 302
 
 
 @pytest.fixture
@@ -241,9 +243,11 @@ def test_codes_by_sms_are_limited_by_user_and_number_and_stay_in_the_country(
 def test_the_code_page_knows_the_number_that_this_browser_has_just_typed(
     code_page: Any, names: dict[str, Any], user: User, other_user: User
 ) -> None:
-    for owner, is_shown in ((user, True), (other_user, False)):
+    cases = (user, "", True), (user, "a phone's", False), (other_user, "", False)
+    for owner, continued_in, is_shown in cases:
         request = request_of(user)
-        request.session[SESSION_KEY] = make_verification(owner, "failed").session_id
+        row = make_verification(owner, "failed", callback_session_id=continued_in)
+        request.session[SESSION_KEY] = row.session_id
         assert (f"+{DIGITS}" in names["phone_code"](request).content.decode()) is is_shown
 
 
@@ -267,6 +271,7 @@ def test_an_api_asks_about_the_user_that_its_own_token_names(
     pages = [path("drf/payouts", names["Payouts"].as_view()), path("ninja/", api.urls)]
     settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
     make_verification(user)
+    flow.confirm(other_user, TYPED)
     browser = Client()
     browser.force_login(user)  # the session's user is not asked about
 

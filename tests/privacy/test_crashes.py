@@ -217,14 +217,14 @@ def test_a_crash_of_the_api_shows_no_canary(
 
 
 def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(
-    patient: Visitor, look_at_crash: Look
+    patient: Visitor, look_at: Look
 ) -> None:
     patient.start(NATIONAL)
     failed = patient.come_back(error="access_denied", code=None)["Location"]
     breaks = broken(responses, "render")
-    look_at_crash(breaks, lambda: patient.get(failed))
+    look_at(breaks, lambda: patient.get(failed))
     here = {"Origin": "http://testserver"}
-    look_at_crash(breaks, lambda: patient.post("/phone/", {"phone_number": NATIONAL}, headers=here))
+    look_at(breaks, lambda: patient.post("/phone/", {"phone_number": NATIONAL}, headers=here))
 
 
 @pytest.mark.parametrize("typed", TYPED)

@@ -1,5 +1,6 @@
 """The sandbox is found on whatever host and port the visitor uses."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from django.test import RequestFactory
 from django.urls import NoReverseMatch
 
 from django_plasgate_ip import flow
+from django_plasgate_ip.checks import check_settings
 from django_plasgate_ip.sandbox.credentials import for_request
 from tests.visitor import TYPED, request_of
 
@@ -41,3 +43,14 @@ def test_a_site_without_the_sandbox_can_not_use_its_keys(settings: Any) -> None:
 
     with pytest.raises(NoReverseMatch, match="plasgate_ip_sandbox"):
         for_request(RequestFactory(HTTP_HOST=HOST).get("/"))
+
+
+def test_a_check_reports_the_setting_of_a_sandbox_that_is_gone(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_settings() == []
+    monkeypatch.delitem(sys.modules, for_request.__module__)
+    settings.INSTALLED_APPS = settings.INSTALLED_APPS[:-1]
+
+    (error,) = check_settings()
+    assert error.id == "django_plasgate_ip.E022"

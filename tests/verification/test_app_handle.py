@@ -1,6 +1,7 @@
 """A verification of an app without cookies: who may complete it, and how it ends."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -64,6 +65,15 @@ def test_an_app_verifies_the_user_of_its_token_once(
     for stored in exported.values():
         with pytest.raises(VerificationNotFound):
             complete(request, started, handle=str(stored))
+
+
+def test_the_user_of_a_token_may_have_its_key_as_text(user: User, answers: Answers) -> None:
+    answers()
+    request = app(SimpleNamespace(pk=str(user.pk), is_authenticated=True))  # type: ignore[arg-type]
+    started = flow.begin_for_app(request, TYPED)
+
+    assert complete(request, started).user == user
+    assert flow.find_for_app(request, started.verification.pk)
 
 
 @pytest.mark.parametrize("owned", [True, False])

@@ -3,9 +3,11 @@
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.cache import SessionStore
+from django.db.models import Q
 from django.test import RequestFactory
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification import browser_session
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests.visitor import request_of
@@ -46,6 +48,16 @@ def test_the_id_is_stored_once_and_reused() -> None:
     session.modified = False
     assert browser_session.get_or_create_session_id(request_of(session=session)) == session_id
     assert not session.modified
+
+
+@pytest.mark.django_db
+def test_a_session_without_an_id_moves_no_verification_of_an_app() -> None:
+    row = make_verification(session_id="app:abc", callback_session_id="")
+
+    browser_session.change_session_id(request_of(), "new", Q())
+
+    row.refresh_from_db()
+    assert (row.session_id, row.callback_session_id) == ("app:abc", "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.db import transaction
 from django.http import HttpRequest
 from django.views.generic import View
@@ -98,7 +98,8 @@ def test_a_method_is_a_short_name_and_not_plasgates(user: User, method: Any) -> 
 
 
 def test_an_account_and_a_number_are_required(user: User) -> None:
-    for nobody in (None, AnonymousUser(), User(pk=7), User()):
+    others = Group.objects.create(pk=user.pk)
+    for nobody in (None, AnonymousUser(), User(pk=7), User(), others):
         with pytest.raises(ValueError, match="Anonymous visitors log in first"):
             flow.confirm(nobody, TYPED)
     for number in (None, "", "077"):

@@ -6,6 +6,7 @@ Authentication and throttles are the site's defaults. Subclass a view to choose 
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -36,6 +37,7 @@ class MayVerify(BasePermission):  # type: ignore[misc]
 
 
 class _View(APIView):  # type: ignore[misc]
+    # Each handler takes further arguments: the site's path may have a version, or a tenant.
     # The site's own defaults may require a verified phone, or rename the fields.
     permission_classes = [MayVerify]
     parser_classes = [parsers.JSONParser, parsers.FormParser]
@@ -49,6 +51,9 @@ class _View(APIView):  # type: ignore[misc]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         """Hide the handle first: Django's error reports show all headers."""
+        # SECURITY: the client's Content-Type chooses the charset. Older versions of the framework
+        # accept codecs that decompress, so a small body could fill the memory.
+        request.encoding = "utf-8"
         if _HANDLE in request.META:
             request.META[_HANDLE] = Hidden(request.META[_HANDLE])
         return super().initialize_request(request, *args, **kwargs)
@@ -61,7 +66,7 @@ class _View(APIView):  # type: ignore[misc]
 class StartView(_View):
     """Start a verification."""
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request, **kwargs: Any) -> Response:
         """Start a verification, and return where to send the phone."""
         fields = _read(serializers.StartSerializer, request)
         try:
@@ -85,7 +90,7 @@ class StartView(_View):
 class CompleteView(_View):
     """Complete a verification."""
 
-    def post(self, request: Request, id: UUID) -> Response:
+    def post(self, request: Request, id: UUID, **kwargs: Any) -> Response:
         """Complete a verification with what the app has caught at its ``redirect_uri``."""
         fields = _read(serializers.CompleteSerializer, request)
         try:
@@ -105,7 +110,7 @@ class CompleteView(_View):
 class DetailView(_View):
     """Read a verification."""
 
-    def get(self, request: Request, id: UUID) -> Response:
+    def get(self, request: Request, id: UUID, **kwargs: Any) -> Response:
         """Return a verification of this account, or of the handle in the header."""
         verification = flow.find_for_app(request, id, request.META.get(_HANDLE, ""))
         if verification is None:
@@ -115,6 +120,10 @@ class DetailView(_View):
 
 def _read(serializer_class: Any, request: Request) -> dict[str, Any]:
     """Return the valid fields of the body. Their repr hides them."""
-    serializer = serializer_class(data=request.data)
+    try:
+        serializer = serializer_class(data=request.data)
+    except (RecursionError, SuspiciousOperation):
+        # JSON that is nested too deeply, or a body with too many bytes or fields.
+        raise exceptions.ParseError from None
     serializer.is_valid(raise_exception=True)
     return dict(serializer.validated_data)

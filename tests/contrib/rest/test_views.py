@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import Http404
+from django.urls import include, path
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.test import APIClient
 
@@ -17,7 +18,7 @@ from django_plasgate_ip.contrib import rest
 from django_plasgate_ip.contrib.rest import errors, serializers, views
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import PlasGate, make_verification
-from tests.contrib.rest.conftest import app_of
+from tests.contrib.rest.conftest import Site, app_of
 from tests.visitor import MASKED, TYPED, newest, outcome
 
 pytestmark = pytest.mark.django_db
@@ -110,8 +111,9 @@ def test_the_testing_kit_walks_both_clients_for_each_outcome(
         ({}, {"phone_number": ["required"]}),
         ([], {"detail": ["invalid"]}),
         ("{", {"detail": ["parse_error"]}),
+        ("[" * 99999, {"detail": ["parse_error"]}),
     ],
-    ids=str,
+    ids=lambda case: str(case)[:60],
 )
 def test_an_invalid_start_names_the_field(user: User, body: Any, expected: Any) -> None:
     response = post(app_of(user), START, body)
@@ -262,6 +264,29 @@ def test_the_body_of_an_authentications_own_error_keeps_its_code() -> None:
     listed = errors.handle(ValidationError(["No."], code="invalid"), {})
     assert listed.data == {"detail": [{"message": "No.", "code": "invalid"}]}
     assert errors.handle(ValueError(), {}) is None
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_is_utf_8_within_the_sites_limits(user: User, settings: Any, kind: str) -> None:
+    client, body = app_of(user), f'{{"phone_number": "{TYPED}"}}'
+    if "form" in kind:
+        body = f"phone_number={TYPED}"
+    assert client.generic("POST", START, body, f"{kind}; charset=utf-16").status_code == 201
+
+    settings.DATA_UPLOAD_MAX_NUMBER_FIELDS = settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1
+    assert codes(client.generic("POST", START, f"{body}&a=1", kind)) == {"detail": ["parse_error"]}
+
+
+def test_the_path_of_the_site_may_have_a_version(
+    user: User, plasgate_ip: PlasGate, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = include("django_plasgate_ip.contrib.rest.urls")
+    monkeypatch.setattr(Site, "urlpatterns", [path("<version>/", urls), *Site.urlpatterns])
+    started = post(app_of(user), "/v1/", {"phone_number": TYPED}).json()
+    body = COMMON | {"handle": started["handle"]}
+
+    assert post(app_of(user), f"/v1/{started['id']}/complete/", body).status_code == 200
+    assert app_of(user).get(f"/v1/{started['id']}/").json()["status"] == "verified"
 
 
 def test_a_bodys_repr_has_nothing_of_the_body() -> None:
