@@ -3,6 +3,7 @@
 import logging
 import posixpath
 import re
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import unquote, urlencode, urljoin, urlsplit, urlunsplit
@@ -54,6 +55,11 @@ def has_nonce(scopes: Iterable[str]) -> bool:
     # SECURITY: without a number in the scopes, the answer is not compared with anything. The nonce
     # is then all that ties a code to the browser that started.
     return not scope_sets.needs_number(scopes) if setting is None else setting
+
+
+def new_nonce(scopes: Iterable[str]) -> str:
+    """Return what names a verification to the browser that comes back; empty if nothing does."""
+    return secrets.token_urlsafe(16) if has_nonce(scopes) else ""
 
 
 def absolute(request: HttpRequest, path: str) -> str:
