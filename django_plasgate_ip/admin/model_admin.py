@@ -32,7 +32,6 @@ LOOKUP_FIELDS = (
     "pk",
     "id",
     "user",
-    "method",
     "scopes",
     "status",
     "reason",
