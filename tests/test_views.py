@@ -86,18 +86,6 @@ def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Vis
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_form_from_another_site_starts_nothing(visitor: Visitor, settings: Any) -> None:
-    forged = {"phone_number": TYPED}
-    assert visitor.post("/phone/", forged).status_code == 403
-    assert visitor.post("/phone/", forged, content_type="application/json").status_code == 403
-
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
-    assert visitor.post("/phone/", forged).status_code == 403
-    assert not PhoneVerification.objects.exists()
-
-    assert visitor.start().status_code == 302
-
-
 def test_only_a_post_starts(visitor: Visitor) -> None:
     assert visitor.get("/phone/", {"phone_number": TYPED}).status_code == 200
     assert visitor.head("/phone/", {"phone_number": TYPED}).status_code == 200
@@ -361,6 +349,17 @@ def test_next_is_an_address_and_never_the_name_of_a_view(
     answers()
 
     assert visitor.verify(next="login")["Location"] == "login"
+
+
+def test_a_next_that_is_the_callback_leads_to_the_result(
+    visitor: Visitor, answers: Answers
+) -> None:
+    answers()
+    back = visitor.verify(next="/phone/callback/?code=c&state=s")
+
+    assert visitor.get(back["Location"])["Location"] == f"/phone/{newest().pk}/"
+    assert outcome() == ("verified", "")
+    assert len(answers.calls) == 1
 
 
 def test_a_khmer_next_is_kept_with_its_invisible_characters(
