@@ -67,16 +67,11 @@ def absolute(request: HttpRequest, path: str) -> str:
 
 
 def safe_next(request: HttpRequest, url: str) -> str:
-    """Return `url` if a verified visitor may be redirected to it, or an empty text."""
-    return url if url and is_safe_url(request, url) else ""
-
-
-def is_safe_url(request: HttpRequest, url: str) -> bool:
-    """Whether `url` leads to this site, can be stored, and fits in a header."""
+    """Return `url` if it leads to this site, can be stored, and fits in a header; else ""."""
     # SECURITY: open redirects. Django's function looks for control characters at the start only; a
     # later NUL breaks PostgreSQL, and a line break splits a header. It also accepts "//" alone, but
     # after "//" or "/\\" browsers read a host.
-    return (
+    is_safe = (
         not _UNSAFE_CHARACTERS.search(url)
         and not re.match(r"[/\\]{2}", url)
         and len(iri_to_uri(url)) <= MAX_URL_LENGTH
@@ -86,6 +81,7 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
             require_https=request.is_secure(),
         )
     )
+    return url if is_safe else ""
 
 
 def start_on_public_host(request: HttpRequest) -> str:
