@@ -35,9 +35,6 @@ def sent(started: flow.StartedVerification) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(started.authorize_url).query))
 
 
-# Begin
-
-
 def test_begin_stores_what_the_callback_needs_and_returns_where_to_go(user: User) -> None:
     request = request_of(user)
     language = "km-kh-x-phnompenh"  # one that a site has added to LANGUAGES
@@ -161,9 +158,6 @@ def test_the_authorize_url_is_hidden_the_same_again_and_empty_for_other_keys(
     assert flow.authorize_url(request, newest()) == started.authorize_url
     settings.PLASGATE_IP_PRIVATE_KEY = "another key"
     assert flow.authorize_url(request, newest()) == ""
-
-
-# Whose verification it is
 
 
 def test_a_callback_in_another_browser_is_refused_and_spends_nothing(answers: Answers) -> None:

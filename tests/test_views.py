@@ -57,9 +57,6 @@ def statements(captured: CaptureQueriesContext) -> int:
     return sum(query["sql"].startswith(work) for query in captured)
 
 
-# Start
-
-
 def test_the_login_leads_back_to_the_form_and_next_survives_it(
     stranger: Visitor, user: User, answers: Answers, settings: Any
 ) -> None:
@@ -233,9 +230,6 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
     assert newest().next_url == "/here/"
 
 
-# Already verified
-
-
 def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(
     visitor: Visitor, answers: Answers, settings: Any
 ) -> None:
@@ -278,9 +272,6 @@ def test_a_login_on_the_way_keeps_what_the_visitor_came_for(stranger: Visitor) -
     detour = stranger.get("/phone/?again=1&next=/here/")["Location"]
 
     assert detour == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F%26again%3D1"
-
-
-# Callback
 
 
 def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
@@ -412,9 +403,6 @@ def test_a_callback_without_a_query_shows_what_this_session_has(
     visitor.come_back()
     assert visitor.get("/phone/callback/")["Location"] == f"/phone/{row.pk}/"
     assert len(answers.calls) == 1
-
-
-# A verification's own page
 
 
 def no_such_tenant(request: HttpRequest) -> Credentials:

@@ -44,9 +44,6 @@ def queries_of_summary(client: Client, query: dict[str, str] | None = None) -> l
     return [q["sql"] for q in queries if "CASE WHEN" in q["sql"] or q["sql"].endswith(end)]
 
 
-# Counts
-
-
 def test_each_day_outcome_and_reason_is_counted() -> None:
     for reason in (None, None, Reason.NOT_VERIFIED, Reason.EXPIRED):
         ended(3, reason=reason)
@@ -127,9 +124,6 @@ def test_days_need_no_time_zone_support(settings: Any) -> None:
     assert summary.median == 3
 
 
-# Times
-
-
 @pytest.mark.parametrize(("rows", "median", "percentile"), [(1, 1, 1), (20, 10, 19), (21, 11, 20)])
 def test_the_median_and_the_percentile_are_of_the_nearest_rank(
     rows: int, median: float, percentile: float
@@ -159,9 +153,6 @@ def test_only_the_newest_answers_have_times(monkeypatch: pytest.MonkeyPatch) -> 
     summary = everything()
     assert (summary.median, summary.percentile_95) == (2, 2)
     assert summary.total(VERIFIED) == 6
-
-
-# Which rows
 
 
 def test_the_summary_has_only_the_rows_that_the_site_shows(
@@ -214,9 +205,6 @@ def test_a_queryset_with_joins_counts_each_row_once() -> None:
     for queryset in querysets:
         summary = summarise(queryset)
         assert (summary.total(VERIFIED), summary.median) == (3, 4)
-
-
-# The cache
 
 
 def test_the_summary_makes_two_queries_and_is_shared_by_all_pages(viewer: Client) -> None:
