@@ -256,5 +256,4 @@ def test_a_failing_cache_is_logged_and_the_list_is_complete(
     response = viewer.get(LIST)
     assert response.context["chart"]["total"] == "1"
     assert len(cells(response)) == 1
-    (record,) = caplog.records
-    assert record.getMessage() == "The admin's summary is not cached: Exception"
+    assert set(caplog.messages) == {"The admin's summary is not cached: Exception"}
