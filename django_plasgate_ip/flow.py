@@ -205,7 +205,7 @@ def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
     In a hand-off, it is also returned to the phone that confirms it for a computer. A verification
     that can't continue is ended first.
     """
-    verification = PhoneVerification.objects.on_primary().filter(pk=pk).first()
+    verification = app_handle.by_pk(pk)
     if verification is None or not (
         browser_session.is_own(request, verification)
         or browser_session.is_carrier(request, verification)

@@ -189,7 +189,8 @@ def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(
     assert flow.latest(request) == row
     assert flow.find(request_of(user), row.pk) == row
     assert flow.find(request_of(other_user, request.session), row.pk) is None
-    assert flow.find(request, "00000000-0000-4000-8000-000000000000") is None
+    for unknown in ("00000000-0000-4000-8000-000000000000", "no id"):
+        assert flow.find(request, unknown) is None
     phone = request_of()
     PhoneVerification.objects.filter(pk=row.pk).update(
         callback_session_id=browser_session.get_or_create_session_id(phone)
