@@ -55,10 +55,7 @@ def make_verification(
     Raises ValueError for a `reason` of another status, and `InvalidPhoneNumber`. The database
     refuses other contradictory values with an IntegrityError.
     """
-    its_status = Status(status or (Reason(reason).status if reason else Status.VERIFIED))
-    its_reason = Reason(reason) if reason else _DEFAULT_REASONS.get(its_status)
-    if its_reason and its_reason.status != its_status:
-        raise ValueError(f"{its_reason} is a reason of {its_reason.status}, not of {its_status}.")
+    its_status, its_reason = _end(status, reason)
     number: Any = phones.parse(phone_number or answers.DIGITS)
     then = timezone.now() - (age or timedelta(0))
     if method == NETWORK:
@@ -72,6 +69,14 @@ def make_verification(
     columns |= {"operator": phones.operator(number), **fields}
     columns.setdefault("callback_session_id", columns.get("session_id", ""))
     return PhoneVerification.objects.create(user=user, method=method, **columns)
+
+
+def _end(status: str | None, reason: str | None) -> tuple[Status, Reason | None]:
+    its_status = Status(status or (Reason(reason).status if reason else Status.VERIFIED))
+    its_reason = Reason(reason) if reason else _DEFAULT_REASONS.get(its_status)
+    if its_reason and its_reason.status != its_status:
+        raise ValueError(f"{its_reason} is a reason of {its_reason.status}, not of {its_status}.")
+    return its_status, its_reason
 
 
 def _gives_number(scopes: tuple[str, ...], status: Status) -> bool:
