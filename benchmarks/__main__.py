@@ -23,7 +23,7 @@ from benchmarks.provider import RemoteProvider
 from tests import certificates
 
 # In this order, because the last groups change the large table.
-GROUPS = ("startup", "web", "capacity", "waiting", "growth", "weight", "keeping")
+GROUPS = ("web", "capacity", "waiting", "growth", "weight", "keeping")
 # These need several processes on one database, or PostgreSQL's SQL.
 POSTGRESQL = ("capacity", "waiting", "growth", "weight", "keeping")
 
@@ -86,7 +86,7 @@ def _measured(options: Options, groups: Collection[str], certificate: Path) -> I
 def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[Line]:
     from django.db import connection
 
-    from benchmarks import capacity, database, growth, keeping, startup, waiting, web, weight
+    from benchmarks import capacity, database, growth, keeping, waiting, web, weight
 
     if connection.vendor == "postgresql":
         # Also for groups that need no rows: a large table has other query plans than an empty one.
@@ -95,7 +95,6 @@ def _group(group: str, options: Options, provider: RemoteProvider) -> Iterator[L
         sys.stderr.write(f"{group}: skipped, because it needs PostgreSQL (DATABASE_URL)\n")
         return iter(())
     lines: dict[str, Callable[[], Iterator[Line]]] = {
-        "startup": lambda: startup.lines(options),
         "web": lambda: web.lines(options, provider),
         "capacity": lambda: capacity.lines(options, provider),
         "waiting": lambda: waiting.lines(options, provider),

@@ -13,8 +13,6 @@ class Options:
     few: int = 1_000
     #: Calls of each step that takes milliseconds.
     rounds: int = 300
-    #: Processes that are started of each kind.
-    processes: int = 61
     #: Callbacks that the threads send.
     callbacks: int = 2_000
     #: Visitors who come back within a second.
@@ -22,4 +20,4 @@ class Options:
 
 
 FULL = Options()
-SMOKE = Options(rows=5_000, few=300, rounds=5, processes=3, callbacks=40, visitors=40)
+SMOKE = Options(rows=5_000, few=300, rounds=5, callbacks=40, visitors=40)

@@ -1,8 +1,7 @@
 """PlasGate over TLS, in another process, so that it shares no interpreter with the site.
 
-It listens on several ports. One keeps its connections, one closes each connection after the answer
-without a ``Connection: close``, and the others take their time to answer. For each line on its
-input, it prints the number of connections that each port has accepted, as JSON.
+It listens on several ports, which take different times to answer. For each line on its input, it
+prints the number of connections that each port has accepted, as JSON.
 """
 
 import json
@@ -19,20 +18,19 @@ if TYPE_CHECKING:
 
 DELAY_SECONDS = 0.5
 OPERATOR_SECONDS = 2.0
-# The seconds before each answer, and whether the connection is kept.
+# The seconds before each answer.
 PORTS = {
-    "kept": (0.0, True),
-    "closing": (0.0, False),
-    "slow": (DELAY_SECONDS, True),
-    "operator": (OPERATOR_SECONDS, True),
+    "kept": 0.0,
+    "slow": DELAY_SECONDS,
+    "operator": OPERATOR_SECONDS,
     # Longer than PLASGATE_IP_TIMEOUT.
-    "hanging": (60.0, True),
+    "hanging": 60.0,
 }
 # Seconds; no connection of a run is idle for longer.
 LONG = 600.0
 
 
-def _serve(wire: "Wire", *, delay: float, keeps: bool) -> None:
+def _serve(wire: "Wire", *, delay: float) -> None:
     """Verify the number of each request. The benchmarks pass it as the state, which is opaque."""
     from django_plasgate_ip.sandbox.answers import success
     from tests.provider import answer
@@ -44,8 +42,6 @@ def _serve(wire: "Wire", *, delay: float, keeps: bool) -> None:
         wire.pause(delay)
         body = json.dumps(success(sent["state"], ["mobile_id", "phone_verify"]))
         wire.send(answer(body.encode(), "200 OK", "Content-Type: application/json"))
-        if not keeps:
-            return
 
 
 def _main(certificate: str) -> None:
@@ -57,8 +53,7 @@ def _main(certificate: str) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     providers = {
-        kind: Provider(partial(_serve, delay=delay, keeps=keeps), tls=context)
-        for kind, (delay, keeps) in PORTS.items()
+        kind: Provider(partial(_serve, delay=delay), tls=context) for kind, delay in PORTS.items()
     }
     _print({kind: provider.port for kind, provider in providers.items()})
     for _line in sys.stdin:

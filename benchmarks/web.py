@@ -15,8 +15,6 @@ from django_plasgate_ip.client import transport
 
 WARM_UP = 5
 MOST_QUERIES = 8
-# Seconds after which the site has received the end of a connection that the provider closed.
-PAUSES = {"kept": 0.0, "closing": 0.01}
 ALL_LIMITS: dict[str, int | None] = {
     "PLASGATE_IP_MAX_STARTS_PER_NUMBER": 10,
     "PLASGATE_IP_MAX_STARTS_PER_USER": 20,
@@ -30,9 +28,8 @@ _TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 def lines(options: Options, provider: RemoteProvider) -> Iterator[Line]:
     """Yield the lines of the start, of the callback, and of their queries."""
     yield _start(options)
-    yield _callback(options, provider, "kept", "post", goal=0.3)
-    yield _callback(options, provider, "kept", "session", goal=None)
-    yield _callback(options, provider, "closing", "post", goal=None)
+    yield _callback(options, provider, "post", goal=0.3)
+    yield _callback(options, provider, "session", goal=None)
     with override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept")):
         yield from queries()
 
@@ -54,9 +51,7 @@ def _start(options: Options) -> Line:
     return against("start", times, 2, "a bare view")
 
 
-def _callback(
-    options: Options, provider: RemoteProvider, kind: str, view: str, goal: float | None
-) -> Line:
+def _callback(options: Options, provider: RemoteProvider, view: str, goal: float | None) -> Line:
     site = Site()
 
     def callbacks(path: str) -> Callable[[], Any]:
@@ -71,10 +66,9 @@ def _callback(
         "reference": callbacks(f"/plain/callback/{view}/"),
     }
     transport.forget_sessions()
-    with override_settings(PLASGATE_IP_BASE_URL=provider.base_url(kind)):
-        times = in_turn(options.rounds, contestants, WARM_UP, PAUSES[kind])
-    what = "callback" if kind == "kept" else "callback, kept connection closed"
-    return against(what, times, goal, _VIEWS[view])
+    with override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept")):
+        times = in_turn(options.rounds, contestants, WARM_UP)
+    return against("callback", times, goal, _VIEWS[view])
 
 
 def queries() -> Iterator[Line]:

@@ -14,6 +14,7 @@ from django.db.models.lookups import Exact
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import pre_delete
 from phonenumber_field import modelfields
+from phonenumber_field.phonenumber import PhoneNumber
 from phonenumbers import NumberParseException
 
 from django_plasgate_ip import phones
@@ -53,7 +54,12 @@ class PhoneNumberField(_PhoneNumberField):
         if isinstance(value, str):
             with suppress(NumberParseException):
                 return phones.Number.from_string(value, self.region)
-        return phones.hidden(super().to_python(value))
+        number = super().to_python(value)
+        if not isinstance(number, PhoneNumber):
+            return number
+        masked = phones.Number()
+        masked.merge_from(number)
+        return masked
 
     def get_prep_value(self, value: Any) -> Any:
         """Return E.164. ``PHONENUMBER_DB_FORMAT`` is ignored: "NATIONAL" drops the country code."""

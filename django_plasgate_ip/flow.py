@@ -7,22 +7,19 @@ A site with its own form and pages needs no other module. The state is one datab
 small id in the session, so any worker on any machine can take the next step.
 """
 
-import secrets
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
-from django.utils import translation
 from django.views.decorators.debug import sensitive_variables
 
 from django_plasgate_ip import phones, redirects
-from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import credentials
-from django_plasgate_ip.conf import conf
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.reasons import Status
 from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import (
@@ -31,8 +28,8 @@ from django_plasgate_ip.verification import (
     callback,
     confirmed_by_site,
     exchange,
-    limits,
     refusal,
+    start,
     transitions,
 )
 
@@ -64,43 +61,17 @@ def begin(
     Raises `InvalidPhoneNumber`, `InvalidScopes`, `TooManyStarts`, and ImproperlyConfigured for
     missing keys; then nothing is stored. Inside a transaction, the limits are not exact.
     """
-    # SECURITY: an error tracker stores local variables. From here on, their repr hides the number.
-    # `sensitive_variables` would keep the argument itself in a frame of its own.
-    names, phone_number = _requested(phone_number, scopes)
     session_id = browser_session.get_session_id(request) or browser_session.new_session_id(request)
-    verification = PhoneVerification(
-        user_id=browser_session.account_of(request),
-        phone_number=phone_number,
-        scopes=" ".join(names),
-        session_id=session_id,
-        callback_session_id=session_id,
-        next_url=redirects.safe_next(request, next_url),
-    )
-    started = launch(request, verification, signal_request=request)
-    browser_session.remember(request, session_id)
-    return started
-
-
-def launch(
-    request: HttpRequest, verification: PhoneVerification, signal_request: HttpRequest | None
-) -> StartedVerification:
-    """Store a verification whose owner, number and scopes are set, and build its authorize URL.
-
-    `request`: the request of the browser that is redirected to PlasGate. `signal_request`: the
-    request that receivers get for the verifications that this start ends. Raises what `begin`
-    raises.
-    """
-    client = exchange.client_for(request)
-    verification.key_fingerprint = credentials.fingerprint(client.private_key)
-    # A nonce names the verification to a browser that comes back. An app posts its code itself.
-    is_for_browser = verification.callback_session_id != ""
-    has_nonce = is_for_browser and redirects.has_nonce(verification.scopes.split())
-    verification.nonce = secrets.token_urlsafe(16) if has_nonce else ""
+    ids = {"session_id": session_id, "callback_session_id": session_id}
+    next_url = redirects.safe_next(request, next_url)
+    verification = start.new(request, phone_number, scopes, next_url=next_url, **ids)
+    # SECURITY: an error tracker stores local variables. The repr of the row's number hides it.
+    # `sensitive_variables` would keep the argument in a frame of its own.
+    del phone_number
+    verification.nonce = redirects.new_nonce(verification.scopes.split())
     verification.redirect_uri = redirects.redirect_uri(request, verification.nonce)
-    verification.language = translation.get_language() or ""
-    verification.address = limits.address_of(request)
-    url = exchange.authorize_url(client, verification)
-    transitions.store(verification, signal_request)
+    url = start.launch(request, verification)
+    browser_session.remember(request, session_id)
     return StartedVerification(verification, url)
 
 
@@ -140,7 +111,7 @@ def complete(request: HttpRequest) -> PhoneVerification:
     if cause := callback.refusal_cause(parameters, verification, client.private_key):
         return refusal.refuse(request, verification, cause, about=verification)
     end = callback.end_before_exchange(request, parameters, verification)
-    return exchange.finish(client, parameters, verification, end, signal_request=request)
+    return exchange.finish(client, parameters, verification, end, request)
 
 
 async def abegin(
@@ -174,16 +145,14 @@ def begin_for_app(
     `request`: Django's, or one of Django REST framework. Its session is neither read nor written.
     `phone_number` and `scopes`: as for `begin`. Raises what `begin` raises. No verification ends.
     """
-    names, phone_number = _requested(phone_number, scopes)
     handle = app_handle.new()
-    verification = PhoneVerification(
-        user_id=browser_session.account_of(request),
-        phone_number=phone_number,
-        scopes=" ".join(names),
-        session_id=app_handle.session_id_of(handle),
-        callback_session_id="",
-    )
-    return replace(launch(request, verification, signal_request=None), handle=handle)
+    session_id = app_handle.session_id_of(handle)
+    verification = start.new(request, phone_number, scopes, session_id=session_id)
+    # SECURITY: as in `begin`.
+    del phone_number
+    # A nonce names the verification to a browser that comes back. An app posts its code itself.
+    verification.redirect_uri = redirects.redirect_uri(request, nonce="")
+    return StartedVerification(verification, start.launch(request, verification), handle)
 
 
 def complete_for_app(
@@ -236,7 +205,7 @@ def find(request: HttpRequest, pk: Any) -> PhoneVerification | None:
     In a hand-off, it is also returned to the phone that confirms it for a computer. A verification
     that can't continue is ended first.
     """
-    verification = PhoneVerification.objects.on_primary().filter(pk=pk).first()
+    verification = app_handle.by_pk(pk)
     if verification is None or not (
         browser_session.is_own(request, verification)
         or browser_session.is_carrier(request, verification)
@@ -268,22 +237,12 @@ def is_verified(
     `max_age`: completed no longer ago than this; None: at any time. `methods`: by one of these
     methods, such as ``("network",)`` for PlasGate alone; None: by any (see `confirm`).
     """
-    verifications = PhoneVerification.objects.on_primary()
-    if request.user.is_authenticated:
-        return verifications.is_verified(request.user, max_age=max_age, methods=methods)
-    session = verifications.for_session(browser_session.get_session_id(request))
-    return session.filter(user=None).proves(max_age=max_age, methods=methods)
+    return _own(request).proves(max_age=max_age, methods=methods)
 
 
 def last_verified(request: HttpRequest) -> PhoneVerification | None:
     """Return the newest verification that `is_verified` counts for this request, or None."""
-    confirmed = PhoneVerification.objects.on_primary().with_confirmed_number()
-    if request.user.is_authenticated:
-        confirmed = confirmed.for_user(request.user)
-    else:
-        session_id = browser_session.get_session_id(request)
-        confirmed = confirmed.for_session(session_id).filter(user=None)
-    return confirmed.order_by("-completed_at").first()
+    return _own(request).with_confirmed_number().order_by("-completed_at").first()
 
 
 def has_changed(request: HttpRequest) -> bool:
@@ -315,9 +274,10 @@ def confirm(
     return confirmed_by_site.store(user, phone_number, method, request)
 
 
-def _requested(
-    phone_number: Any, scopes: str | Iterable[str] | None
-) -> tuple[tuple[str, ...], Any]:
-    """Return the scopes to request, and the number, which is empty if they need none."""
-    names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
-    return names, phones.accept(phone_number or "") if scope_sets.needs_number(names) else ""
+def _own(request: HttpRequest) -> PhoneVerificationQuerySet:
+    """Return the verifications of this request's user, or of its anonymous session."""
+    verifications = PhoneVerification.objects.on_primary()
+    if request.user.is_authenticated:
+        return verifications.for_user(request.user)
+    session_id = browser_session.get_session_id(request)
+    return verifications.for_session(session_id).filter(user=None)

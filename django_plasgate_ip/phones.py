@@ -183,15 +183,6 @@ def typed(number: PhoneNumber) -> str:
     return Hidden(number.as_national) if number.country_code == code else e164(number)
 
 
-def hidden(number: Any) -> Any:
-    """Return a `PhoneNumber` as a `Number`, and any other value unchanged."""
-    if not isinstance(number, PhoneNumber) or isinstance(number, Number):
-        return number
-    masked = Number()
-    masked.merge_from(number)
-    return masked
-
-
 def mask(number: Any) -> str:
     """Return ``+855 77 *** *18``: visitors recognise their own number, others can't call it.
 

@@ -1,16 +1,15 @@
 """The URLs that a visitor is led to: the callback, ``next``, the landing page, the fallback."""
 
 import logging
-import posixpath
 import re
+import secrets
 from collections.abc import Iterable
-from contextlib import suppress
-from urllib.parse import unquote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -56,6 +55,11 @@ def has_nonce(scopes: Iterable[str]) -> bool:
     return not scope_sets.needs_number(scopes) if setting is None else setting
 
 
+def new_nonce(scopes: Iterable[str]) -> str:
+    """Return what names a verification to the browser that comes back; empty if nothing does."""
+    return secrets.token_urlsafe(16) if has_nonce(scopes) else ""
+
+
 def absolute(request: HttpRequest, path: str) -> str:
     """Return `path` with the host of ``PLASGATE_IP_PUBLIC_URL``, by default the request's."""
     public = conf.PLASGATE_IP_PUBLIC_URL
@@ -63,45 +67,11 @@ def absolute(request: HttpRequest, path: str) -> str:
 
 
 def safe_next(request: HttpRequest, url: str) -> str:
-    """Return `url` if a verified visitor may be redirected to it, or an empty text."""
-    # The callback redirects to `next`: a `next` that leads to the callback would loop.
-    if not url or not is_safe_url(request, url) or _leads_to_callback(url):
-        return ""
-    return url
-
-
-def _leads_to_callback(url: str) -> bool:
-    """Whether a browser that follows `url` from the callback opens the callback."""
-    # Browsers read a backslash as a slash and "%2e" as a dot. Servers merge slashes.
-    target = urljoin(callback_path(), url.strip(" ").replace("\\", "/"))
-    path = posixpath.normpath("/" + unquote(urlsplit(target).path).lstrip("/"))
-    prefix = get_script_prefix()
-    if not f"{path}/".startswith(prefix):
-        return False
-    path = f"/{path[len(prefix) :]}"
-    usual = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
-    languages = {usual, translation.get_language() or usual}
-    return any(_is_callback(path, language) for language in languages)
-
-
-def _is_callback(path: str, language: str) -> bool:
-    """Whether the path without its last slash is the callback's, if this language is active."""
-    with translation.override(language):
-        # Django's middleware redirects a path without its last slash or its language.
-        for whole in (f"{path}/", f"/{language}{path}/"):
-            with suppress(Resolver404):
-                match = resolve(whole)
-                if match.app_names[-1:] == ["plasgate_ip"] and match.url_name == "callback":
-                    return True
-    return False
-
-
-def is_safe_url(request: HttpRequest, url: str) -> bool:
-    """Whether `url` leads to this site, can be stored, and fits in a header."""
+    """Return `url` if it leads to this site, can be stored, and fits in a header; else ""."""
     # SECURITY: open redirects. Django's function looks for control characters at the start only; a
     # later NUL breaks PostgreSQL, and a line break splits a header. It also accepts "//" alone, but
     # after "//" or "/\\" browsers read a host.
-    return (
+    is_safe = (
         not _UNSAFE_CHARACTERS.search(url)
         and not re.match(r"[/\\]{2}", url)
         and len(iri_to_uri(url)) <= MAX_URL_LENGTH
@@ -111,6 +81,7 @@ def is_safe_url(request: HttpRequest, url: str) -> bool:
             require_https=request.is_secure(),
         )
     )
+    return url if is_safe else ""
 
 
 def start_on_public_host(request: HttpRequest) -> str:

@@ -75,6 +75,7 @@ LANGUAGES = [("en", "English"), ("km", "Khmer")]
 USE_TZ = True
 TIME_ZONE = "Asia/Phnom_Penh"  # not UTC, so that naive times fail tests
 STATIC_URL = "static/"
+REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}
 
 # The examples of the provider's API page. They are not valid keys.
 PLASGATE_IP_PRIVATE_KEY = (

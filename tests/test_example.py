@@ -296,9 +296,6 @@ def test_the_demo_does_not_serve_a_site_that_is_not_in_development(site: Path) -
     assert "needs DEBUG=True" in result.stderr
 
 
-# Settings
-
-
 def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(
     site: Path,
 ) -> None:

@@ -35,9 +35,6 @@ def sent(started: flow.StartedVerification) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(started.authorize_url).query))
 
 
-# Begin
-
-
 def test_begin_stores_what_the_callback_needs_and_returns_where_to_go(user: User) -> None:
     request = request_of(user)
     language = "km-kh-x-phnompenh"  # one that a site has added to LANGUAGES
@@ -163,9 +160,6 @@ def test_the_authorize_url_is_hidden_the_same_again_and_empty_for_other_keys(
     assert flow.authorize_url(request, newest()) == ""
 
 
-# Whose verification it is
-
-
 def test_a_callback_in_another_browser_is_refused_and_spends_nothing(answers: Answers) -> None:
     answers()
     request = request_of()
@@ -195,7 +189,8 @@ def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(
     assert flow.latest(request) == row
     assert flow.find(request_of(user), row.pk) == row
     assert flow.find(request_of(other_user, request.session), row.pk) is None
-    assert flow.find(request, "00000000-0000-4000-8000-000000000000") is None
+    for unknown in ("00000000-0000-4000-8000-000000000000", "no id"):
+        assert flow.find(request, unknown) is None
     phone = request_of()
     PhoneVerification.objects.filter(pk=row.pk).update(
         callback_session_id=browser_session.get_or_create_session_id(phone)

@@ -57,9 +57,6 @@ def statements(captured: CaptureQueriesContext) -> int:
     return sum(query["sql"].startswith(work) for query in captured)
 
 
-# Start
-
-
 def test_the_login_leads_back_to_the_form_and_next_survives_it(
     stranger: Visitor, user: User, answers: Answers, settings: Any
 ) -> None:
@@ -72,6 +69,8 @@ def test_the_login_leads_back_to_the_form_and_next_survives_it(
     stranger.submit(stranger.get(response["Location"]), phone_number=TYPED)
 
     assert stranger.come_back()["Location"] == "/here/"
+    again = Visitor().get("/phone/?again=1&next=/here/")["Location"]
+    assert again == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F%26again%3D1"
     settings.LOGIN_URL = "https://sso.example/"
     assert "?next=http%3A//testserver/phone/%3Fnext" in Visitor().get("/phone/?next=/")["Location"]
 
@@ -84,18 +83,6 @@ def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Vis
 
     assert response["Location"] == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
     assert not PhoneVerification.objects.exists()
-
-
-def test_a_form_from_another_site_starts_nothing(visitor: Visitor, settings: Any) -> None:
-    forged = {"phone_number": TYPED}
-    assert visitor.post("/phone/", forged).status_code == 403
-    assert visitor.post("/phone/", forged, content_type="application/json").status_code == 403
-
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
-    assert visitor.post("/phone/", forged).status_code == 403
-    assert not PhoneVerification.objects.exists()
-
-    assert visitor.start().status_code == 302
 
 
 def test_only_a_post_starts(visitor: Visitor) -> None:
@@ -245,9 +232,6 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
     assert newest().next_url == "/here/"
 
 
-# Already verified
-
-
 def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(
     visitor: Visitor, answers: Answers, settings: Any
 ) -> None:
@@ -284,15 +268,6 @@ def test_only_the_session_that_verified_anonymously_is_told_so(
     assert "phone_number" in Page(passer_by.get("/phone/")).fields
     visitor.verify()
     assert "Already verified" in visitor.get("/phone/").content.decode()
-
-
-def test_a_login_on_the_way_keeps_what_the_visitor_came_for(stranger: Visitor) -> None:
-    detour = stranger.get("/phone/?again=1&next=/here/")["Location"]
-
-    assert detour == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F%26again%3D1"
-
-
-# Callback
 
 
 def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
@@ -355,19 +330,26 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
     assert CODE not in str([record.getMessage() for record in ours])
 
 
-def test_next_is_an_address_and_never_the_name_of_a_view(
+def test_a_next_that_is_the_callback_leads_to_the_result(
     visitor: Visitor, answers: Answers
 ) -> None:
     answers()
+    back = visitor.verify(next="/phone/callback/?code=c&state=s")
 
-    assert visitor.verify(next="login")["Location"] == "login"
+    assert visitor.get(back["Location"])["Location"] == f"/phone/{newest().pk}/"
+    assert outcome() == ("verified", "")
+    assert len(answers.calls) == 1
 
 
-def test_a_khmer_next_is_kept_with_its_invisible_characters(
-    visitor: Visitor, answers: Answers
+@pytest.mark.parametrize(
+    "path",
+    ["login", "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6\u200d/\u00a0"],
+    ids=["the name of a view", "Khmer with invisible characters"],
+)
+def test_next_is_an_address_and_kept_as_it_is(
+    visitor: Visitor, answers: Answers, path: str
 ) -> None:
     answers()
-    path = "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6\u200d/\u00a0"
 
     assert visitor.verify(next=path)["Location"] == quote(path)
     assert newest().next_url == path
@@ -413,9 +395,6 @@ def test_a_callback_without_a_query_shows_what_this_session_has(
     visitor.come_back()
     assert visitor.get("/phone/callback/")["Location"] == f"/phone/{row.pk}/"
     assert len(answers.calls) == 1
-
-
-# A verification's own page
 
 
 def no_such_tenant(request: HttpRequest) -> Credentials:

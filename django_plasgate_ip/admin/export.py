@@ -81,10 +81,13 @@ async def _asynchronous(parts: Iterator[str]) -> AsyncIterator[str]:
 
 
 def _parts(queryset: QuerySet[PhoneVerification], with_claims: bool, zone: tzinfo) -> Iterator[str]:
-    columns = (*COLUMNS, *CLAIMS_COLUMNS) if with_claims else COLUMNS
-    yield BYTE_ORDER_MARK + _lines([columns])
+    yield BYTE_ORDER_MARK + _lines([_columns(with_claims)])
     for batch in in_batches(queryset, BATCH_SIZE):
         yield _lines([_cells(verification, with_claims, zone) for verification in batch])
+
+
+def _columns(with_claims: bool) -> tuple[str, ...]:
+    return (*COLUMNS, *CLAIMS_COLUMNS) if with_claims else COLUMNS
 
 
 def _lines(rows: list[Any]) -> str:
@@ -100,42 +103,27 @@ def _harmless(cell: str) -> str:
     return _FORMULA.sub(r"\1'", cell)
 
 
-def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> list[str]:
+def _cells(verification: PhoneVerification, with_claims: bool, zone: tzinfo) -> Iterator[str]:
     user, number, duration = verification.user, verification.phone_number, verification.duration
-    shown = phones.e164(number) if number and with_claims else verification.masked_number
     name_of = personal_data.login_name if with_claims else personal_data.masked_login_name
-    cells = [
-        str(verification.pk),
-        shown,
-        verification.operator,
-        name_of(user) if user else "",
-        verification.status,
-        verification.reason,
-        verification.error_description,
-        verification.method,
-        verification.scopes,
-        _flag(verification.mobile_id_changed),
-        _flag(verification.number_changed),
-        _flag(verification.claimed_at_login),
-        _moment(verification.acknowledged_at, zone),
-        _moment(verification.created_at, zone),
-        _moment(verification.completed_at, zone),
-        f"{duration.total_seconds():.3f}" if duration else "",
-    ]
+    shown = {
+        "phone_number": phones.e164(number) if number and with_claims else phones.mask(number),
+        "user": name_of(user) if user else "",
+        "seconds": f"{duration.total_seconds():.3f}" if duration else "",
+    }
     if with_claims:
-        cells += [verification.sub, verification.mobile_id, claims_as_json(verification)]
-    return cells
+        shown["claims"] = claims_as_json(verification)
+    for name in _columns(with_claims):
+        yield shown[name] if name in shown else _text(getattr(verification, name), zone)
 
 
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
-
-
-def _moment(moment: datetime | None, zone: tzinfo) -> str:
-    if moment is None:
-        return ""
-    local = moment.astimezone(zone) if settings.USE_TZ else moment
-    return local.isoformat(" ", "seconds")
+def _text(value: Any, zone: tzinfo) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        local = value.astimezone(zone) if settings.USE_TZ else value
+        return local.isoformat(" ", "seconds")
+    return "" if value is None else str(value)
 
 
 def claims_as_json(verification: PhoneVerification, indent: int | None = None) -> str:

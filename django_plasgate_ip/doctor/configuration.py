@@ -143,30 +143,22 @@ def _is_function(value: Any) -> bool:
     return False
 
 
-class _Shown(str):
-    """Text that a ``repr`` of a list or dict has as it is."""
-
-    __repr__ = str.__str__
-
-
-def _represented(value: Any) -> _Shown:
-    """Return a ``repr`` without passwords, queries and the arguments of functions."""
-    for kind in (list, tuple, set):
-        if isinstance(value, kind):
-            return _Shown(kind(map(_represented, value)))
-    if isinstance(value, dict):
-        return _Shown({_represented(k): _represented(v) for k, v in value.items()})
+def _represented(value: Any) -> str:
+    """Return a ``repr`` without passwords and queries, or the name of a function or type."""
+    if isinstance(value, (list, tuple)):
+        start, end = "[]" if isinstance(value, list) else "()"
+        return f"{start}{', '.join(map(_represented, value))}{end}"
     if isinstance(value, (os.PathLike, Promise)):
         value = str(value)
     if isinstance(value, str):
         value = str.__str__(value)
-    # A subclass may have a repr of its own.
+    # Of other types, and of subclasses, the repr may hold anything.
     if type(value) not in (str, bytes, bool, int, float, type(None)):
-        return _Shown(_named(value))
+        return _named(value)
     text = repr(value)
     for pattern, shown in _SECRETS_OF_URLS:
         text = re.sub(pattern, shown, text)
-    return _Shown(text)
+    return text
 
 
 def _named(value: Any) -> str:

@@ -27,7 +27,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from django_plasgate_ip import flow
+from django_plasgate_ip import flow, redirects
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
@@ -36,7 +36,7 @@ from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.security_events import SecurityEvent, record
-from django_plasgate_ip.verification import browser_session, transitions
+from django_plasgate_ip.verification import browser_session, start, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 
 #: The session's entry on a phone: the token of the link that it confirmed last.
@@ -120,26 +120,30 @@ def confirm(
     the errors of `flow.begin`. After such an error the phone can tap again, unless the verification
     was stored.
     """
+    scopes = scope_sets.normalise(conf.PLASGATE_IP_SCOPES)
+    nonce = redirects.new_nonce(scopes)
     verification = PhoneVerification(
         pk=uuid4() if claim.failed else claim.token.pk,
         user=claim.user,
         phone_number=phone_number,
-        scopes=" ".join(scope_sets.normalise(conf.PLASGATE_IP_SCOPES)),
+        scopes=" ".join(scopes),
         session_id=claim.token.session_id,
         callback_session_id=claim.handoff.opened_by,
+        nonce=nonce,
+        redirect_uri=redirects.redirect_uri(request, nonce),
         next_url=claim.failed.next_url if claim.failed else "",
     )
     if claim.failed is None:
         _compare(claim, code)
     elif not claim.handoff.use_again():
         raise HandoffRefused(Refusal.USED)
-    started = _start(request, verification)
+    authorize_url = _start(request, verification)
     # SECURITY: a logout before the row was stored has found no verification to end. A later one
     # finds it.
     if not claim.handoff.change(used_at=timezone.now()):
         transitions.finish(verification, Verdict(Reason.USER_CHANGED), request=None)
         raise HandoffRefused(Refusal.SIGNED_OUT)
-    return started
+    return flow.StartedVerification(verification, authorize_url)
 
 
 def _compare(claim: Claim, code: str) -> None:
@@ -166,11 +170,9 @@ def _compare(claim: Claim, code: str) -> None:
         raise HandoffRefused(Refusal.WRONG_CODE)
 
 
-def _start(request: HttpRequest, verification: PhoneVerification) -> flow.StartedVerification:
+def _start(request: HttpRequest, verification: PhoneVerification) -> str:
     try:
-        # SECURITY: receivers get no request, because this one is the phone's. A receiver could log
-        # the phone in to the computer's account.
-        return flow.launch(request, verification, signal_request=None)
+        return start.launch(request, verification)
     except Exception as error:
         # The site's own function for keys may raise anything.
         if not PhoneVerification.objects.on_primary().filter(pk=verification.pk).exists():

@@ -55,39 +55,42 @@ def make_verification(
     Raises ValueError for a `reason` of another status, and `InvalidPhoneNumber`. The database
     refuses other contradictory values with an IntegrityError.
     """
+    its_status, its_reason = _end(status, reason)
+    number: Any = phones.parse(phone_number or answers.DIGITS)
+    then = timezone.now() - (age or timedelta(0))
+    if method == NETWORK:
+        names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
+        columns = _answer_columns(its_status, its_reason, phones.digits(number), names)
+        columns |= _start_columns(names) | _time_columns(its_status, then)
+        number = number if phone_number or _gives_number(names, its_status) else ""
+    else:
+        columns = {"created_at": then, "completed_at": then}
+    columns |= {"status": its_status, "reason": its_reason or "", "phone_number": number}
+    columns |= {"operator": phones.operator(number), **fields}
+    columns.setdefault("callback_session_id", columns.get("session_id", ""))
+    return PhoneVerification.objects.create(user=user, method=method, **columns)
+
+
+def _end(status: str | None, reason: str | None) -> tuple[Status, Reason | None]:
     its_status = Status(status or (Reason(reason).status if reason else Status.VERIFIED))
     its_reason = Reason(reason) if reason else _DEFAULT_REASONS.get(its_status)
     if its_reason and its_reason.status != its_status:
         raise ValueError(f"{its_reason} is a reason of {its_reason.status}, not of {its_status}.")
-    number = phones.parse(phone_number or answers.DIGITS)
-    then = timezone.now() - (age or timedelta(0))
-    if method != NETWORK:
-        values = {"created_at": then, "completed_at": then, "status": its_status, **fields}
-        values |= {"phone_number": number, "operator": phones.operator(number)}
-        return PhoneVerification.objects.create(user=user, method=method, **values)
-    names = scope_sets.normalise(conf.PLASGATE_IP_SCOPES if scopes is None else scopes)
-    stored_number = number if phone_number or _gives_number(names, its_status) else ""
-    columns: dict[str, Any] = {
-        "user": user,
-        "status": its_status,
-        "reason": its_reason or "",
-        "phone_number": stored_number,
-        "operator": phones.operator(stored_number),
-        "scopes": " ".join(names),
-        "session_id": secrets.token_urlsafe(16),
-        "key_fingerprint": credentials.fingerprint(conf.PLASGATE_IP_PRIVATE_KEY),
-        "redirect_uri": "http://testserver/phone/callback/",
-        **_answer_columns(its_status, its_reason, phones.digits(number), names),
-        **_time_columns(its_status, then),
-        **fields,
-    }
-    columns.setdefault("callback_session_id", columns["session_id"])
-    return PhoneVerification.objects.create(**columns)
+    return its_status, its_reason
 
 
 def _gives_number(scopes: tuple[str, ...], status: Status) -> bool:
     needs, gives = scope_sets.needs_number(scopes), scope_sets.gives_number(scopes)
     return needs or (gives and status == Status.VERIFIED)
+
+
+def _start_columns(scopes: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "scopes": " ".join(scopes),
+        "session_id": secrets.token_urlsafe(16),
+        "key_fingerprint": credentials.fingerprint(conf.PLASGATE_IP_PRIVATE_KEY),
+        "redirect_uri": "http://testserver/phone/callback/",
+    }
 
 
 def _answer_columns(

@@ -95,7 +95,7 @@ def complete(
     end = callback.end_before_exchange(request, parameters, verification)
     # SECURITY: receivers get no request. One that logs in the request's user, or writes a message
     # to its session, would set a cookie.
-    return exchange.finish(client, parameters, verification, end, signal_request=None)
+    return exchange.finish(client, parameters, verification, end, request=None)
 
 
 def by_pk(pk: Any) -> PhoneVerification | None:

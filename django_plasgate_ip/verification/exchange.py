@@ -37,20 +37,21 @@ def finish(
     parameters: Mapping[str, str],
     verification: PhoneVerification,
     end: Verdict | None,
-    signal_request: HttpRequest | None,
+    request: HttpRequest | None,
 ) -> PhoneVerification:
     """Claim the verification, exchange its code, and store the result.
 
-    `end`: the verdict that the callback brings by itself; then nothing is exchanged. Of several
-    callers at once, one exchanges. The others get the row as it is stored then. Raises
-    `InvalidCallback` if it was deleted meanwhile. No transaction may be open.
+    `end`: the verdict that the callback brings by itself; then nothing is exchanged. `request`: the
+    request that receivers get. Of several callers at once, one exchanges. The others get the row as
+    it is stored then. Raises `InvalidCallback` if it was deleted meanwhile. No transaction may be
+    open.
     """
     if end is None:
         if not transitions.claim(verification):
             return _stored(verification)
         connection.release()
         end = _exchange(client, parameters, verification)
-    if not transitions.finish(verification, end, signal_request, autocommit=True):
+    if not transitions.finish(verification, end, request, autocommit=True):
         return _stored(verification)
     verification.just_ended = True
     return verification

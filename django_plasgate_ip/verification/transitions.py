@@ -28,10 +28,10 @@ MAX_EARLIER = 100
 CONFLICT = timedelta(seconds=1)
 
 
-def store(verification: PhoneVerification, signal_request: HttpRequest | None) -> None:
+def store(verification: PhoneVerification, request: HttpRequest | None) -> None:
     """Store a new verification and end the live ones of its session.
 
-    `signal_request`: the request that receivers get for the verifications that end. Raises
+    `request`: the request that receivers get for the verifications that end. Raises
     `TooManyStarts`; then the new one is not stored, and the live ones stay as they are.
     """
     verifications = PhoneVerification.objects.on_primary()
@@ -52,7 +52,7 @@ def store(verification: PhoneVerification, signal_request: HttpRequest | None) -
         raise
     # End only those that were stored before. Otherwise two starts at once would end each other.
     for live in filter(lambda each: each.is_live, earlier):
-        finish_if_live(live, _superseded, signal_request)
+        finish_if_live(live, _superseded, request)
 
 
 def require_no_transaction() -> None:

@@ -101,7 +101,8 @@ def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -
     """
     needs_number = scope_sets.needs_number(names)
     if _says_no(answer, needs_number):
-        return failure_reason(answer)
+        is_wifi = is_about_network(answer.error_description)
+        return Reason.NOT_ON_MOBILE_DATA if is_wifi else Reason.NOT_VERIFIED
     if needs_number:
         if answer.phone_number_verified is None or not answer.login_hint:
             return Reason.INVALID_RESPONSE
@@ -118,13 +119,6 @@ def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -
     if phone_number and answer.phone_number not in ("", phone_number):
         return Reason.NUMBER_MISMATCH
     return None
-
-
-def failure_reason(answer: Answer) -> Reason:
-    """Return why the operator did not confirm the number."""
-    if is_about_network(answer.error_description):
-        return Reason.NOT_ON_MOBILE_DATA
-    return Reason.NOT_VERIFIED
 
 
 def is_about_network(text: str) -> bool:

@@ -38,9 +38,6 @@ from tests.visitor import NUMBER, TYPED, Page, Visitor, newest, outcome
 pytestmark = pytest.mark.django_db
 
 
-# The phone's page
-
-
 def test_the_phones_page_names_the_site_and_the_account(
     phone: Visitor, link: str, user: User, settings: Any
 ) -> None:
@@ -167,8 +164,6 @@ def test_a_stale_page_comes_back_with_its_number_and_a_forged_tap_claims_nothing
     assert PhoneHandoff.objects.count() == PhoneVerification.objects.count() == 1
 
 
-# Refusals
-
 STATUSES = {
     Refusal.INVALID: 404,
     Refusal.EXPIRED: 410,
@@ -244,9 +239,6 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
     assert Page(photographer.get(link)).links == INSTEAD
 
 
-# The first look
-
-
 def test_a_scanner_claims_nothing(phone: Visitor, photographer: Visitor, link: str) -> None:
     assert photographer.get(link, headers={"Sec-Purpose": "prefetch"}).status_code == 503
     assert photographer.head(link).status_code == 405
@@ -310,9 +302,6 @@ def test_a_path_that_begins_with_another_site_does_not_lead_there(link: str, set
     form = Page(phone.get("/", **odd)).form
     assert form is not None
     assert form["action"] == link
-
-
-# The computer's page
 
 
 def test_nobody_else_sees_the_computers_page(
@@ -391,9 +380,6 @@ def test_a_computer_without_a_script_shows_that_the_hand_off_ended(
     for shown in (wrong, expired):
         assert Page(shown).links == {"Show a new code": "/phone/?again=1"}
         assert "Refresh" not in shown
-
-
-# All pages
 
 
 @pytest.mark.parametrize(

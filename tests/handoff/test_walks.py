@@ -215,9 +215,6 @@ def test_it_works_on_a_site_with_other_settings(
     assert "Go back to your computer" in text(result)
 
 
-# Logins and logouts at the computer
-
-
 def test_a_logout_ends_the_hand_offs_of_its_session(
     visitor: Visitor, user: User, phone: Visitor, answers: Answers
 ) -> None:
@@ -355,9 +352,6 @@ def test_the_callback_in_another_browser_is_refused(
     assert outcome() == ("pending", "")
     assert answers.calls == []
     assert photographer.get(f"/phone/{newest().pk}/").status_code == 302
-
-
-# Other verifications
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,27 +2,24 @@
 
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiViewExtension
 from drf_spectacular.utils import (
     OpenApiParameter,
     OpenApiResponse,
     extend_schema,
     extend_schema_field,
     extend_schema_serializer,
-    extend_schema_view,
 )
 from rest_framework import serializers
 
+from django_plasgate_ip.contrib.rest import views
 from django_plasgate_ip.contrib.rest.errors import CODES
 from django_plasgate_ip.contrib.rest.serializers import (
     CompleteSerializer,
     PhoneNumberField,
     StartSerializer,
 )
-from django_plasgate_ip.contrib.rest.views import HANDLE_HEADER
 from django_plasgate_ip.reasons import Reason, Status
 
-_VIEWS = "django_plasgate_ip.contrib.rest.views"
 _DESCRIPTIONS = {
     400: "The body is not valid: see the names of its fields, or `detail`.",
     401: "Nobody is signed in.",
@@ -105,71 +102,39 @@ _RETRY_AFTER = OpenApiParameter(
     "Retry-After", int, OpenApiParameter.HEADER, response=[429], description="Seconds."
 )
 _HANDLE = OpenApiParameter(
-    HANDLE_HEADER,
+    views.HANDLE_HEADER,
     str,
     OpenApiParameter.HEADER,
     description="The handle, for a verification that an anonymous request started.",
 )
 
 
-class StartExtension(OpenApiViewExtension):  # type: ignore[misc]
-    """Documents `views.StartView`."""
+extend_schema(
+    operation_id="phone_verification_start",
+    request=StartSerializer,
+    responses=_responses(
+        {201: Started}, {400: StartErrors, 401: Refusal, 403: Refusal, 429: Refusal}
+    ),
+    parameters=[_RETRY_AFTER],
+)(views.StartView.post)
 
-    target_class = f"{_VIEWS}.StartView"
-    match_subclasses = True
+extend_schema(
+    operation_id="phone_verification_complete",
+    request=CompleteSerializer,
+    responses=_responses(
+        {
+            200: OpenApiResponse(Verification, description="It has ended, however."),
+            202: OpenApiResponse(Verification, description="Another request completes it."),
+        },
+        {400: CompleteErrors, 401: Refusal, 403: Refusal, 404: Refusal, 429: Refusal},
+    ),
+    parameters=[_RETRY_AFTER],
+)(views.CompleteView.post)
 
-    def view_replacement(self) -> Any:
-        """Return the view with its documentation."""
-        post = extend_schema(
-            operation_id="phone_verification_start",
-            request=StartSerializer,
-            responses=_responses(
-                {201: Started}, {400: StartErrors, 401: Refusal, 403: Refusal, 429: Refusal}
-            ),
-            parameters=[_RETRY_AFTER],
-        )
-        return _documented(self.target, post=post)
-
-
-class CompleteExtension(OpenApiViewExtension):  # type: ignore[misc]
-    """Documents `views.CompleteView`."""
-
-    target_class = f"{_VIEWS}.CompleteView"
-    match_subclasses = True
-
-    def view_replacement(self) -> Any:
-        """Return the view with its documentation."""
-        ended = OpenApiResponse(Verification, description="It has ended, however.")
-        live = OpenApiResponse(Verification, description="Another request completes it.")
-        post = extend_schema(
-            operation_id="phone_verification_complete",
-            request=CompleteSerializer,
-            responses=_responses(
-                {200: ended, 202: live},
-                {400: CompleteErrors, 401: Refusal, 403: Refusal, 404: Refusal, 429: Refusal},
-            ),
-            parameters=[_RETRY_AFTER],
-        )
-        return _documented(self.target, post=post)
-
-
-class DetailExtension(OpenApiViewExtension):  # type: ignore[misc]
-    """Documents `views.DetailView`."""
-
-    target_class = f"{_VIEWS}.DetailView"
-    match_subclasses = True
-
-    def view_replacement(self) -> Any:
-        """Return the view with its documentation."""
-        get = extend_schema(
-            operation_id="phone_verification_detail",
-            responses=_responses(
-                {200: Verification}, {401: Refusal, 403: Refusal, 404: Refusal, 429: Refusal}
-            ),
-            parameters=[_HANDLE, _RETRY_AFTER],
-        )
-        return _documented(self.target, get=get)
-
-
-def _documented(view: Any, **methods: Any) -> Any:
-    return extend_schema_view(**methods)(type(view.__name__, (view,), {}))
+extend_schema(
+    operation_id="phone_verification_detail",
+    responses=_responses(
+        {200: Verification}, {401: Refusal, 403: Refusal, 404: Refusal, 429: Refusal}
+    ),
+    parameters=[_HANDLE, _RETRY_AFTER],
+)(views.DetailView.get)
