@@ -1,15 +1,17 @@
 """The URLs that a visitor is led to: the callback, ``next``, the landing page, the fallback."""
 
 import logging
+import posixpath
 import re
 import secrets
 from collections.abc import Iterable
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from contextlib import suppress
+from urllib.parse import unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 from django.utils import translation
 from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -67,7 +69,10 @@ def absolute(request: HttpRequest, path: str) -> str:
 
 
 def safe_next(request: HttpRequest, url: str) -> str:
-    """Return `url` if it leads to this site, can be stored, and fits in a header; else ""."""
+    """Return `url` if a verified visitor may be redirected to it, or an empty text.
+
+    It leads to this site and not to the callback, can be stored, and fits in a header.
+    """
     # SECURITY: open redirects. Django's function looks for control characters at the start only; a
     # later NUL breaks PostgreSQL, and a line break splits a header. It also accepts "//" alone, but
     # after "//" or "/\\" browsers read a host.
@@ -81,7 +86,34 @@ def safe_next(request: HttpRequest, url: str) -> str:
             require_https=request.is_secure(),
         )
     )
-    return url if is_safe else ""
+    # The callback redirects to `next`: a `next` that leads to the callback would loop.
+    return url if is_safe and not _leads_to_callback(url) else ""
+
+
+def _leads_to_callback(url: str) -> bool:
+    """Whether a browser that follows `url` from the callback opens the callback."""
+    # Browsers read a backslash as a slash and "%2e" as a dot. Servers merge slashes.
+    target = urljoin(callback_path(), url.strip(" ").replace("\\", "/"))
+    path = posixpath.normpath("/" + unquote(urlsplit(target).path).lstrip("/"))
+    prefix = get_script_prefix()
+    if not f"{path}/".startswith(prefix):
+        return False
+    path = f"/{path[len(prefix) :]}"
+    usual = translation.get_language_from_path(path) or settings.LANGUAGE_CODE
+    languages = {usual, translation.get_language() or usual}
+    return any(_is_callback(path, language) for language in languages)
+
+
+def _is_callback(path: str, language: str) -> bool:
+    """Whether the path without its last slash is the callback's, if this language is active."""
+    with translation.override(language):
+        # Django's middleware redirects a path without its last slash or its language.
+        for whole in (f"{path}/", f"/{language}{path}/"):
+            with suppress(Resolver404):
+                match = resolve(whole)
+                if match.app_names[-1:] == ["plasgate_ip"] and match.url_name == "callback":
+                    return True
+    return False
 
 
 def start_on_public_host(request: HttpRequest) -> str:

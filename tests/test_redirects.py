@@ -8,7 +8,7 @@ from django.conf import LazySettings
 from django.conf.urls.i18n import i18n_patterns
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.urls import include, path, reverse
+from django.urls import include, path, reverse, set_script_prefix
 from django.utils import translation
 
 from django_plasgate_ip import redirects
@@ -67,10 +67,27 @@ UNSAFE = {
     "another scheme": "ftp://testserver/",
     "an empty text": "",
 }
+#: Each is the callback, in another spelling.
+LOOPS = [
+    *("/phone/callback/", "/phone/callback/?code=1", "http://testserver/phone/callback/#a"),
+    *("/phone/callback", " /phone/callback/ ", "/phone/c%61llback/", "/phone/callback%2F"),
+    *("/phone/x/../callback/", "/phone/x/%2E%2e/callback/", "/phone//callback/", "../callback/"),
+    *("\\phone\\callback\\", "/second/callback/", "?a=1", "#top", "./?a=1"),
+]
 
 
 class EveryLanguage:
-    urlpatterns = i18n_patterns(path("phone/", include("django_plasgate_ip.urls")))
+    patterns = [path("phone/", include("django_plasgate_ip.urls"))]
+    urlpatterns = i18n_patterns(*patterns)
+
+
+class OtherLanguages:
+    urlpatterns = i18n_patterns(*EveryLanguage.patterns, prefix_default_language=False)
+
+
+class Twice:
+    second = path("second/", include("django_plasgate_ip.urls", namespace="second"))
+    urlpatterns = [*urls.urlpatterns, second]
 
 
 def request_of(host: str = "testserver", *, secure: bool = False) -> HttpRequest:
@@ -81,10 +98,37 @@ def test_a_next_on_this_site_is_kept_as_it_is() -> None:
     assert {cause: redirects.safe_next(request_of(), url) for cause, url in SAFE.items()} == SAFE
 
 
-def test_a_next_that_leads_elsewhere_is_dropped() -> None:
+def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings: Any) -> None:
+    settings.ROOT_URLCONF = Twice
     kept = [cause for cause, url in UNSAFE.items() if redirects.safe_next(request_of(), url)]
+    loops = [url for url in LOOPS if redirects.safe_next(request_of(), url)]
 
-    assert kept == []
+    assert kept == loops == []
+
+
+@pytest.mark.parametrize("site", [EveryLanguage, OtherLanguages])
+@pytest.mark.parametrize("language", ["en", "km"])
+def test_a_next_is_no_callback_in_any_language(settings: Any, site: type, language: str) -> None:
+    settings.ROOT_URLCONF = site
+
+    with translation.override(language):
+        # LocaleMiddleware redirects a path that has no language to the visitor's.
+        for url in ("/phone/callback/", "/km/phone/callback", "/km/%70hone/callback/"):
+            assert redirects.safe_next(request_of(), url) == ""
+        for url in ("/fr/phone/callback/", "/km/phone/"):
+            assert redirects.safe_next(request_of(), url) == url
+    assert redirects.safe_next(request_of(), redirects.callback_path()) == ""
+
+
+def test_a_next_is_not_the_callback_below_a_script_prefix() -> None:
+    set_script_prefix("/shop/")
+    try:
+        assert redirects.safe_next(request_of(), "/shop/phone/callback") == ""
+        # Another program answers here.
+        for url in ("/phone/callback/", "/shop"):
+            assert redirects.safe_next(request_of(), url) == url
+    finally:
+        set_script_prefix("/")
 
 
 def test_a_next_must_be_on_the_host_of_the_request_and_keep_its_tls() -> None:

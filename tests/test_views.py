@@ -85,6 +85,18 @@ def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Vis
     assert not PhoneVerification.objects.exists()
 
 
+def test_a_form_from_another_site_starts_nothing(visitor: Visitor, settings: Any) -> None:
+    forged = {"phone_number": TYPED}
+    assert visitor.post("/phone/", forged).status_code == 403
+    assert visitor.post("/phone/", forged, content_type="application/json").status_code == 403
+
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
+    assert visitor.post("/phone/", forged).status_code == 403
+    assert not PhoneVerification.objects.exists()
+
+    assert visitor.start().status_code == 302
+
+
 def test_only_a_post_starts(visitor: Visitor) -> None:
     assert visitor.get("/phone/", {"phone_number": TYPED}).status_code == 200
     assert visitor.head("/phone/", {"phone_number": TYPED}).status_code == 200
@@ -328,17 +340,6 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
         assert response.content == b""
     ours = [record for record in caplog.records if not record.name.startswith("django.db")]
     assert CODE not in str([record.getMessage() for record in ours])
-
-
-def test_a_next_that_is_the_callback_leads_to_the_result(
-    visitor: Visitor, answers: Answers
-) -> None:
-    answers()
-    back = visitor.verify(next="/phone/callback/?code=c&state=s")
-
-    assert visitor.get(back["Location"])["Location"] == f"/phone/{newest().pk}/"
-    assert outcome() == ("verified", "")
-    assert len(answers.calls) == 1
 
 
 @pytest.mark.parametrize(
