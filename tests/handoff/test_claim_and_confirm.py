@@ -196,7 +196,7 @@ def test_the_right_code_works_once(shown: Claim) -> None:
 
 
 def test_after_a_failure_the_phone_starts_again_once_at_a_time(
-    phone: HttpRequest, shown: Claim, settings: Any
+    computer: HttpRequest, phone: HttpRequest, shown: Claim, settings: Any
 ) -> None:
     failed = confirm(shown).verification
     assert refused(claim, phone, shown.token) is Refusal.USED
@@ -210,6 +210,10 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(
     assert again.failed == second.failed == failed
     newest = confirm(again).verification
 
+    # The computer has not asked since the first tap.
+    progress(computer, shown.token, "/here/")
+    newest.refresh_from_db()
+    assert newest.next_url == "/here/"
     assert refused(confirm, second) is Refusal.USED
     assert newest.pk != failed.pk
     assert newest.callback_session_id == shown.handoff.opened_by
