@@ -268,6 +268,8 @@ def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
             "opened_by": session_id,
             "code": secrets.choice(choices),
             "choices": " ".join(choices),
+            # See `may_retry`: the computer must not wait for a phone whose link has expired.
+            "created_at": timezone.now() - token.age,
         },
     )
     if created:

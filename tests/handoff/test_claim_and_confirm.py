@@ -8,8 +8,10 @@ from unittest import mock
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import DatabaseError
+from django.db.models import F
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -157,6 +159,20 @@ def test_a_new_claim_deletes_rows_older_than_an_hour(phone: HttpRequest, token: 
     PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - 61 * MINUTE)
     claim(phone, token)
     assert PhoneHandoff.objects.count() == 3
+
+
+def test_the_computer_does_not_wait_longer_than_the_link_is_valid(
+    phone: HttpRequest, computer: HttpRequest, token: Token
+) -> None:
+    claim(phone, replace(token, age=4 * MINUTE))
+    progress(computer, token)
+    failed = confirm(claim(phone, token)).verification
+    transitions.finish(failed, Verdict(Reason.NOT_ON_MOBILE_DATA), None)
+
+    handoff_app: Any = apps.get_app_config("plasgate_ip_handoff")
+    assert handoff_app.may_retry(failed)
+    PhoneHandoff.objects.update(created_at=F("created_at") - MINUTE)
+    assert not handoff_app.may_retry(failed)
 
 
 def test_the_right_code_starts_the_computers_verification(shown: Claim, user: User) -> None:
