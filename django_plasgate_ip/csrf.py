@@ -61,7 +61,10 @@ def checked(form_again: View) -> Callable[[View], View]:
         @wraps(view)
         def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             check = _with_refusal(_middleware())(view)
-            check.process_request(request)
+            if "CSRF_COOKIE" not in request.META:
+                # SECURITY: the site's middleware has read the cookie, and a login in a middleware
+                # has made a new secret since then. The cookie would bring the old one back.
+                check.process_request(request)
             try:
                 response = check.process_view(request, view, args, kwargs)
             except _Rejected as rejected:

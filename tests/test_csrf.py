@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
+from django.middleware.csrf import CsrfViewMiddleware, rotate_token
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.visitor import TYPED, Page, Visitor, newest
@@ -38,6 +38,14 @@ class OwnCheck(CsrfViewMiddleware):
             if "X-Trusted" in request.headers
             else super().process_view(request, *args, **kwargs)
         )
+
+
+def login_in_a_middleware(get_response: Any) -> Any:
+    def middleware(request: HttpRequest) -> Any:
+        rotate_token(request)
+        return get_response(request)
+
+    return middleware
 
 
 def sites_own(request: HttpRequest, reason: str) -> HttpResponse:
@@ -131,6 +139,16 @@ def test_a_form_without_its_cookie_comes_back_and_names_cookies(
     assert "too long. Tap Verify again. If this comes back, allow cookies" in message_on(page)
     assert Page(page).fields["phone_number"] == (TYPED if is_filled else "")
     assert passer_by.submit(page, phone_number=TYPED).status_code == 302
+
+
+def test_the_new_token_of_a_login_in_a_middleware_stays(visitor: Visitor, settings: Any) -> None:
+    visitor.get("/phone/")
+    old = visitor.cookies["csrftoken"].value
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.login_in_a_middleware"]
+
+    page = visitor.other_tab().get("/phone/")
+
+    assert page.cookies["csrftoken"].value != old
 
 
 def test_text_that_can_not_be_encoded_comes_back(passer_by: Visitor) -> None:

@@ -133,3 +133,10 @@ def test_each_test_that_mutants_run_exists() -> None:
 
     assert len(files) > 20
     assert [path for path in files if not path.exists()] == []
+
+
+@pytest.mark.parametrize("name", ["busy_button", "copy_address", "on_wifi"])
+def test_a_script_for_phones_runs_in_a_browser_of_2018(name: str) -> None:
+    script = read(f"django_plasgate_ip/static/django_plasgate_ip/{name}.js")
+    # Chrome 66 reads no script that has one of these: 30_000, a?.b, a ?? b.
+    assert not re.search(r"\d_\d|\?\.|\?\?", script)

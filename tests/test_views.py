@@ -476,7 +476,7 @@ def test_the_number_is_filled_in_again_and_one_tap_starts(
     "columns",
     [
         {"created_at": timezone.now() - timedelta(minutes=61)},
-        {"session_id": "another of this account"},
+        dict.fromkeys(("session_id", "callback_session_id"), "another of this account"),
         {"callback_session_id": "a phone's"},
         {"phone_number": ""},
     ],

@@ -19,8 +19,8 @@ MAX_TERM_LENGTH = 255
 _LETTER = re.compile(r"[^\W\d_\u30fc\uff70]")
 # The digits of `PhoneVerification.reference`.
 REFERENCE_LENGTH = 8
-# A reference, or the whole id.
-_ID = re.compile("[0-9a-f]{8}((-[0-9a-f]{4}){3}-[0-9a-f]{12})?", re.IGNORECASE)
+# A reference, or the whole id. Most databases show it without its dashes.
+_ID = re.compile("[0-9a-f]{8}((-?[0-9a-f]{4}){3}-?[0-9a-f]{12})?", re.IGNORECASE)
 # The beginning of a link to a phone number.
 _LINK = "tel:"
 

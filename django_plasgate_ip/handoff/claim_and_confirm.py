@@ -218,7 +218,12 @@ def progress(request: HttpRequest, token: Token, next_url: str = "") -> Progress
     verification = flow.find(request, token.pk)
     if verification is not None and not browser_session.is_carrier(request, verification):
         if next_url and not verification.next_url:
-            same = PhoneVerification.objects.on_primary().filter(pk=token.pk, next_url="")
+            # The phone may have started again before the computer asks.
+            same = PhoneVerification.objects.on_primary().filter(
+                session_id=verification.session_id,
+                callback_session_id=verification.callback_session_id,
+                next_url="",
+            )
             same.update(next_url=next_url)
             verification.next_url = next_url
         return Progress(Stage.STARTED, verification=verification)
@@ -265,6 +270,8 @@ def _stored(session_id: str, token: Token) -> PhoneHandoff | None:
             "opened_by": session_id,
             "code": secrets.choice(choices),
             "choices": " ".join(choices),
+            # See `may_retry`: the computer must not wait for a phone whose link has expired.
+            "created_at": timezone.now() - token.age,
         },
     )
     if created:

@@ -40,6 +40,7 @@ class PhoneHandoff(models.Model):
     # SECURITY: they are stored. If each view drew new choices, the pair that stays would be right.
     code = models.CharField(max_length=2, editable=False)
     choices = models.CharField(max_length=32, editable=False)
+    # When the computer showed the link.
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # When the computer last showed the code.
     shown_at = models.DateTimeField(null=True, editable=False)

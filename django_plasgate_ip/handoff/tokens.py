@@ -4,8 +4,9 @@ It is not encrypted: everybody who sees it can read the ids of the session and t
 ids give no access, because the session cookie holds a different key.
 """
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -37,6 +38,8 @@ class Token:
     account: str
     #: A digest of the account's session auth hash, which changes with the password.
     auth_digest: bytes
+    #: How old the link is.
+    age: timedelta = field(compare=False)
     #: Whether the link is more than five minutes old.
     is_expired: bool
 
@@ -82,12 +85,9 @@ def read(text: str) -> Token:
     Raises `HandoffRefused` if it was not signed with one of the site's keys.
     """
     signer = signing.TimestampSigner(salt=SALT)
-    is_expired = False
     try:
-        try:
-            signed = signer.unsign(text, max_age=LIFETIME)
-        except signing.SignatureExpired:
-            signed, is_expired = signer.unsign(text), True
+        signed = signer.unsign(text)
+        age = timedelta(seconds=time.time() - signing.b62_decode(text.split(signer.sep)[-2]))
         session_id, packed, account = signed.split(".")
         ids = urlsafe_base64_decode(packed)
         return Token(
@@ -95,7 +95,8 @@ def read(text: str) -> Token:
             session_id=session_id,
             account=urlsafe_base64_decode(account).decode(),
             auth_digest=ids[_PK_SIZE:],
-            is_expired=is_expired,
+            age=age,
+            is_expired=age > LIFETIME,
         )
     except (signing.BadSignature, ValueError):
         # Another version of this app may have signed other parts: ValueError.

@@ -111,10 +111,12 @@ def may_see_number(request: HttpRequest, verification: PhoneVerification) -> boo
     )
 
 
+def is_continued_here(request: HttpRequest, verification: PhoneVerification) -> bool:
+    """Whether this browser continues another browser's verification: the phone in a hand-off."""
+    is_here = verification.callback_session_id == get_session_id(request)
+    return verification.is_handed_over and is_here
+
+
 def is_carrier(request: HttpRequest, verification: PhoneVerification) -> bool:
-    """Whether this browser confirms another browser's verification: the phone in a hand-off."""
-    return (
-        verification.is_handed_over
-        and verification.callback_session_id == get_session_id(request)
-        and not is_own(request, verification)
-    )
+    """Whether this browser is the phone in a hand-off, and not signed in to the same account."""
+    return is_continued_here(request, verification) and not is_own(request, verification)

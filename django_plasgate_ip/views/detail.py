@@ -31,7 +31,7 @@ def detail(request: HttpRequest, pk: UUID) -> HttpResponse:
         return _not_found(request, pk)
     if responses.wants_json(request):
         return responses.vary(JsonResponse(responses.verification_json(verification)))
-    if browser_session.is_carrier(request, verification):
+    if _is_for_phone(request, verification):
         return responses.vary(_carrier_page(request, verification))
     newer = _started_again_on_phone(request, verification)
     if newer is not None:
@@ -48,6 +48,16 @@ def _not_found(request: HttpRequest, pk: UUID) -> HttpResponse:
     if is_login_needed and not responses.wants_json(request):
         return responses.login_needed(request, reverse("plasgate_ip:detail", args=[pk]))
     raise Http404("No such verification.")
+
+
+def _is_for_phone(request: HttpRequest, verification: PhoneVerification) -> bool:
+    """Whether to show the phone's page: it leads on to PlasGate, and to another try.
+
+    The owner's own phone gets the owner's page once the verification is verified.
+    """
+    if verification.status == Status.VERIFIED:
+        return browser_session.is_carrier(request, verification)
+    return browser_session.is_continued_here(request, verification)
 
 
 def _started_again_on_phone(

@@ -20,7 +20,7 @@ from django_plasgate_ip.models import PhoneVerification
 def _form_again(request: HttpRequest, rejection: csrf.Rejection) -> HttpResponse:
     """Return the form after a failed CSRF check, with what was typed into it on this site."""
     form = StartForm(_posted(request) if rejection.is_from_here else None)
-    next_url = form.cleaned_data.get("next", "") if form.is_valid() else ""
+    next_url = str(form["next"].value() or "")
     message = rejection.visitor_message(_("This page was open too long. Tap Verify again."))
     context = {"form": form, "message": message, "handoff": None}
     if rejection.is_from_here:

@@ -41,6 +41,7 @@ def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(
         assert set(matches(rows[0].reference, with_claims)) == set(rows[:2])
         assert set(matches(" 1234567F ", with_claims)) == set(rows[2:])
         assert matches(str(pks[3]).upper(), with_claims) == [rows[3]]
+        assert matches(pks[3].hex, with_claims) == [rows[3]]
     assert matches("1234567") == matches("1234567g") == matches("12345678-0000") == []
     # As on MariaDB, which orders ids by their last digits.
     name = "django_plasgate_ip.admin.search._is_in_order_of_first_digits"

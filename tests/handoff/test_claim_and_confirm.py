@@ -8,8 +8,10 @@ from unittest import mock
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import DatabaseError
+from django.db.models import F
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -159,6 +161,20 @@ def test_a_new_claim_deletes_rows_older_than_an_hour(phone: HttpRequest, token: 
     assert PhoneHandoff.objects.count() == 3
 
 
+def test_the_computer_does_not_wait_longer_than_the_link_is_valid(
+    phone: HttpRequest, computer: HttpRequest, token: Token
+) -> None:
+    claim(phone, replace(token, age=4 * MINUTE))
+    progress(computer, token)
+    failed = confirm(claim(phone, token)).verification
+    transitions.finish(failed, Verdict(Reason.NOT_ON_MOBILE_DATA), None)
+
+    handoff_app: Any = apps.get_app_config("plasgate_ip_handoff")
+    assert handoff_app.may_retry(failed)
+    PhoneHandoff.objects.update(created_at=F("created_at") - MINUTE)
+    assert not handoff_app.may_retry(failed)
+
+
 def test_the_right_code_starts_the_computers_verification(shown: Claim, user: User) -> None:
     started = confirm(shown)
 
@@ -196,7 +212,7 @@ def test_the_right_code_works_once(shown: Claim) -> None:
 
 
 def test_after_a_failure_the_phone_starts_again_once_at_a_time(
-    phone: HttpRequest, shown: Claim, settings: Any
+    computer: HttpRequest, phone: HttpRequest, shown: Claim, settings: Any
 ) -> None:
     failed = confirm(shown).verification
     assert refused(claim, phone, shown.token) is Refusal.USED
@@ -210,6 +226,10 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(
     assert again.failed == second.failed == failed
     newest = confirm(again).verification
 
+    # The computer has not asked since the first tap.
+    progress(computer, shown.token, "/here/")
+    newest.refresh_from_db()
+    assert newest.next_url == "/here/"
     assert refused(confirm, second) is Refusal.USED
     assert newest.pk != failed.pk
     assert newest.callback_session_id == shown.handoff.opened_by

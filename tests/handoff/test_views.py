@@ -154,6 +154,8 @@ def test_a_stale_page_comes_back_with_its_number_and_a_forged_tap_claims_nothing
     assert (stale["X-Frame-Options"], stale["Referrer-Policy"]) == ("DENY", "same-origin")
     assert tap(phone, stale, fields["code"]).status_code == 302
 
+    stale = visitor.post("/phone/", {"next": "/here/"}, headers={"Origin": "http://testserver"})
+    assert screen_url(stale).endswith("?next=%2Fhere%2F")
     other = offered(visitor.get("/phone/?again=1"))
     for browser in (phone, photographer):
         forged = browser.post(other, fields, headers={"Origin": "https://evil.example"})

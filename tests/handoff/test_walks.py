@@ -154,6 +154,22 @@ def test_a_phone_without_mobile_data_tries_again_and_the_computer_follows(
     assert phone.get(link).status_code == 410
 
 
+def test_a_phone_that_is_signed_in_to_the_same_account_tries_again(
+    visitor: Visitor, phone: Visitor, answers: Answers, user: User
+) -> None:
+    answers(FAILED)
+    phone.force_login(user)
+    link = offered(visitor.get("/phone/"))
+    hand_over(visitor, phone, link)
+    pending = phone.get(f"/phone/{newest().pk}/")
+    assert Page(pending).links == {"Continue": phone.authorize_url}
+
+    page = phone.get(phone.come_back()["Location"])
+
+    assert Page(page).links == {"Try again": link}
+    assert "Refresh" not in page
+
+
 def test_the_computer_shows_a_new_code_when_the_phone_can_not_try_again(
     visitor: Visitor, phone: Visitor, answers: Answers, link: str, later: Callable[[int], None]
 ) -> None:

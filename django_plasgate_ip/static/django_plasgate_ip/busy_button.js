@@ -3,7 +3,7 @@
   "use strict";
 
   // Milliseconds. Then the button works again, in case the connection broke.
-  const PATIENCE = 30_000;
+  const PATIENCE = 30000;
 
   const watch = (form) => {
     // A page with two forms loads this script twice. A second listener would stop the form.
