@@ -18,6 +18,7 @@ from django_plasgate_ip.exceptions import InvalidCallback
 from django_plasgate_ip.models import PhoneVerification
 from tests.conftest import Answers, Receivers
 from tests.kept import STARTED, in_a_thread
+from tests.verification.rows import stored_end
 from tests.visitor import (
     CODE,
     DIGITS,
@@ -172,6 +173,7 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
     answers: Answers, receivers: Receivers, caplog: Any, changes: Any, columns: Any, is_ended: bool
 ) -> None:
     row = flow.begin(request_of(), scopes="phone").verification
+    newer = flow.begin(request_of(), scopes="phone").verification
     PhoneVerification.objects.update(**{"status": "pending"} | columns)
 
     for _twice in range(2):
@@ -179,7 +181,8 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
             flow.complete(came_back(request_of(), **{"nonce": row.nonce} | changes))
 
     unchanged = (columns.get("status", "pending"), "")
-    assert outcome() == (("error", "wrong_browser") if is_ended else unchanged)
+    assert stored_end(row) == (("error", "wrong_browser") if is_ended else unchanged)
+    assert stored_end(newer) == unchanged
     # SECURITY: the other browser's request must not reach a receiver that logs in.
     sent = (call.kwargs for call in receivers.failed.call_args_list)
     heard = [(kwargs["verification"], kwargs["request"]) for kwargs in sent]
