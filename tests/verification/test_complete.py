@@ -186,15 +186,8 @@ def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
     ids=ascii,
 )
 def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_nonce_names(
-    answers: Answers,
-    receivers: Receivers,
-    caplog: Any,
-    settings: Any,
-    changes: Any,
-    columns: Any,
-    is_ended: bool,
+    answers: Answers, receivers: Receivers, caplog: Any, changes: Any, columns: Any, is_ended: bool
 ) -> None:
-    settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(request.method, "a-secret")
     row = flow.begin(request_of(), scopes="phone").verification
     newer = flow.begin(request_of(), scopes="phone").verification
     PhoneVerification.objects.update(**{"status": "pending"} | columns)
@@ -216,8 +209,9 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
 
 
 def test_a_callback_in_another_browser_after_the_end_reports_no_verification(
-    caplog: Any, monkeypatch: pytest.MonkeyPatch
+    caplog: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(request.method, "a-secret")
     row = flow.begin(request_of(), scopes="phone").verification
     monkeypatch.setattr(PhoneVerification, "transition", lambda *_, **__: False)
 
