@@ -77,7 +77,8 @@ def prepare(copy: Path, group: dict[str, Any], ignored_lines: list[str]) -> None
     configuration = {
         "source_paths": [PACKAGE],
         "only_mutate": [f"{PACKAGE}/{module}" for module in group["modules"]],
-        "also_copy": [name for name in COPIED if name != PACKAGE],
+        # Tests read the documentation, too.
+        "also_copy": [*(name for name in COPIED if name != PACKAGE), "CHANGELOG.rst", "README.rst"],
         "do_not_mutate_patterns": ignored_lines,
         "pytest_add_cli_args": [*PYTEST, f"--ds={group.get('settings', 'tests.settings')}"],
         "pytest_add_cli_args_test_selection": group["tests"],

@@ -103,7 +103,8 @@ def test_the_verification_logs_in_its_numbers_owner_once_and_becomes_theirs(owne
     assert PhoneVerification.objects.get(pk=row.pk).user == owner
     assert PhoneVerification.objects.get(pk=somebodys.pk).user is None
     assert log_in_by(row, request) is None
-    assert log_in_by(row) is None  # nor in a request that loaded the session earlier
+    # Nor in a request that loaded the session earlier.
+    assert VerifiedPhoneBackend().fresh_verification(request_of(row)) is None
 
 
 #: What an account may have beside, or instead of, its verification of yesterday.
@@ -111,7 +112,9 @@ REFUSED: dict[str, Callable[[User], Any]] = {
     "no owner": lambda owner: owner.delete(),
     "an inactive owner": lambda owner: User.objects.update(is_active=False),
     "two owners": lambda owner: make_verification(User.objects.create_user("sok"), age=DAY),
-    "a newer number": lambda owner: make_verification(owner, phone_number=OTHER_NUMBER),
+    "a newer number": lambda owner: make_verification(
+        owner, phone_number=OTHER_NUMBER, mobile_id=MOBILE_ID
+    ),
     "an untrusted last row": lambda owner: make_verification(owner, scopes=["phone", "mobile_id"]),
     "a claim": lambda owner: make_verification(owner, age=2 * DAY, claimed_at_login=True),
     "a changed number": lambda owner: make_verification(owner, age=2 * DAY, number_changed=True),
@@ -247,18 +250,33 @@ def send_verified(row: PhoneVerification, session_id: str) -> tuple[str, Any]:
     return before, request.session
 
 
-def test_the_session_that_verified_gets_a_new_key_and_may_log_in() -> None:
+def test_the_session_that_verified_gets_a_new_key_and_may_log_in(user: User) -> None:
     row = make_verification()
-
     old_id = row.session_id
+    others = make_verification(session_id=old_id), make_verification(user, session_id=old_id)
+
     before, session = send_verified(row, old_id)
 
     assert session[LOGIN_KEY] == str(row.pk)
     assert session.session_key != before
     assert not SessionStore(before).exists(before)
     # SECURITY: a copy of the session has the old id, and must not find the verification.
-    row.refresh_from_db()
-    assert session[SESSION_KEY] == row.session_id == row.callback_session_id != old_id
+    stored = PhoneVerification.objects.get(pk=row.pk)
+    for each in (row, stored):
+        assert session[SESSION_KEY] == each.session_id == each.callback_session_id != old_id
+    assert len(session[SESSION_KEY]) == 22  # 16 random bytes, in base64
+    assert set(PhoneVerification.objects.filter(session_id=old_id)) == set(others)
+
+
+def test_a_verification_that_a_login_has_taken_over_meanwhile_keeps_its_session_id(
+    user: User,
+) -> None:
+    row = make_verification()
+    PhoneVerification.objects.update(user=user)
+
+    send_verified(row, old_id := row.session_id)
+
+    assert PhoneVerification.objects.get().session_id == old_id
 
 
 @pytest.mark.parametrize("cause", ["an account's own", "another session's", "not in use"])

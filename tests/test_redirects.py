@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from django.urls import include, path, reverse, set_script_prefix
 from django.utils import translation
+from django.utils.functional import lazy
 
 from django_plasgate_ip import redirects
 from django_plasgate_ip.models import PhoneVerification
@@ -26,6 +27,9 @@ SAFE = {
     "this host": "http://testserver/here/",
     "this host over TLS": "https://testserver/here/",
     "Khmer letters": "/ភ្នំពេញ/",
+    "a path that ends like the callback's": "/X/phone/callback/",
+    "a relative path that ends so": "X/phone/callback/",
+    "a no-break space before, which belongs to the path": "\u00a0/phone/callback/",
     "the zero-width space between Khmer words": "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6/",
     "joiners and a mark of direction": "/\u200c\u179f\u200d\u200e\ufeff/",
     "spaces that break no line": "/\u179f\u00a0\u179a\u202f/?q=\u2003",
@@ -72,7 +76,7 @@ LOOPS = [
     *("/phone/callback/", "/phone/callback/?code=1", "http://testserver/phone/callback/#a"),
     *("/phone/callback", " /phone/callback/ ", "/phone/c%61llback/", "/phone/callback%2F"),
     *("/phone/x/../callback/", "/phone/x/%2E%2e/callback/", "/phone//callback/", "../callback/"),
-    *("\\phone\\callback\\", "/second/callback/", "?a=1", "#top", "./?a=1"),
+    *("\\phone\\callback\\", "/second/callback/", "/third/callback/", "?a=1", "#top", "./?a=1"),
 ]
 
 
@@ -85,9 +89,17 @@ class OtherLanguages:
     urlpatterns = i18n_patterns(*EveryLanguage.patterns, prefix_default_language=False)
 
 
+class Translated:
+    """Its paths are in the visitor's language, and have no prefix."""
+
+    prefix = lazy(lambda: "km-phone/" if translation.get_language() == "km" else "phone/", str)()
+    urlpatterns = [path(prefix, include("django_plasgate_ip.urls"))]
+
+
 class Twice:
     second = path("second/", include("django_plasgate_ip.urls", namespace="second"))
-    urlpatterns = [*urls.urlpatterns, second]
+    third = path("third/", include(([path("", include("django_plasgate_ip.urls"))], "third")))
+    urlpatterns = [*urls.urlpatterns, second, third]
 
 
 def request_of(host: str = "testserver", *, secure: bool = False) -> HttpRequest:
@@ -118,6 +130,14 @@ def test_a_next_is_no_callback_in_any_language(settings: Any, site: type, langua
         for url in ("/fr/phone/callback/", "/km/phone/"):
             assert redirects.safe_next(request_of(), url) == url
     assert redirects.safe_next(request_of(), redirects.callback_path()) == ""
+
+
+def test_a_next_is_no_callback_where_its_path_is_translated(settings: Any) -> None:
+    settings.ROOT_URLCONF = Translated
+
+    with translation.override("km"):
+        for url in ("/phone/callback/", "/km-phone/callback/"):
+            assert redirects.safe_next(request_of(), url) == ""
 
 
 def test_a_next_is_not_the_callback_below_a_script_prefix() -> None:
@@ -176,7 +196,7 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
         ("http://testserver:8000", "/phone/", "/phone/?moved=1"),
         ("https://shop.example", "/phone/?next=/a/%3Fb&x=2", "/phone/?next=%2Fa%2F%3Fb&moved=1"),
         # A `next` of this host or of the public one becomes a path. Any other is dropped.
-        ("https://shop.example", "/phone/?next=http://testserver/a", "/phone/?next=%2Fa&moved=1"),
+        ("https://shop.example", "/phone/?next=http://testserver/X", "/phone/?next=%2FX&moved=1"),
         ("https://shop.example", "/phone/?next=https://shop.example", "/phone/?next=%2F&moved=1"),
         ("https://shop.example", "/phone/?next=//evil.example/", "/phone/?moved=1"),
         ("https://shop.example", "/phone/?next=/a%C2%A0", "/phone/?next=%2Fa%C2%A0&moved=1"),

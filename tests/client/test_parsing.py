@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from django_plasgate_ip.client import Answer
-from django_plasgate_ip.client.parsing import MAX_DEPTH, parse_answer
+from django_plasgate_ip.client.parsing import MAX_DEPTH, parse_answer, whole_words
 from django_plasgate_ip.exceptions import InvalidResponse
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, PROFILE, SUB, VERIFIED, changed
@@ -76,10 +76,11 @@ def test_a_null_blank_or_missing_member_is_empty_and_a_missing_flag_none(name: s
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("sub", " " + "ab" * 127, "ab" * 127),
+        ("sub", " a" + "ba" * 127, "a" + "ba" * 127),
         ("mobile_id", "a ក ", "a ក"),
         ("mobile_id", 15957, "15957"),
         *product(["login_hint", "phone_number"], [int(DIGITS)], [DIGITS]),
+        *[("login_hint", 1, "1"), ("login_hint", 0, "")],
         # The region of a national number is the verdict's.
         ("login_hint", " 077 696 118", "077 696 118"),
     ],
@@ -205,6 +206,7 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
         # A limit cuts no key, and an invisible character hides none.
         (f"{' ' * 981}{SECRET_KEY}", "***"),
         (f"{'no ' * 327}{SECRET_KEY}", ("no " * 167)[:500]),
+        (f"{'a1' * 10} " * 100, ("*** " * 47).strip()),
         (f"wrong {SECRET_KEY[:12]}\u200b{SECRET_KEY[12:]}", "wrong ***"),
         # What is not text is written as JSON.
         *[([], ""), ({"km": "ប្រើ Wi-Fi"}, '{"km": "ប្រើ Wi-Fi"}'), (True, "true")],
@@ -219,6 +221,14 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
 )
 def test_the_description_becomes_one_clean_line(text: Any, cleaned: str) -> None:
     assert read(FAILED, error_description=text).error_description == cleaned
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "line"),
+    [(" Turn  off\n", 8, "Turn off"), ("a1 k2~!ef", 8, "a1"), ("កខគ", 2, "កខ"), ("ក១២៣", 3, "ក")],
+)
+def test_a_line_is_cut_before_a_word_or_digits(text: str, limit: int, line: str) -> None:
+    assert whole_words(text, limit) == line
 
 
 def digits_from(zero: str) -> str:

@@ -28,7 +28,7 @@ from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import browser_session, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.handoff.devices import new_token, request_of
-from tests.visitor import NUMBER
+from tests.visitor import NUMBER, outcome
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -146,6 +146,25 @@ def test_a_new_password_refuses_the_link(phone: HttpRequest, shown: Claim, user:
 
     # Neither the page that is open already can tap, nor does a new look help.
     assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
+
+
+def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start(
+    phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, launch = PhoneHandoff.objects, flow.launch
+    rows.update(session_id="")
+    assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
+    rows.update(session_id=shown.token.session_id)
+
+    def launch_late(*args: Any, **kwargs: Any) -> Any:
+        # It finds no verification to end, because none is stored yet.
+        rows.update(session_id="")
+        return launch(*args, **kwargs)
+
+    monkeypatch.setattr(flow, "launch", launch_late)
+
+    assert refused(confirm, shown) is Refusal.SIGNED_OUT
+    assert outcome() == ("error", "user_changed")
 
 
 def test_a_new_claim_deletes_rows_older_than_an_hour(phone: HttpRequest, token: Token) -> None:

@@ -1,6 +1,7 @@
 """The token in the link: what it says, how long it is valid, and which ones are refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,8 @@ def test_a_token_is_of_one_session_and_one_account(user: User, other_user: User)
         assert token.account == account
         assert not token.is_expired
         assert token.is_of(request)
+        assert len(token.auth_digest) == 8  # more would make the QR code too dense
+        assert not replace(token, auth_digest=b"another").is_of(request)
         assert token.pk != new_token(request).pk
         assert not token.is_of(request_of(someone))
         request.user = other_user

@@ -13,6 +13,7 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from django_plasgate_ip import flow, personal_data
+from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts, VerificationNotFound
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import app_handle
@@ -98,7 +99,8 @@ def test_only_the_id_the_handle_and_the_account_together_find_it(
     assert len(messages) == 1
     assert outcome() == ("pending", "")
     assert answers.calls == []
-    assert f"callback_refused verification={pk}" in caplog.text
+    refused = f"callback_refused verification={pk} user={other_user.pk} cause=handle"
+    assert refused in caplog.messages
     assert not any(handle in caplog.text for handle in (handle, second.handle))
 
 
@@ -107,14 +109,19 @@ def test_a_verification_is_found_by_its_account_or_without_one_by_its_handle(
 ) -> None:
     owned, nobodys = (flow.begin_for_app(app(each), TYPED) for each in (user, None))
 
-    def finds(started: flow.StartedVerification, owner: User | None, handle: str = "") -> bool:
+    def finds(started: flow.StartedVerification, owner: User | None, handle: Any = "") -> bool:
         return bool(flow.find_for_app(app(owner), started.verification.pk, handle))
 
     assert finds(owned, user)
     assert finds(nobodys, None, nobodys.handle)
     for stranger in (other_user, None):
         assert not finds(owned, stranger, owned.handle)
-    for stranger, handle in ((None, owned.handle), (None, ""), (user, nobodys.handle)):
+    for stranger, handle in (
+        (None, owned.handle),
+        (None, ""),
+        (None, None),
+        (user, nobodys.handle),
+    ):
         assert not finds(nobodys, stranger, handle)
     assert flow.find_for_app(app(user), UNKNOWN) is None
 
@@ -147,14 +154,16 @@ def test_a_malformed_code_or_state_changes_nothing(
 
 
 def test_the_keys_of_another_tenant_are_refused(
-    user: User, answers: Answers, settings: Any
+    user: User, answers: Answers, settings: Any, caplog: Any
 ) -> None:
     started = flow.begin_for_app(app(user), TYPED)
-    settings.PLASGATE_IP_PRIVATE_KEY = "another tenant's"
+    settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(request.method, "a-secret")
 
     with pytest.raises(InvalidCallback, match="other_keys"):
         complete(app(user), started)
 
+    ids = f"verification={started.verification.pk} user={user.pk}"
+    assert caplog.messages == [f"callback_refused {ids} cause=other_keys"]
     assert outcome() == ("pending", "")
     assert answers.calls == []
 
@@ -189,7 +198,7 @@ def test_the_limits_are_those_of_a_browsers_start(user: User, settings: Any) -> 
 
 
 def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(
-    user: User, answers: Answers
+    user: User, answers: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = flow.begin_for_app(app(user), TYPED)
     long_ago = timezone.now() - timedelta(minutes=6)
@@ -205,6 +214,10 @@ def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(
     started = flow.begin_for_app(app(user), TYPED)
     same = PhoneVerification.objects.filter(pk=started.verification.pk)
     same.update(status="exchanging", exchanging_at=long_ago)
+    read_before = same.get()
+    assert complete(app(user), started).reason == "interrupted"
+    # Another request has ended it meanwhile.
+    monkeypatch.setattr(app_handle, "find", lambda *_: read_before)
     assert complete(app(user), started).reason == "interrupted"
     assert answers.calls == []
 

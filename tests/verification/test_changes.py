@@ -64,6 +64,7 @@ def test_another_sim_is_reported_with_both_verifications(
     assert second.acknowledged_at is None
     assert heard(changes) == [(second, first)]
     sent = changes.call_args.kwargs
+    assert sent["sender"] is PhoneVerification
     assert (sent["verification"].mobile_id, sent["previous"].mobile_id) == (NEW, OLD)
     assert sent["verification"].mobile_id_changed is True
     assert isinstance(sent["request"], HttpRequest)

@@ -20,6 +20,7 @@ from tests.visitor import Visitor, newest, outcome, request_of
 pytestmark = pytest.mark.django_db
 
 HOUR = timedelta(hours=1)
+OTHER_NUMBER = "+85512345678"
 BROWSER = {SESSION_KEY: "browser"}
 
 
@@ -110,24 +111,24 @@ def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
 @pytest.mark.parametrize(
     ("account", "claimed", "is_acknowledged"),
     [
-        ({}, {}, True),
-        ({}, {"mobile_id": "e" * 128}, False),
-        ({}, {"phone_number": "+85512345678"}, False),
+        ([{}], {}, True),
+        ([{}], {"mobile_id": "e" * 128}, False),
+        ([{}], {"mobile_id": ""}, False),
+        ([{}], {"phone_number": OTHER_NUMBER}, False),
         # An earlier number: its phone may be lost.
-        ({"newer": "+85512345678"}, {}, False),
+        ([{}, {"phone_number": OTHER_NUMBER}], {}, False),
+        # The SIM is another number's.
+        ([{"phone_number": OTHER_NUMBER}, {"mobile_id": ""}], {}, False),
         # The account's own row proves too little.
-        ({"scopes": "phone_verify"}, {}, False),
-        ({"claimed_at_login": True}, {}, False),
+        ([{"scopes": "phone_verify"}], {}, False),
+        ([{"claimed_at_login": True}], {}, False),
     ],
 )
 def test_a_claim_of_what_the_account_holds_already_needs_no_acknowledgement(
-    user: User, account: dict[str, Any], claimed: dict[str, Any], is_acknowledged: bool
+    user: User, account: list[dict[str, Any]], claimed: dict[str, Any], is_acknowledged: bool
 ) -> None:
-    account = {**account}
-    newer = account.pop("newer", None)
-    stored("verified", HOUR, user=user, session_id="earlier", callback_session_id="", **account)
-    if newer:
-        stored("verified", HOUR / 2, user=user, session_id="earlier", phone_number=newer)
+    for age, own in zip((HOUR, HOUR / 2), account, strict=False):
+        stored("verified", age, user=user, session_id="earlier", callback_session_id="", **own)
     row = stored("verified", **claimed)
 
     claim_at_login.claim_session(request_of(session={**BROWSER}), user)
@@ -149,15 +150,18 @@ def test_what_another_request_does_meanwhile_is_not_undone(
         return find(*args)
 
     monkeypatch.setattr(changes, "find", find_late)
-    claim_at_login.claim_session(request_of(session={**BROWSER}), user)
+    user_logged_in.send(User, request=request_of(session={**BROWSER}), user=user)
 
-    # SECURITY: the late one is not marked, so it must not become the account's.
+    # SECURITY: the late one is not marked, so it must not become the account's or its session's.
     assert owners(row, *late) == [other_user, None]
+    assert PhoneVerification.objects.filter(session_id="browser").count() == 2
 
 
 def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
-    user: User, other_user: User, settings: Any
+    user: User, other_user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    handoff = mock.Mock()
+    monkeypatch.setattr(claim_at_login, "handoff_app", lambda: handoff)
     own = stored("verified", user=user), stored(user=user), stored("error", reason="user_changed")
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.PhoneBackend"]
     handed_over = stored(user=user, callback_session_id="a phone's")
@@ -170,6 +174,8 @@ def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
 
     new = browser_session.get_session_id(request)
     assert new != "browser"
+    assert len(new) == 22  # 16 random bytes, in base64
+    handoff.session_changed.assert_called_once_with("browser", new)
     ids = [(new, new)] * 3 + [(new, "a phone's"), ("a computer's", new)] + [("browser",) * 2] * 2
     for row, expected in zip((*own, handed_over, carried, *left), ids, strict=True):
         row.refresh_from_db()

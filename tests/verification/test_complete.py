@@ -1,6 +1,7 @@
 """What `flow.complete` does with a code, once, and what is stored of the answer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from threading import Barrier
 from typing import Any
 from unittest import mock
@@ -14,10 +15,13 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_plasgate_ip import flow
+from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.exceptions import InvalidCallback
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.verification import exchange
 from tests.conftest import Answers, Receivers
 from tests.kept import STARTED, in_a_thread
+from tests.verification.rows import stored_end
 from tests.visitor import (
     CODE,
     DIGITS,
@@ -61,17 +65,30 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
     request = request_of()
     started = flow.begin(request, TYPED, scopes=scopes)
 
-    finished = flow.complete(came_back(request, nonce=started.verification.nonce))
+    callback = came_back(request, nonce=started.verification.nonce)
+    finished = flow.complete(callback)
 
     row = newest()
     assert finished == row == started.verification
     # At once: the commit of a site's TestCase never comes.
     assert receivers.heard == [("verified", row)]
+    assert receivers.verified.call_args.kwargs["request"] is callback
     assert (finished.status, finished.reason) == outcome() == ("verified", "")
     assert (row.sub, row.mobile_id, str(row.phone_number)) == (SUB, MOBILE_ID, number)
     assert row.claims.items() >= (claims | {"phone_number_verified": "true"}).items()
     assert row.completed_at is not None
     assert row.created_at < row.completed_at <= timezone.now()
+
+
+def test_the_code_is_exchanged_with_the_keys_of_its_request(settings: Any) -> None:
+    keys = Credentials("a-private-key", "a-secret-key", "https://sandbox.example/")
+    settings.PLASGATE_IP_CREDENTIALS = keys_for = mock.Mock(return_value=keys)
+    request = request_of()
+
+    client = exchange.client_for(request)
+
+    assert (client.private_key, client._secret_key, client.base_url) == astuple(keys)
+    keys_for.assert_called_once_with(request)
 
 
 def test_an_answer_without_a_status_and_with_unreadable_extras_verifies(answers: Answers) -> None:
@@ -172,6 +189,7 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
     answers: Answers, receivers: Receivers, caplog: Any, changes: Any, columns: Any, is_ended: bool
 ) -> None:
     row = flow.begin(request_of(), scopes="phone").verification
+    newer = flow.begin(request_of(), scopes="phone").verification
     PhoneVerification.objects.update(**{"status": "pending"} | columns)
 
     for _twice in range(2):
@@ -179,7 +197,8 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
             flow.complete(came_back(request_of(), **{"nonce": row.nonce} | changes))
 
     unchanged = (columns.get("status", "pending"), "")
-    assert outcome() == (("error", "wrong_browser") if is_ended else unchanged)
+    assert stored_end(row) == (("error", "wrong_browser") if is_ended else unchanged)
+    assert stored_end(newer) == unchanged
     # SECURITY: the other browser's request must not reach a receiver that logs in.
     sent = (call.kwargs for call in receivers.failed.call_args_list)
     heard = [(kwargs["verification"], kwargs["request"]) for kwargs in sent]
@@ -187,6 +206,19 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
     causes = [line.partition("cause=")[2] for line in caplog.messages if "refused" in line]
     assert causes == ["wrong_browser" if is_ended else "no_verification", "no_verification"]
     assert answers.calls == []
+
+
+def test_a_callback_in_another_browser_after_the_end_reports_no_verification(
+    caplog: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(request.method, "a-secret")
+    row = flow.begin(request_of(), scopes="phone").verification
+    monkeypatch.setattr(PhoneVerification, "transition", lambda *_, **__: False)
+
+    with pytest.raises(InvalidCallback):
+        flow.complete(came_back(request_of(), nonce=row.nonce))
+
+    assert caplog.messages == ["callback_refused verification=- user=- cause=no_verification"]
 
 
 def test_a_nonce_chooses_among_the_sessions_own_verifications_and_leaves_the_others(

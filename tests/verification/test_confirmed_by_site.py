@@ -130,6 +130,7 @@ def test_another_number_is_a_change_and_a_number_of_two_accounts_is_logged(
     caplog: pytest.LogCaptureFixture,
     django_capture_on_commit_callbacks: Any,
 ) -> None:
+    make_verification(user)
     make_verification(user, phone_number=OTHER_NUMBER)
     make_verification(other_user)
 
@@ -137,6 +138,7 @@ def test_another_number_is_a_change_and_a_number_of_two_accounts_is_logged(
         first, again = flow.confirm(user, TYPED), flow.confirm(user, TYPED)
 
     assert (first.number_changed, again.number_changed) == (True, False)
+    assert not first.mobile_id_changed  # nothing is known of the SIM card
     assert flow.has_changed(request_of(user))
     assert caplog.messages[0] == f"number_held_twice verification={first.pk} user={user.pk}"
 

@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import connection
+from django_plasgate_ip.verification import connection, transitions
 from tests.conftest import Answers, Receivers
 from tests.kept import DAY, create, in_a_thread
 from tests.visitor import TYPED, came_back, newest, outcome, request_of
@@ -130,6 +130,19 @@ def test_tries_end_when_the_exchange_counts_as_interrupted(
     # 2 seconds, and the 30 that an exchange may take beyond.
     assert 32 <= sum(pauses) < 33.1
     assert len(answers.calls) == 1
+
+
+def test_a_claim_and_an_end_without_an_answer_are_tried_for_a_second(
+    pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail = mock.Mock(side_effect=OperationalError)
+    monkeypatch.setattr(PhoneVerification, "transition", fail)
+    row = create(status="pending")
+    for act in (transitions.claim, transitions.finish_if_stale):
+        pauses.clear()
+        with pytest.raises(OperationalError):
+            act(row)
+        assert pauses == [0.1, 0.2, 0.4, 0.8]
 
 
 def test_a_transaction_that_failed_is_not_tried_again(pauses: list[float]) -> None:

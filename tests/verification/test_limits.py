@@ -102,16 +102,16 @@ def test_strangers_do_not_lock_out_the_account_that_holds_the_number(
 def test_a_refused_start_is_logged_without_its_number(
     settings: Any, user: User, caplog: pytest.LogCaptureFixture, django_assert_num_queries: Any
 ) -> None:
-    limit(settings, number=0, user=0)
-    start = stored(user=user)
+    limit(settings, number=0, user=0, address=0, site=0)
+    start = stored(user=user, address="hash")
 
-    with django_assert_num_queries(3):  # of the account's own number
+    with django_assert_num_queries(5):  # of the account's own number
         assert wait_for(start) is not None
     assert wait_for(stored()) is not None
 
     assert caplog.messages == [
-        f"start_refused user={user.pk} limits=number,user",
-        "start_refused user=- limits=number",
+        f"start_refused user={user.pk} limits=number,user,address,site",
+        "start_refused user=- limits=number,site",
     ]
 
 

@@ -158,13 +158,18 @@ def test_the_columns_of_a_verdict_hide_the_person() -> None:
     assert "phone_number" not in transitions.result_columns(FAILED)
 
 
-def test_a_verification_that_moved_is_not_ended_again(receivers: Receivers, commit: Any) -> None:
+def test_a_verification_that_moved_is_not_ended_again(
+    receivers: Receivers, commit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = stop_clock(monkeypatch, transitions)
     row, stale = stored("exchanging"), stored(ago=timedelta(minutes=6))
-    ended = {"status": "error", "reason": "interrupted", "completed_at": timezone.now()}
+    ended = {"status": "error", "reason": "interrupted", "completed_at": now}
     PhoneVerification.objects.update(**ended)
+    stored("verified", completed_at=now)  # another one, which has the result already
 
     with commit():
         assert not transitions.finish(row, VERIFIED, None)
+        assert not transitions.finish(row, Verdict(Reason.INTERRUPTED), None)
         assert not transitions.finish_if_stale(stale)
         transitions.finish_if_live(stale, lambda live: Reason.SUPERSEDED, None)
     assert not transitions.finish(row, VERIFIED, None, autocommit=True)
