@@ -41,12 +41,15 @@ class Columns(_ModelAdmin):
     @admin.display(description=gettext_lazy("status"))
     def badge(self, verification: PhoneVerification) -> str:
         """Return the name of the status, on the colour of its outcome, and a site's own method."""
-        return format_html(
-            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>{}',
+        badge = format_html(
+            '<span class="plasgate-ip-badge plasgate-ip-badge-{}">{}</span>',
             statistics.Outcome.of(verification.status),
             verification.get_status_display(),
-            "" if verification.method == NETWORK else f" {verification.method}",
         )
+        if verification.method == NETWORK:
+            return badge
+        by = _("by %(method)s") % {"method": verification.method}
+        return format_html('{} <span class="plasgate-ip-method">{}</span>', badge, by)
 
     @admin.display(description=gettext_lazy("user"))
     def login(self, verification: PhoneVerification) -> str:

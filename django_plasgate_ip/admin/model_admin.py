@@ -43,6 +43,7 @@ LOOKUP_FIELDS = (
 
 # The fields of the page that some verifications do not have, and the columns that they show.
 _OPTIONAL = {
+    "reason": "reason",
     "advice": "reason",
     "error_description": "error_description",
     "scopes": "scopes",

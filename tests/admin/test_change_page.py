@@ -68,7 +68,7 @@ def test_what_the_site_confirmed_is_told_from_what_the_operator_did(viewer: Clie
     verification = make_verification(method="sms")
     page = text(viewer.get(detail(verification)))
 
-    assert cells(viewer.get(f"{LIST}?method=sms"))[0]["badge"] == "verified sms"
+    assert cells(viewer.get(f"{LIST}?method=sms"))[0]["badge"] == "verified by sms"
     assert "Method: sms" in page
     assert "Scopes" not in page
     assert "Redirect URI" not in page

@@ -96,6 +96,9 @@ def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> No
     assert set(matches("da")) == {wrong, right, live}
     assert found(viewer, q="da") == {wrong, right, live}
     assert found(viewer, q="da", status__exact="failed") == {wrong}
+    # The summary would come before the results on a phone.
+    assert "The last 30 days" not in text(viewer.get(f"{LIST}?q=da"))
+    assert "The last 30 days" in text(viewer.get(LIST))
 
 
 def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first() -> None:

@@ -9,8 +9,7 @@ CODE = ".plasgate-ip-code"
 
 def offered(computer: Person) -> str:
     """Return the address of the computer's own page. The code's link is the folder above it."""
-    box = computer.page.locator("[data-plasgate-ip-screen]")
-    path = box.get_attribute("data-plasgate-ip-screen")
+    path = computer.page.locator("[data-plasgate-ip-screen]").get_attribute("href")
     assert path
     return path
 

@@ -112,7 +112,7 @@ def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
 
 
 def test_the_context_is_that_of_the_templates() -> None:
-    paths = (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/*.html")
+    paths = (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/**/*.html")
     templates = "".join(path.read_text(encoding="utf-8") for path in paths)
     assert set(table("Context")) == set(re.findall(r"\bplasgate_ip\.(\w+)", templates))
 

@@ -39,8 +39,8 @@ def new_token(computer: HttpRequest) -> Token:
 
 def screen_url(page: Any) -> str:
     """Return the URL that the computer polls."""
-    (section,) = Page(page).all("section")
-    return section["data-plasgate-ip-screen"]
+    (link,) = [a for a in Page(page).all("a") if "data-plasgate-ip-screen" in a]
+    return link["href"]
 
 
 def offered(page: Any) -> str:

@@ -129,8 +129,9 @@ def test_a_computer_gets_the_code_first_and_an_unknown_device_the_form(
         assert (text(page).index("<svg") < text(page).index(other)) is is_first
         assert {"User-Agent", "Sec-CH-UA-Mobile"} <= set(page["Vary"].split(", "))
     # A computer's form is folded away until it has a mistake.
-    folded = [["open" in each for each in Page(page).all("details")] for page in (start, mistake)]
-    assert folded == ([[False], [True]] if is_first else [[], []])
+    pages = (start, mistake, failed)
+    folded = [["open" in each for each in Page(page).all("details")] for page in pages]
+    assert folded == ([[False], [True], [False]] if is_first else [[], [], []])
 
 
 @pytest.mark.parametrize(("browser", "codes"), [(PHONE, 0), (TABLET, 1), ("", 1)])

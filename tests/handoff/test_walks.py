@@ -132,6 +132,8 @@ def test_a_phone_without_mobile_data_tries_again_and_the_computer_follows(
     own = visitor.get(visitor.get(screen)["Location"])
     assert "You can try again on your phone" in text(own)
     assert own["Refresh"]
+    # An alert would be read out at each refresh.
+    assert "alert" not in [attrs.get("role") for _, attrs in Page(own).tags]
     assert not Page(own).all("svg")
     assert Page(page).links == {"Try again": link}
     again = phone.get(link)

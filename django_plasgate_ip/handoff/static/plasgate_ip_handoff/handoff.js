@@ -1,9 +1,10 @@
 /* Follows the phone on the computer that shows the QR code. Without a script, a link does this. */
 (() => {
   "use strict";
-  const box = document.querySelector("[data-plasgate-ip-screen]");
-  if (!box) return;
-  const screenUrl = box.dataset.plasgateIpScreen;
+  const link = document.querySelector("[data-plasgate-ip-screen]");
+  if (!link) return;
+  const screenUrl = link.href;
+  const box = link.closest("section");
   const SECONDS = 2.5;
   // A site's own page may show the code alone.
   const ways = box.closest(".plasgate-ip-ways");
@@ -57,7 +58,7 @@
     if (isWaiting) setTimeout(follow, SECONDS * 1000);
   };
 
-  box.querySelector("[data-plasgate-ip-follow]").hidden = true;
+  link.parentElement.hidden = true;
   if (ways && matchMedia("(pointer: coarse)").matches) {
     // A phone that requests desktop pages names itself a computer. Its form comes first, and open.
     ways.append(box);
