@@ -39,6 +39,7 @@ LOOKUP_FIELDS = (
     "completed_at",
     "mobile_id_changed",
     "operator",
+    "method",
 )
 
 # The fields of the page that some verifications do not have, and the columns that they show.

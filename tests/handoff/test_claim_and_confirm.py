@@ -25,7 +25,7 @@ from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from django_plasgate_ip.verification import browser_session, transitions
+from django_plasgate_ip.verification import browser_session, start, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.handoff.devices import new_token, request_of
 from tests.visitor import NUMBER, outcome
@@ -151,7 +151,7 @@ def test_a_new_password_refuses_the_link(phone: HttpRequest, shown: Claim, user:
 def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start(
     phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, launch = PhoneHandoff.objects, flow.launch
+    rows, launch = PhoneHandoff.objects, start.launch
     rows.update(session_id="")
     assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
     rows.update(session_id=shown.token.session_id)
@@ -161,7 +161,7 @@ def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start
         rows.update(session_id="")
         return launch(*args, **kwargs)
 
-    monkeypatch.setattr(flow, "launch", launch_late)
+    monkeypatch.setattr(start, "launch", launch_late)
 
     assert refused(confirm, shown) is Refusal.SIGNED_OUT
     assert outcome() == ("error", "user_changed")
