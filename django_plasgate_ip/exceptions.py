@@ -47,7 +47,7 @@ class TooManyStarts(PlasGateError):
         super().__init__(retry_after)
 
     def __str__(self) -> str:
-        return f"Too many starts; the next one is possible in {self.seconds} seconds."
+        return f"Too many starts. Seconds until the next one is possible: {self.seconds}."
 
     @property
     def seconds(self) -> int:

@@ -95,9 +95,9 @@ def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(settings: Any
     unreadable = create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [NEW_KEY, KEY]
     out = io.StringIO()
-    with pytest.raises(CommandError, match=r"PLASGATE_IP_ENCRYPTION_KEYS can decrypt 1 verif"):
+    with pytest.raises(CommandError, match=r"PLASGATE_IP_ENCRYPTION_KEYS can decrypt: 1\. "):
         run("plasgate_ip_reencrypt", out=out)
-    assert out.getvalue() == "5 verifications encrypted with the first key\n"
+    assert out.getvalue() == "Encrypted with the first key: 5\n"
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [NEW_KEY]
     others = PhoneVerification.objects.exclude(pk=unreadable.pk).exclude(claims={})
     assert [row.claims for row in others] == [CLAIMS] * 5
@@ -113,13 +113,13 @@ def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
     assert [line.partition(",")[0] for line in lines] == [
         "2 of 5 verifications done",
         "4 of 5 verifications done",
-        "5 verifications encrypted with the first key",
+        "Encrypted with the first key: 5",
     ]
     before, (*_rest, last) = tokens(), lines[0].split()
 
     rest = run("plasgate_ip_reencrypt", "--after", last)
 
-    assert rest == ["3 verifications encrypted with the first key"]
+    assert rest == ["Encrypted with the first key: 3"]
     unchanged = [pk for pk, token in tokens().items() if token == before[pk]]
     assert len(unchanged) == 2
     assert unchanged[-1] == last

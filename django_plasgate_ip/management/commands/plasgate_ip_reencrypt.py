@@ -35,10 +35,10 @@ class Command(BaseCommand):
             unreadable += batch.unreadable
             if seen < total:
                 self.stdout.write(f"{seen} of {total} verifications done, up to {batch.last}")
-        self.stdout.write(f"{seen - unreadable} verifications encrypted with the first key")
+        self.stdout.write(f"Encrypted with the first key: {seen - unreadable}")
         if unreadable:
             raise CommandError(
-                f"No key in PLASGATE_IP_ENCRYPTION_KEYS can decrypt {unreadable} verifications. "
-                "They are unchanged. Add their key at the end of the list and run the command "
-                "again."
+                "Verifications that no key in PLASGATE_IP_ENCRYPTION_KEYS can decrypt: "
+                f"{unreadable}. They are unchanged. Add their key at the end of the list and run "
+                "the command again."
             )
