@@ -25,6 +25,8 @@ COMPUTER = {"viewport": {"width": 800, "height": 640}}
 PICTURES = {
     "start-en": ("start", "en", PHONE),
     "start-km": ("start", "km", PHONE),
+    "start-dark": ("start", "en", {**PHONE, "color_scheme": "dark"}),
+    "not-on-mobile-data-km": ("not on mobile data", "km", PHONE),
     "not-on-mobile-data": ("not on mobile data", "en", PHONE),
     "verified": ("verified", "en", PHONE),
     "choices": ("choices", "en", PHONE),
