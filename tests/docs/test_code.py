@@ -81,6 +81,7 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield {
         "__name__": "documentation",
         "BASE_DIR": tmp_path,
+        "DEBUG": True,
         "INSTALLED_APPS": [],
         "User": User,
         # It has a "user", which is not called "author".
@@ -342,13 +343,16 @@ def test_who_signs_up_by_phone_may_log_in_by_phone(names: dict[str, Any], user: 
 def test_a_new_number_is_acknowledged_with_the_password(names: dict[str, Any], user: User) -> None:
     confirm = run(names, "docs/login.rst")["confirm_it_is_me"]
     names["render"] = lambda request, template, context: HttpResponse(str(context["changes"]))
-    make_verification(user, number_changed=True)
+    shown, later = (make_verification(user, number_changed=True) for _ in range(2))
 
     for wrong in ({}, {"password": "a wrong one"}):
         assert "+855" not in confirm(request_of(user, **wrong)).content.decode()
-        assert PhoneVerification.objects.with_unacknowledged_change().exists()
-    assert confirm(request_of(user, password="a password"))["Location"] == "/"
-    assert not PhoneVerification.objects.with_unacknowledged_change().exists()
+        assert PhoneVerification.objects.with_unacknowledged_change().count() == 2
+    for next_url, expected in ("/payout/", "/payout/"), ("//evil.example/", "/"), ("", "/"):
+        request = request_of(user, password="a password", shown=str(shown.pk))
+        request.GET = {"next": next_url}
+        assert confirm(request)["Location"] == expected
+    assert list(PhoneVerification.objects.with_unacknowledged_change()) == [later]
 
 
 def test_a_number_of_two_accounts_is_taken_from_the_second(
