@@ -405,17 +405,19 @@ def test_the_health_check_fails_if_few_of_many_are_verified(
     names: dict[str, Any], user: User
 ) -> None:
     health = run(names, "docs/monitoring.rst")["phone_health"]
+    late = timedelta(minutes=10)
     for reason in [None, *["provider_timeout"] * 18]:
-        make_verification(user, reason=reason)
-    make_verification(user, method="sms")
-    make_verification(user, age=timedelta(hours=1))
+        make_verification(user, reason=reason, age=late)
+    make_verification(user, method="sms", age=late)
+    for age in timedelta(hours=1), timedelta(0):
+        make_verification(user, age=age)
     assert health(request_of(user)).status_code == 200
 
-    make_verification(user, reason="expired")
+    make_verification(user, "pending", age=late)
     ill = health(request_of(user))
-    assert (ill.status_code, json.loads(ill.content)) == (503, {"ended": 20, "verified": 1})
+    assert (ill.status_code, json.loads(ill.content)) == (503, {"started": 20, "verified": 1})
     for _ in range(4):
-        make_verification(user)
+        make_verification(user, age=late)
     assert health(request_of(user)).status_code == 200
 
 
