@@ -282,8 +282,11 @@ def test_an_api_asks_about_the_user_that_its_own_token_names(
             for name in ("nobody", other_user, user)
         )
         assert (nobodys.status_code, others.status_code) == (401, 403)
-        assert others.json()["detail"] == "Verify your phone number first."
+        assert "Verify your phone number first." in others.content.decode()
         assert own.json() == {"user": "teak"}
+    PhoneVerification.objects.update(claimed_at_login=True)
+    refused = browser.get("/drf/payouts", headers={"Authorization": "Bearer teak"}).json()
+    assert refused["detail"][0]["code"] == "phone_change_unacknowledged"
 
 
 def test_the_endpoints_of_ninja_verify_an_app(
