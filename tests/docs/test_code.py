@@ -34,6 +34,7 @@ from django_plasgate_ip import flow, signals
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import PlasGate, make_verification
+from django_plasgate_ip.verification import app_handle
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
@@ -317,6 +318,20 @@ def test_the_endpoints_of_ninja_verify_an_app(
     assert ended.json() == {"status": "verified", "reason": "", "masked_number": MASKED}
     assert "no-store" in ended["Cache-Control"]
     assert not app.cookies
+
+
+def test_who_signs_up_in_an_app_gets_the_number_once(names: dict[str, Any], settings: Any) -> None:
+    sign_up = run(names, "docs/apps.rst")["SignUp"].as_view()
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    row = make_verification(session_id=app_handle.session_id_of("a"), callback_session_id="")
+    body = {"password1": "tuk-tuk-tonle-sap", "password2": "tuk-tuk-tonle-sap", "id": str(row.pk)}
+    for name, handle, status in [("a", "b", 404), ("", "a", 400), ("b", "a", 201), ("c", "a", 404)]:
+        request = RequestFactory().post("/", {**body, "username": name, "handle": handle})
+        assert sign_up(request).status_code == status
+
+    assert PhoneVerification.objects.trusted().get().user == User.objects.get(username="b")
+    PhoneVerification.objects.update(user=None, completed_at=row.completed_at - timedelta(hours=1))
+    assert sign_up(request).status_code == 404
 
 
 def test_the_kit_plays_an_app(
