@@ -330,7 +330,7 @@ def test_who_signs_up_in_an_app_gets_the_number_once(names: dict[str, Any], sett
         assert sign_up(request).status_code == status
 
     assert PhoneVerification.objects.trusted().get().user == User.objects.get(username="b")
-    PhoneVerification.objects.update(user=None, completed_at=row.completed_at - timedelta(hours=1))
+    PhoneVerification.objects.update(user=None, completed_at=row.created_at - timedelta(hours=1))
     assert sign_up(request).status_code == 404
 
 
