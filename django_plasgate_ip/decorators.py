@@ -81,12 +81,15 @@ def _is_async(view: View) -> bool:
 class PhoneVerifiedRequiredMixin:
     """`phone_verified_required` for class-based views, synchronous and asynchronous.
 
-    Put it first, after a login mixin.
+    Put it before the view's own base class, and after a login mixin:
+    ``class Members(LoginRequiredMixin, PhoneVerifiedRequiredMixin, TemplateView)``.
     """
 
-    #: As the decorator's `max_age`, `changed_url` and `methods`.
+    #: The decorator's `max_age`.
     phone_verified_max_age: timedelta | None = None
+    #: The decorator's `changed_url`.
     phone_verified_changed_url: str | None = None
+    #: The decorator's `methods`.
     phone_verified_methods: Collection[str] | None = None
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:

@@ -172,9 +172,10 @@ def complete_for_app(
     result. Receivers of signals get no request, because there is no session to write to.
 
     Raises `VerificationNotFound` for an unknown id, a wrong handle, and another account than the
-    one that started. Nobody's verification needs an anonymous request. Raises `InvalidCallback` for
-    a code or a state that can't be PlasGate's, and for other keys than those that started; then
-    nothing has changed. Raises RuntimeError inside a transaction, as `complete` does.
+    one that started. Only an anonymous request can complete a verification that has no account.
+    Raises `InvalidCallback` for a code or a state that can't be PlasGate's, and for other keys than
+    those that started; then nothing has changed. Raises RuntimeError inside a transaction, as
+    `complete` does.
     """
     # SECURITY: an error tracker stores local variables. From here on, their repr hides the secrets.
     given = {"code": code, "state": state, "error": error, "error_description": error_description}

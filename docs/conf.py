@@ -32,7 +32,7 @@ extensions = ["sphinx.ext.autodoc", "sphinx.ext.extlinks"]
 exclude_patterns = ["_build"]
 default_role = "code"  # docstrings write `name`
 extlinks = {"source": (f"{SOURCE}/blob/HEAD/%s", "%s")}
-rst_epilog = f".. _repository: {SOURCE}\n"
+rst_epilog = f".. _repository: {SOURCE}\n.. |source| replace:: {SOURCE}\n"
 highlight_language = "none"  # a block without a language is a command or what it prints
 smartquotes = False  # "--dry-run" and '***' are meant as they stand
 

@@ -59,7 +59,7 @@ def document(name: str) -> Any:
         directives.register_directive("include", Ignored)
         directives.register_directive("toctree", Ignored)
         directives.register_directive("confval", Confval)
-    source = read(name) + ("\n.. _repository: /\n" if with_sphinx else "")
+    source = read(name) + ("\n.. _repository: /\n.. |source| replace:: /\n" if with_sphinx else "")
     return publish_doctree(
         source,
         settings_overrides={"doctitle_xform": False, "halt_level": 3, "syntax_highlight": "none"},

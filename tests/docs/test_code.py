@@ -34,6 +34,7 @@ from django_plasgate_ip import flow, signals
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import PlasGate, make_verification
+from django_plasgate_ip.verification import app_handle
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
@@ -81,6 +82,7 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield {
         "__name__": "documentation",
         "BASE_DIR": tmp_path,
+        "DEBUG": True,
         "INSTALLED_APPS": [],
         "User": User,
         # It has a "user", which is not called "author".
@@ -281,8 +283,11 @@ def test_an_api_asks_about_the_user_that_its_own_token_names(
             for name in ("nobody", other_user, user)
         )
         assert (nobodys.status_code, others.status_code) == (401, 403)
-        assert others.json()["detail"] == "Verify your phone number first."
+        assert "Verify your phone number first." in others.content.decode()
         assert own.json() == {"user": "teak"}
+    PhoneVerification.objects.update(claimed_at_login=True)
+    refused = browser.get("/drf/payouts", headers={"Authorization": "Bearer teak"}).json()
+    assert refused["detail"][0]["code"] == "phone_change_unacknowledged"
 
 
 def test_the_endpoints_of_ninja_verify_an_app(
@@ -315,6 +320,20 @@ def test_the_endpoints_of_ninja_verify_an_app(
     assert not app.cookies
 
 
+def test_who_signs_up_in_an_app_gets_the_number_once(names: dict[str, Any], settings: Any) -> None:
+    sign_up = run(names, "docs/apps.rst")["SignUp"].as_view()
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    row = make_verification(session_id=app_handle.session_id_of("a"), callback_session_id="")
+    body = {"password1": "tuk-tuk-tonle-sap", "password2": "tuk-tuk-tonle-sap", "id": str(row.pk)}
+    for name, handle, status in [("a", "b", 404), ("", "a", 400), ("b", "a", 201), ("c", "a", 404)]:
+        request = RequestFactory().post("/", {**body, "username": name, "handle": handle})
+        assert sign_up(request).status_code == status
+
+    assert PhoneVerification.objects.trusted().get().user == User.objects.get(username="b")
+    PhoneVerification.objects.update(user=None, completed_at=row.created_at - timedelta(hours=1))
+    assert sign_up(request).status_code == 404
+
+
 def test_the_kit_plays_an_app(
     names: dict[str, Any], django_user_model: Any, plasgate_ip: PlasGate, settings: Any
 ) -> None:
@@ -342,13 +361,16 @@ def test_who_signs_up_by_phone_may_log_in_by_phone(names: dict[str, Any], user: 
 def test_a_new_number_is_acknowledged_with_the_password(names: dict[str, Any], user: User) -> None:
     confirm = run(names, "docs/login.rst")["confirm_it_is_me"]
     names["render"] = lambda request, template, context: HttpResponse(str(context["changes"]))
-    make_verification(user, number_changed=True)
+    shown, later = (make_verification(user, number_changed=True) for _ in range(2))
 
     for wrong in ({}, {"password": "a wrong one"}):
         assert "+855" not in confirm(request_of(user, **wrong)).content.decode()
-        assert PhoneVerification.objects.with_unacknowledged_change().exists()
-    assert confirm(request_of(user, password="a password"))["Location"] == "/"
-    assert not PhoneVerification.objects.with_unacknowledged_change().exists()
+        assert PhoneVerification.objects.with_unacknowledged_change().count() == 2
+    for next_url, expected in ("/payout/", "/payout/"), ("//evil.example/", "/"), ("", "/"):
+        request = request_of(user, password="a password", shown=str(shown.pk))
+        request.GET = {"next": next_url}
+        assert confirm(request)["Location"] == expected
+    assert list(PhoneVerification.objects.with_unacknowledged_change()) == [later]
 
 
 def test_a_number_of_two_accounts_is_taken_from_the_second(
@@ -401,17 +423,19 @@ def test_the_health_check_fails_if_few_of_many_are_verified(
     names: dict[str, Any], user: User
 ) -> None:
     health = run(names, "docs/monitoring.rst")["phone_health"]
+    late = timedelta(minutes=10)
     for reason in [None, *["provider_timeout"] * 18]:
-        make_verification(user, reason=reason)
-    make_verification(user, method="sms")
-    make_verification(user, age=timedelta(hours=1))
+        make_verification(user, reason=reason, age=late)
+    make_verification(user, method="sms", age=late)
+    for age in timedelta(hours=1), timedelta(0):
+        make_verification(user, age=age)
     assert health(request_of(user)).status_code == 200
 
-    make_verification(user, reason="expired")
+    make_verification(user, "pending", age=late)
     ill = health(request_of(user))
-    assert (ill.status_code, json.loads(ill.content)) == (503, {"ended": 20, "verified": 1})
+    assert (ill.status_code, json.loads(ill.content)) == (503, {"started": 20, "verified": 1})
     for _ in range(4):
-        make_verification(user)
+        make_verification(user, age=late)
     assert health(request_of(user)).status_code == 200
 
 

@@ -91,7 +91,7 @@ def test_a_number_is_verified_and_logs_its_account_in(user: User) -> None:
     assert obeys_the_policy(visitor.get(f"/phone/{newest().pk}/"))
     assert phone_login()
 
-    link, phone = offered(visitor.get("/phone/")), Phone()
+    link, phone = offered(visitor.get("/phone/?again=1")), Phone()
     assert obeys_the_policy(phone.get(link))
     hand_over(visitor, phone, link)
     phone.come_back()

@@ -102,7 +102,7 @@ def comes_back(visitor: Visitor) -> str:
 
 def hands_over(visitor: Visitor) -> dict[str, str]:
     """Scan a code, and let it crash twice. Return the token, and how the drawing begins."""
-    page, phone = visitor.get("/phone/"), browser(Phone)
+    page, phone = visitor.get("/phone/?again=1"), browser(Phone)
     link, drawn = offered(page), Page(page).all("path")[1]["d"]
     with broken(claim_and_confirm, "claim"):
         phone.get(link)
