@@ -19,6 +19,7 @@ from django_plasgate_ip.handoff.claim_and_confirm import LINK_KEY, Progress, Sta
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.forms import HandoffForm
 from django_plasgate_ip.handoff.invitation import screen_url
+from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import browser_session
 
 # The other refusals get 403.
@@ -120,6 +121,8 @@ def _phone(request: HttpRequest, text: str, message: str = "") -> HttpResponse:
     `message`: why a form that was sent is shown again.
     """
     token, link = tokens.read(text), _link(text)
+    # SECURITY: an error tracker stores local variables, and the text opens the hand-off.
+    text = Hidden(text)
     if not (browser_session.get_session_id(request) or token.is_expired):
         return _look_again(request, link)
     claim = claim_and_confirm.claim(request, token)
