@@ -148,6 +148,9 @@ def test_a_phone_without_mobile_data_tries_again_and_the_computer_follows(
     assert Page(second).links == {"See your verification": f"/phone/{newest().pk}/"}
     assert "Go back to your computer to try again" in text(phone.get(failed))
     assert visitor.get(failed)["Location"] == f"/phone/{newest().pk}/"
+    elsewhere = Visitor()
+    elsewhere.force_login(user)
+    assert elsewhere.get(failed).status_code == 200
 
     answers(login_hint="85512345678")
     phone.come_back()
