@@ -14,6 +14,8 @@ from django.dispatch import Signal
 from django.urls import URLPattern
 
 from django_plasgate_ip import signals
+from django_plasgate_ip.contrib.rest import urls as rest_urls
+from django_plasgate_ip.contrib.rest.errors import CODES
 from django_plasgate_ip.handoff import urls as handoff_urls
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason, Status
@@ -33,9 +35,11 @@ def public_names() -> Iterator[str]:
     for namespace, patterns in (
         (app_name, [*urlpatterns, *handoff_urls.urlpatterns]),
         (sandbox_urls.app_name, sandbox_urls.urlpatterns),
+        (rest_urls.app_name, rest_urls.urlpatterns),
     ):
         named: list[Any] = [each for each in patterns if isinstance(each, URLPattern)]
-        yield from (f"url {namespace}:{each.name} {each.pattern}" for each in named)
+        yield from (f"url {namespace}:{each.name} /{each.pattern}" for each in named)
+    yield from (f"error code for apps {code}" for code in CODES)
     yield from (f"signal {n}" for n, value in vars(signals).items() if isinstance(value, Signal))
     yield from (f"status {status.value}" for status in Status)
     yield from (f"reason {reason.value} {reason.status.value}" for reason in Reason)
@@ -69,12 +73,20 @@ def _commands() -> Iterator[str]:
 
 def import_paths() -> Iterator[str]:
     """Yield what docs/api.rst describes."""
-    module = ""
-    for kind, name in re.findall(r"^\.\. (\w+):: ([\w.]+)", read("docs/api.rst"), re.MULTILINE):
+    module = last = ""
+    pattern = r"^ *\.\. (\w+):: ([\w.]+)"
+    for kind, name in re.findall(pattern, read("docs/api.rst"), re.MULTILINE):
         if kind in ("currentmodule", "automodule"):
             module = name
-        if kind in ("automodule", "autofunction", "autoclass", "autodata", "class"):
-            yield module if kind == "automodule" else f"{module}.{name}"
+        if kind == "automodule":
+            found = vars(import_module(module)).values()
+            classes = [each for each in found if isinstance(each, type)]
+            yield from (f"{module}.{c.__name__}" for c in classes if c.__module__ == module)
+        elif kind in ("autofunction", "autoclass", "autodata", "class"):
+            last = f"{module}.{name}"
+            yield last
+        elif kind in ("automethod", "autoproperty", "attribute"):
+            yield f"{last}.{name}"
 
 
 def test_every_public_name_is_listed_and_no_other() -> None:
@@ -83,5 +95,7 @@ def test_every_public_name_is_listed_and_no_other() -> None:
 
 def test_every_public_path_can_be_imported() -> None:
     for path in import_paths():
-        module, _, name = path.rpartition(".")
-        assert hasattr(import_module(module), name), path
+        module, name, attribute = (re.findall(r"^([a-z_.]+)\.(\w+)(?:\.(\w+))?$", path))[0]
+        found = getattr(import_module(module), name)
+        fields = getattr(found, "__dataclass_fields__", {})
+        assert not attribute or hasattr(found, attribute) or attribute in fields, path
