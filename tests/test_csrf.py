@@ -174,7 +174,9 @@ def test_a_script_gets_a_code(passer_by: Visitor) -> None:
 def test_the_reason_is_logged_where_django_logs_it(
     passer_by: Visitor, caplog: pytest.LogCaptureFixture
 ) -> None:
-    passer_by.post("/phone/", {"phone_number": TYPED}, headers=OURS)
+    refused = passer_by.post("/phone/", {"phone_number": TYPED}, headers=OURS)
 
     assert caplog.messages == ["Forbidden (CSRF cookie not set.): /phone/"]
     assert caplog.records[0].name == "django.security.csrf"
+    # Django's mail to the administrators describes it.
+    assert vars(caplog.records[0])["request"] is refused.wsgi_request

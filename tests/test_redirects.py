@@ -92,7 +92,7 @@ class OtherLanguages:
 class Translated:
     """Its paths are in the visitor's language, and have no prefix."""
 
-    prefix = lazy(lambda: "km-phone/" if translation.get_language() == "km" else "phone/", str)()
+    prefix = lazy(lambda: "khmer-phone/" if translation.get_language() == "km" else "phone/", str)()
     urlpatterns = [path(prefix, include("django_plasgate_ip.urls"))]
 
 
@@ -136,7 +136,7 @@ def test_a_next_is_no_callback_where_its_path_is_translated(settings: Any) -> No
     settings.ROOT_URLCONF = Translated
 
     with translation.override("km"):
-        for url in ("/phone/callback/", "/km-phone/callback/"):
+        for url in ("/phone/callback/", "/khmer-phone/callback/"):
             assert redirects.safe_next(request_of(), url) == ""
 
 
@@ -193,6 +193,7 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
         ("https://testserver", "/phone/?next=/a/", ""),
         ("https://TestServer:443", "/phone/", ""),
         ("https://shop.example", "/phone/", "/phone/?moved=1"),
+        ("https://shop.example", "/phone/?again=1", "/phone/?moved=1&again=1"),
         ("http://testserver:8000", "/phone/", "/phone/?moved=1"),
         ("https://shop.example", "/phone/?next=/a/%3Fb&x=2", "/phone/?next=%2Fa%2F%3Fb&moved=1"),
         # A `next` of this host or of the public one becomes a path. Any other is dropped.
@@ -304,5 +305,8 @@ def test_a_nonce_is_on_by_default_where_the_scopes_carry_no_number(
 
     for scopes in (["phone_verify"], ["openid", "ip:profile", "phone"]):
         assert redirects.has_nonce(scopes) is with_number
+        # 16 random bytes, in base64.
+        assert len(redirects.new_nonce(scopes)) == (22 if with_number else 0)
     for scopes in (["phone"], ["openid", "mobile_id", "ip:phone"]):
         assert redirects.has_nonce(scopes) is without
+        assert len(redirects.new_nonce(scopes)) == (22 if without else 0)

@@ -25,7 +25,7 @@ from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from django_plasgate_ip.verification import browser_session, start, transitions
+from django_plasgate_ip.verification import browser_session, limits, start, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.handoff.devices import new_token, request_of
 from tests.visitor import NUMBER, outcome
@@ -194,7 +194,11 @@ def test_the_computer_does_not_wait_longer_than_the_link_is_valid(
     assert not handoff_app.may_retry(failed)
 
 
-def test_the_right_code_starts_the_computers_verification(shown: Claim, user: User) -> None:
+def test_the_right_code_starts_the_computers_verification(
+    shown: Claim, user: User, settings: Any
+) -> None:
+    settings.PLASGATE_IP_CALLBACK_NONCE = True
+    settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 1
     started = confirm(shown)
 
     row = PhoneVerification.objects.get()
@@ -203,6 +207,9 @@ def test_the_right_code_starts_the_computers_verification(shown: Claim, user: Us
     assert (row.phone_number, row.scopes) == (NUMBER, "mobile_id phone_verify")
     assert row.session_id == shown.token.session_id
     assert row.callback_session_id == shown.handoff.opened_by
+    assert row.nonce
+    assert row.address == limits.address_of(request_of())
+    assert row.redirect_uri == f"http://testserver/phone/callback/?nonce={row.nonce}"
     assert "/authenticate?" in started.authorize_url
     assert stored().used_at is not None
     assert not stored().was_wrong
@@ -252,12 +259,17 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(
     assert refused(confirm, second) is Refusal.USED
     assert newest.pk != failed.pk
     assert newest.callback_session_id == shown.handoff.opened_by
+    assert claim_and_confirm.newest_pk(phone, shown.token) == newest.pk
     transitions.finish(newest, Verdict(Reason.EXPIRED), None)
+    third = confirm(claim(phone, shown.token)).verification
+    assert third.next_url == "/here/"
+    transitions.finish(third, Verdict(Reason.EXPIRED), None)
     expired = replace(shown.token, is_expired=True)
     assert refused(claim, phone, expired) is Refusal.EXPIRED
-    # After a login at the computer, no row of its session is found.
-    PhoneHandoff.objects.update(session_id="")
-    assert refused(claim, phone, shown.token) is Refusal.USED
+    # A wrong tap on a later link, or a login at the computer, allows no other start.
+    for columns in ({"was_wrong": True}, {"was_wrong": False, "session_id": ""}):
+        PhoneHandoff.objects.update(**columns)
+        assert refused(claim, phone, shown.token) is Refusal.USED
 
 
 def test_of_taps_on_two_links_in_the_same_moment_both_count(
@@ -431,14 +443,17 @@ def test_a_started_verification_is_followed_to_its_end(computer: HttpRequest, sh
 
 def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Claim) -> None:
     own = confirm(shown).verification
-    somebodys = PhoneVerification.objects.create(scopes="mobile_id", session_id="another")
+    for ids in ((own.session_id, own.session_id), ("another", own.callback_session_id)):
+        PhoneVerification.objects.create(
+            scopes="mobile_id", session_id=ids[0], callback_session_id=ids[1]
+        )
     for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):
         seen = progress(computer, shown.token, asked)
 
         assert seen.verification is not None
         assert seen.verification.next_url == expected
         assert PhoneVerification.objects.get(pk=own.pk).next_url == expected
-    assert PhoneVerification.objects.get(pk=somebodys.pk).next_url == ""
+    assert PhoneVerification.objects.filter(next_url="").count() == 2
 
 
 def test_of_two_next_urls_at_once_the_first_stays(

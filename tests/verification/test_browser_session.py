@@ -1,5 +1,8 @@
 """The id that ties a browser to its verifications, and what belongs to a browser."""
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.cache import SessionStore
@@ -10,6 +13,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification import browser_session
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
+from tests.verification.rows import stop_clock
 from tests.visitor import request_of
 
 KEY = "thekeyofadjangosession"
@@ -23,6 +27,13 @@ def test_a_request_without_a_session_or_an_id_has_an_empty_id() -> None:
 
     with_id = request_of(session={SESSION_KEY: "browser"})
     assert browser_session.get_session_id(with_id) == "browser"
+
+
+def test_an_account_is_none_also_where_the_anonymous_user_is() -> None:
+    request = request_of()
+    request.user = None  # type: ignore[assignment]
+
+    assert browser_session.account_of(request) is None
 
 
 def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides() -> None:
@@ -107,3 +118,25 @@ def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
     request = request_of(user and User(pk=user), {SESSION_KEY: session})
 
     assert browser_session.is_carrier(request, verification) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "session", "expected"),
+    [
+        ({}, "browser", True),
+        ({"session_id": "", "callback_session_id": ""}, "", False),
+        ({}, "other", False),
+        ({"user_id": None}, "browser", False),
+        ({"callback_session_id": "phone"}, "browser", False),
+        ({"age": timedelta(hours=1, microseconds=1)}, "browser", False),
+    ],
+)
+def test_who_typed_a_number_sees_it_in_this_session_for_an_hour(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], session: str, expected: bool
+) -> None:
+    ids = {"user_id": 7, "session_id": "browser", "callback_session_id": "browser"}
+    columns = ids | {"age": timedelta(hours=1)} | changes
+    columns["created_at"] = stop_clock(monkeypatch, browser_session) - columns.pop("age")
+    request = request_of(User(pk=7), {SESSION_KEY: session})
+
+    assert browser_session.may_see_number(request, PhoneVerification(**columns)) is expected
