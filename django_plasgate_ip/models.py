@@ -47,7 +47,7 @@ class PhoneVerification(models.Model):
     phone_number = PhoneNumberField(_("phone number"), blank=True, region=None)
     # The operator whose prefix the number has, such as "Smart".
     operator = models.CharField(_("operator"), max_length=phones.MAX_OPERATOR, blank=True)
-    # How the number was verified: "network" by PlasGate, else as `flow.confirm` was told.
+    # How the number was verified: "network" by PlasGate, otherwise what the site names it.
     method = models.CharField(_("method"), max_length=32, default=NETWORK)
     scopes = models.CharField(
         _("scopes"), max_length=255, help_text=_("Separated by spaces, as PlasGate receives them.")

@@ -105,7 +105,7 @@ def _open(client: Client, path: str, query: dict[str, str] | None = None) -> Any
 
 
 def _post_json(client: Client, path: str, body: dict[str, str]) -> Any:
-    # Not `post`: that of Django REST framework's client takes other arguments.
+    # Not `post`: Django REST framework's client gives it other arguments.
     kwargs: Any = {"content_type": "application/json", "secure": settings.SECURE_SSL_REDIRECT}
     return client.generic("POST", path, json.dumps(body), **kwargs)
 

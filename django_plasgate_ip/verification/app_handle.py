@@ -49,8 +49,8 @@ def session_id_of(handle: str) -> str:
 def find(request: HttpRequest, pk: Any, handle: Any) -> PhoneVerification | None:
     """Return the verification `pk` if `handle` and the request's account are its own, or None.
 
-    A verification of nobody, which an anonymous request started, is found by anonymous requests
-    only.
+    A verification without an account was started by an anonymous request. Only anonymous requests
+    find it.
     """
     verification = by_pk(pk)
     given = session_id_of(handle if isinstance(handle, str) else "")
@@ -67,7 +67,7 @@ def find(request: HttpRequest, pk: Any, handle: Any) -> PhoneVerification | None
 
 
 def find_readable(request: HttpRequest, pk: Any, handle: Any) -> PhoneVerification | None:
-    """Return the verification if its account asks, or as `find` does for one of nobody."""
+    """Return the verification if its account asks. Without an account, do what `find` does."""
     verification = by_pk(pk)
     if verification is None or verification.user_id is None:
         return find(request, pk, handle)

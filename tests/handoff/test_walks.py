@@ -189,6 +189,8 @@ def test_the_computer_shows_a_new_code_when_the_phone_can_not_try_again(
     page = visitor.get(failed)
     assert offered(page) != link
     assert "Refresh" not in page
+    visitor.start()
+    assert visitor.get(failed).status_code == 200
 
 
 @pytest.mark.parametrize("end", ["logout", "password", "another start"])
