@@ -75,9 +75,13 @@ def _compare(user_id: Any, phone_number: Any, mobile_id: str) -> tuple[bool, boo
 
     Every callback waits for its one query, which most often finds one row or none.
     """
-    rows = _confirmed().filter(Q(user_id=user_id) | Q(phone_number=phone_number))
+    rows = PhoneVerification.objects.on_primary().verified()
+    rows = rows.filter(Q(user_id=user_id) | Q(phone_number=phone_number))
     is_unusual = held_twice = False
     for holder, number, sim in rows.values_list("user_id", "phone_number", "mobile_id").distinct():
+        # As in `_confirmed`. In the query, the two conditions would take longer than all else.
+        if holder is None or not number:
+            continue
         is_other_sim = bool(mobile_id) and sim not in ("", mobile_id)
         if holder != user_id:
             held_twice = True
