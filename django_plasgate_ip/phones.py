@@ -105,6 +105,8 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     has. Letters and extensions are refused, because phonenumbers would read the former as digits
     and drop the latter.
     """
+    if isinstance(text, Number) and text.is_valid() and not text.extension:
+        return text
     if isinstance(text, PhoneNumber):
         text = str(text.raw_input if text.country_code is None else text.as_e164)
     region = region or conf.PLASGATE_IP_DEFAULT_REGION

@@ -142,8 +142,10 @@ def test_the_region_is_a_setting_and_the_sites_format_does_not_matter(settings: 
     assert phones.e164(phones.parse("081 234 5678")) == "+66812345678"
     parsed = phones.parse(number(NUMBER))
     assert (phones.digits(parsed), phones.e164(parsed)) == (DIGITS, NUMBER)
-    with pytest.raises(InvalidPhoneNumber):
-        phones.parse(PhoneNumber(raw_input="077"))
+    for invalid in (PhoneNumber(raw_input="077"), phones.Number.from_string("+855123")):
+        with pytest.raises(InvalidPhoneNumber):
+            phones.parse(invalid)
+    assert phones.parse(phones.Number.from_string(f"{NUMBER} ext. 5")).extension is None
 
 
 @pytest.mark.parametrize(

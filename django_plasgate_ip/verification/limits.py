@@ -17,6 +17,7 @@ from django.utils.crypto import salted_hmac
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.querysets import NETWORK
 from django_plasgate_ip.security_events import SecurityEvent, record
 
 HOUR = timedelta(hours=1)
@@ -67,9 +68,9 @@ def _is_of_owner(row: PhoneVerification) -> bool:
 
 def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
     """Return when the newest start over the limit was made, or None within the limit."""
+    rows = PhoneVerification.objects.on_primary()
     # What the site confirmed by its own means was no start, and cost no balance.
-    rows = PhoneVerification.objects.on_primary().by_network()
-    starts = rows.filter(same, created_at__gt=since)
+    starts = rows.filter(same, method=NETWORK, created_at__gt=since)
     newest_first = starts.order_by("-created_at").values_list("created_at", flat=True)
     return newest_first[most : most + 1].first()
 
