@@ -14,6 +14,9 @@ from benchmarks.site import Browser, Site, callback_path, new_browsers, with_ver
 from django_plasgate_ip.client import transport
 
 WARM_UP = 5
+# A worker of a site answers one request after the other. The view with `requests.post` reads all
+# certificates of the bundle for each of its calls.
+IN_A_ROW = 20
 MOST_QUERIES = 8
 ALL_LIMITS: dict[str, int | None] = {
     "PLASGATE_IP_MAX_STARTS_PER_NUMBER": 10,
@@ -47,7 +50,7 @@ def _start(options: Options) -> Line:
         return start
 
     contestants = {"here": starts("/phone/"), "reference": starts("/plain/start/")}
-    times = in_turn(options.rounds, contestants, WARM_UP)
+    times = in_turn(options.rounds, contestants, WARM_UP, IN_A_ROW)
     return against("start", times, 2, "a bare view")
 
 
@@ -67,7 +70,7 @@ def _callback(options: Options, provider: RemoteProvider, view: str, goal: float
     }
     transport.forget_sessions()
     with override_settings(PLASGATE_IP_BASE_URL=provider.base_url("kept")):
-        times = in_turn(options.rounds, contestants, WARM_UP)
+        times = in_turn(options.rounds, contestants, WARM_UP, IN_A_ROW)
     return against("callback", times, goal, _VIEWS[view])
 
 
