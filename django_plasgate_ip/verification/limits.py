@@ -7,7 +7,7 @@ rows, so all machines see all starts and no other store is needed.
 import ipaddress
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Q
 from django.http import HttpRequest
@@ -30,11 +30,15 @@ def check(verification: PhoneVerification) -> None:
     own, so starts at the same moment can't exceed the limit. Each limit takes one query.
     """
     now = timezone.now()
-    waits = {
-        name: exceeded_at + HOUR - now
+    # What the site confirmed by its own means was no start, and cost no balance.
+    rows = PhoneVerification.objects.on_primary().filter(method=NETWORK, created_at__gt=now - HOUR)
+    newest_first = rows.order_by("-created_at").values_list("created_at", flat=True)
+    # For each limit, when the newest start above it was made; None within the limit.
+    exceeded = {
+        name: newest_first.filter(same)[most : most + 1].first()
         for name, same, most in _limits(verification)
-        if (exceeded_at := _exceeded_at(same, most, since=now - HOUR))
     }
+    waits = {name: made_at + HOUR - now for name, made_at in exceeded.items() if made_at}
     if "number" in waits and _is_of_owner(verification):
         del waits["number"]
     if waits:
@@ -64,15 +68,6 @@ def _is_of_owner(row: PhoneVerification) -> bool:
         return False
     trusted = PhoneVerification.objects.on_primary().trusted()
     return trusted.filter(user_id=row.user_id, phone_number=row.phone_number).exists()
-
-
-def _exceeded_at(same: Q, most: int, since: datetime) -> datetime | None:
-    """Return when the newest start over the limit was made, or None within the limit."""
-    rows = PhoneVerification.objects.on_primary()
-    # What the site confirmed by its own means was no start, and cost no balance.
-    starts = rows.filter(same, method=NETWORK, created_at__gt=since)
-    newest_first = starts.order_by("-created_at").values_list("created_at", flat=True)
-    return newest_first[most : most + 1].first()
 
 
 def address_of(request: HttpRequest) -> str:

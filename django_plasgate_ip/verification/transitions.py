@@ -35,7 +35,7 @@ def store(verification: PhoneVerification, request: HttpRequest | None) -> None:
     `TooManyStarts`; then the new one is not stored, and the live ones stay as they are.
     """
     verifications = PhoneVerification.objects.on_primary()
-    earlier = list(verifications.for_session(verification.session_id).defer("claims")[:MAX_EARLIER])
+    earlier = list(verifications.for_session(verification.session_id)[:MAX_EARLIER])
     verification.created_at = timezone.now()
     if earlier:
         # The callback is for the newest verification. The clock of the machine that stored the
