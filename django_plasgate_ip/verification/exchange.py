@@ -5,7 +5,6 @@ from collections.abc import Mapping
 
 from django.http import HttpRequest
 
-from django_plasgate_ip import phones
 from django_plasgate_ip.client import PlasGateClient, credentials
 from django_plasgate_ip.encryption import cipher
 from django_plasgate_ip.exceptions import ExchangeError, InvalidCallback
@@ -67,8 +66,7 @@ def _exchange(
     except ExchangeError as error:
         logger.error("Verification %s: %s (%s)", verification.pk, error, error.reason)
         return Verdict(Reason(error.reason), error.error_description)
-    number = verification.phone_number
-    return verdict.judge(answer, verification.scopes.split(), phones.e164(number) if number else "")
+    return verdict.judge(answer, verification.scopes.split(), verification.phone_number or None)
 
 
 def _stored(verification: PhoneVerification) -> PhoneVerification:

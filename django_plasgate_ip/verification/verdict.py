@@ -68,13 +68,13 @@ class Verdict:
         return self.reason.status if self.reason else Status.VERIFIED
 
 
-def judge(answer: Answer, scopes: Iterable[str], phone_number: str) -> Verdict:
+def judge(answer: Answer, scopes: Iterable[str], requested: phones.Number | None) -> Verdict:
     """Return what `answer` proves for a verification with these scopes.
 
-    `phone_number`: the requested number as E.164; empty if the scopes need no number. A rejected
-    verdict keeps nothing of the answer but its ``error_description``.
+    `requested`: the number that was typed; None if the scopes need no number. A rejected verdict
+    keeps nothing of the answer but its ``error_description``.
     """
-    requested = _read(phone_number)
+    phone_number = phones.e164(requested) if requested else ""
     region = region_code_for_number(requested) if requested else None
     answer = replace(
         answer,
@@ -96,8 +96,8 @@ def judge(answer: Answer, scopes: Iterable[str], phone_number: str) -> Verdict:
 def rejection_reason(answer: Answer, names: frozenset[str], phone_number: str) -> Reason | None:
     """Return why the answer does not verify, or None. It must have what its scopes promise.
 
-    The numbers of `answer` are E.164. `names`: the scopes without ``ip:``. `phone_number`: as for
-    `judge`.
+    The numbers of `answer` are E.164. `names`: the scopes without ``ip:``. `phone_number`: the
+    requested number as E.164; empty if the scopes need no number.
     """
     needs_number = scope_sets.needs_number(names)
     if _says_no(answer, needs_number):
@@ -148,17 +148,12 @@ def _keeps_promises(answer: Answer, names: frozenset[str]) -> bool:
     )
 
 
-def _read(text: str, region: str | None = None) -> phones.Number | None:
-    try:
-        return phones.from_wire(text, region)
-    except InvalidPhoneNumber:
-        return None
-
-
 def _e164(text: str, region: str | None) -> str:
     """Return the number in an answer; an empty text if it is missing or can't be read.
 
     `region`: the region of a national number; None for the site's default one.
     """
-    number = _read(text, region)
-    return phones.e164(number) if number else ""
+    try:
+        return phones.e164(phones.from_wire(text, region))
+    except InvalidPhoneNumber:
+        return ""

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.test import Client
 
+from django_plasgate_ip import phones
 from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.client.parsing import parse_answer
@@ -109,7 +110,9 @@ def test_the_pages_failure_is_read_without_its_number_and_ids() -> None:
         claims=FAILURE,
     )
     scopes = START["scope"].split()
-    assert verdict.judge(answer, scopes, "+85577696119").reason == "not_on_mobile_data"
+    assert (
+        verdict.judge(answer, scopes, phones.parse("+85577696119")).reason == "not_on_mobile_data"
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,7 +135,7 @@ def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
     claims: dict[str, Any] = {}
     for scope in scopes:
         claims |= CLAIMS[scope]
-    number = "+381123456789" if "login_hint" in members else ""
+    number = phones.Number.from_string("+381123456789") if "login_hint" in members else None
 
     for status, succeeded in ({}, None), ({"status": "success"}, True):
         answer = parse_answer(json.dumps(claims | status).encode())

@@ -60,7 +60,7 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
         credentials.for_request(request),
         replace(answer, phone_number=canaries.DIGITS),
         (answer.sub, answer.mobile_id),
-        verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], answer.login_hint),
+        verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], row.phone_number),
         form.cleaned_data,
         conf,
         (phones.e164(row.phone_number), phones.digits(row.phone_number)),

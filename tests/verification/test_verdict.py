@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from django_plasgate_ip import phones
 from django_plasgate_ip.client import Answer
 from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.verification import verdict
@@ -25,10 +26,13 @@ def success(**changes: Any) -> Answer:
     return Answer(**({"succeeded": True} | fields | changes))
 
 
+number = phones.Number.from_string
+
+
 def judge(answer: Answer, scopes: str = "mobile_id phone_verify") -> verdict.Verdict:
     """Judge the answer for the API page's number, or for no number where the scopes need none."""
     needs_number = "phone_verify" in scopes or "profile" in scopes
-    return verdict.judge(answer, scopes.split(), NUMBER if needs_number else "")
+    return verdict.judge(answer, scopes.split(), number(NUMBER) if needs_number else None)
 
 
 def test_a_confirmed_number_is_verified_and_the_repr_of_the_verdict_hides_the_person() -> None:
@@ -222,7 +226,7 @@ def test_a_national_number_is_read_in_the_region_of_the_requested_one(
 ) -> None:
     for name in ("login_hint", "phone_number"):
         answer = success(**{"login_hint": requested, "phone_number": requested, name: answered})
-        assert verdict.judge(answer, ["phone_verify", "phone"], requested).reason is reason
+        assert verdict.judge(answer, ["phone_verify", "phone"], number(requested)).reason is reason
 
 
 def test_without_a_requested_one_a_national_number_is_in_the_sites_region(settings: Any) -> None:
@@ -232,4 +236,5 @@ def test_without_a_requested_one_a_national_number_is_in_the_sites_region(settin
 
 
 def test_a_requested_number_that_the_site_no_longer_accepts_is_not_verified() -> None:
-    assert verdict.judge(success(), ["phone_verify"], "+8551").reason is Reason.NUMBER_MISMATCH
+    end = verdict.judge(success(), ["phone_verify"], number("+855123"))
+    assert end.reason is Reason.NUMBER_MISMATCH
