@@ -2,7 +2,6 @@
 
 from unittest import mock
 
-import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in
@@ -15,7 +14,7 @@ from django_plasgate_ip.verification import browser_session, claim_at_login
 from tests.visitor import request_of
 
 
-def test_the_core_has_a_name_and_its_checks_and_does_not_install_the_hand_off() -> None:
+def test_the_core_has_a_name_and_its_checks_and_does_not_install_the_hand_off():
     assert apps.get_app_config("django_plasgate_ip").verbose_name == "Phone verification"
     assert handoff_app() is None
     always = {settings_checks.check_settings, project.check_project}
@@ -25,7 +24,7 @@ def test_the_core_has_a_name_and_its_checks_and_does_not_install_the_hand_off() 
     assert ours <= set(registry.get_checks(include_deployment_checks=True))
 
 
-def test_a_login_is_received_once(user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_is_received_once(user, monkeypatch):
     apps.get_app_config("django_plasgate_ip").ready()  # a site's tests may call it again
     claimed = mock.Mock()
     monkeypatch.setattr(claim_at_login, "claim_session", claimed)

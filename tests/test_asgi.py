@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import requests
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import User
 from django.test import AsyncClient
 
-from tests.conftest import Answers, Receivers
 from tests.servers import LONG, Server
 from tests.test_example import copied_to, environment, manage, send
 from tests.visitor import TYPED, Visitor, newest, outcome
@@ -41,9 +39,7 @@ class AsgiVisitor(Visitor):
         return response
 
 
-def test_a_number_is_verified_and_its_signal_is_sent_once(
-    user: User, answers: Answers, receivers: Receivers
-) -> None:
+def test_a_number_is_verified_and_its_signal_is_sent_once(user, answers, receivers):
     answers()
     browser = AsgiVisitor()
     browser.force_login(user)
@@ -69,7 +65,7 @@ def uvicorn(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.mark.worlds
-def test_uvicorn_serves_others_while_an_operator_is_slow(uvicorn: Server) -> None:
+def test_uvicorn_serves_others_while_an_operator_is_slow(uvicorn):
     """The number with the ending 24 takes until the client's deadline of ten seconds."""
     origin = uvicorn.origin
     pages: list[requests.Response] = []

@@ -22,7 +22,6 @@ from django_plasgate_ip.querysets import PhoneVerificationQuerySet
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls, visitor
-from tests.conftest import Answers
 from tests.verification.test_claim_at_login import log_in
 from tests.visitor import DIGITS, FAILED, MOBILE_ID, Visitor, newest, outcome
 
@@ -93,7 +92,7 @@ def log_in_by(
     return backend().authenticate(request or request_of(row), row)
 
 
-def test_the_verification_logs_in_its_numbers_owner_once_and_becomes_theirs(owner: User) -> None:
+def test_the_verification_logs_in_its_numbers_owner_once_and_becomes_theirs(owner):
     make_verification(owner, age=2 * DAY)  # another one of the same account
     row, somebodys = make_verification(), make_verification()
     request = request_of(row)
@@ -138,13 +137,13 @@ REFUSED: dict[str, Callable[[User], Any]] = {
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=list(REFUSED))
-def test_nobody_is_logged_in_where_the_number_has(owner: User, change: Any) -> None:
+def test_nobody_is_logged_in_where_the_number_has(owner, change):
     change(owner)
 
     assert log_in_by(make_verification()) is None
 
 
-def test_a_subclass_may_log_in_staff(owner: User) -> None:
+def test_a_subclass_may_log_in_staff(owner):
     owner.is_staff = owner.is_superuser = True
     owner.save()
 
@@ -152,9 +151,7 @@ def test_a_subclass_may_log_in_staff(owner: User) -> None:
     assert VerifiedPhoneBackend().get_user(owner.pk) is None
 
 
-def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
-    owner: User, other_user: User
-) -> None:
+def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(owner, other_user):
     make_verification(other_user, phone_number=OTHER_NUMBER)
     make_verification(other_user, "failed", DIGITS)
     make_verification(owner, phone_number=OTHER_NUMBER, age=3 * DAY)
@@ -167,7 +164,7 @@ def test_other_numbers_failures_and_an_acknowledged_change_do_not_count(
     assert log_in_by(make_verification()) == owner
 
 
-def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner: User) -> None:
+def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner):
     assert log_in_by(make_verification(phone_number=OTHER_NUMBER)) is None
     assert log_in_by(make_verification(mobile_id=OTHER_SIM)) is None
     # It is not trusted: a number that nobody typed.
@@ -184,7 +181,7 @@ def test_another_number_another_sim_or_no_proof_of_either_logs_nobody_in(owner: 
     ("backend", "max_age"),
     [(VerifiedPhoneBackend, timedelta(minutes=5)), (StricterBackend, timedelta(seconds=30))],
 )
-def test_a_verification_is_good_for_max_age(owner: User, backend: Any, max_age: timedelta) -> None:
+def test_a_verification_is_good_for_max_age(owner, backend, max_age):
     row = make_verification()
     stored = PhoneVerification.objects.filter(pk=row.pk)
     with mock.patch.object(timezone, "now", return_value=timezone.now()) as now:
@@ -195,7 +192,7 @@ def test_a_verification_is_good_for_max_age(owner: User, backend: Any, max_age: 
         assert log_in_by(row, backend=backend) == owner
 
 
-def test_the_stored_row_counts_and_not_the_instance(owner: User) -> None:
+def test_the_stored_row_counts_and_not_the_instance(owner):
     row = make_verification(mobile_id=OTHER_SIM)
     row.mobile_id = MOBILE_ID
     assert log_in_by(row) is None
@@ -204,7 +201,7 @@ def test_the_stored_row_counts_and_not_the_instance(owner: User) -> None:
     assert log_in_by(row) is None
 
 
-def test_only_the_verifying_anonymous_session_is_logged_in(owner: User, other_user: User) -> None:
+def test_only_the_verifying_anonymous_session_is_logged_in(owner, other_user):
     """Not another session, and not one that started it and let another device complete it."""
     row, theirs = make_verification(), make_verification()
 
@@ -216,7 +213,7 @@ def test_only_the_verifying_anonymous_session_is_logged_in(owner: User, other_us
     assert VerifiedPhoneBackend().authenticate(request_of(None), None) is None
 
 
-def test_two_requests_at_once_log_in_once(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_requests_at_once_log_in_once(owner, monkeypatch):
     row = make_verification()
     look = PhoneVerificationQuerySet.with_unacknowledged_change
 
@@ -229,7 +226,7 @@ def test_two_requests_at_once_log_in_once(owner: User, monkeypatch: pytest.Monke
     assert log_in_by(row) is None
 
 
-def test_the_user_of_a_session_is_active_or_nobody(user: User, other_user: User) -> None:
+def test_the_user_of_a_session_is_active_or_nobody(user, other_user):
     backend = VerifiedPhoneBackend()
 
     assert backend.get_user(user.pk) == user
@@ -250,7 +247,7 @@ def send_verified(row: PhoneVerification, session_id: str) -> tuple[str, Any]:
     return before, request.session
 
 
-def test_the_session_that_verified_gets_a_new_key_and_may_log_in(user: User) -> None:
+def test_the_session_that_verified_gets_a_new_key_and_may_log_in(user):
     row = make_verification()
     old_id = row.session_id
     others = make_verification(session_id=old_id), make_verification(user, session_id=old_id)
@@ -268,9 +265,7 @@ def test_the_session_that_verified_gets_a_new_key_and_may_log_in(user: User) -> 
     assert set(PhoneVerification.objects.filter(session_id=old_id)) == set(others)
 
 
-def test_a_verification_that_a_login_has_taken_over_meanwhile_keeps_its_session_id(
-    user: User,
-) -> None:
+def test_a_verification_that_a_login_has_taken_over_meanwhile_keeps_its_session_id(user):
     row = make_verification()
     PhoneVerification.objects.update(user=user)
 
@@ -280,7 +275,7 @@ def test_a_verification_that_a_login_has_taken_over_meanwhile_keeps_its_session_
 
 
 @pytest.mark.parametrize("cause", ["an account's own", "another session's", "not in use"])
-def test_no_other_session_may_log_in(user: User, settings: Any, cause: str) -> None:
+def test_no_other_session_may_log_in(user, settings, cause):
     row = make_verification(user if cause == "an account's own" else None)
     if cause == "not in use":
         settings.AUTHENTICATION_BACKENDS = BACKENDS[:1]
@@ -292,7 +287,7 @@ def test_no_other_session_may_log_in(user: User, settings: Any, cause: str) -> N
     assert session.session_key == before
 
 
-def test_a_site_may_verify_without_a_session() -> None:
+def test_a_site_may_verify_without_a_session():
     row = make_verification()
     for request in (None, RequestFactory().get("/")):
         sent = signals.phone_verified.send(PhoneVerification, verification=row, request=request)
@@ -307,8 +302,8 @@ def is_let_in(browser: Visitor) -> bool:
 
 
 def test_the_owner_of_a_number_logs_in_by_verifying_it_as_often_as_they_like(
-    stranger: Visitor, owner: User, answers: Answers
-) -> None:
+    stranger, owner, answers
+):
     answers()
     for _time in range(2):
         # The login claims the first of two, which leaves nothing to acknowledge.
@@ -322,9 +317,7 @@ def test_the_owner_of_a_number_logs_in_by_verifying_it_as_often_as_they_like(
 
 
 @pytest.mark.parametrize("engine", ["db", "signed_cookies"])
-def test_a_planted_session_gains_nothing(
-    owner: User, answers: Answers, settings: Any, engine: str
-) -> None:
+def test_a_planted_session_gains_nothing(owner, answers, settings, engine):
     """Session fixation: the visitor completes what an attacker started in this session."""
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{engine}"
     answers()
@@ -341,9 +334,7 @@ def test_a_planted_session_gains_nothing(
     assert is_let_in(victim)
 
 
-def test_a_visitor_with_nothing_to_try_is_no_failed_login(
-    stranger: Visitor, owner: User, answers: Answers
-) -> None:
+def test_a_visitor_with_nothing_to_try_is_no_failed_login(stranger, owner, answers):
     """Sites that count failed logins would lock out the address of a whole operator."""
     failures = mock.Mock()
     user_login_failed.connect(failures)
@@ -363,8 +354,8 @@ def test_a_visitor_with_nothing_to_try_is_no_failed_login(
 
 @pytest.mark.parametrize(("minutes", "is_claimed"), [(29, True), (31, False)])
 def test_a_number_that_somebody_else_brought_in_opens_the_account_once_acknowledged(
-    stranger: Visitor, user: User, answers: Answers, minutes: int, is_claimed: bool
-) -> None:
+    stranger, user, answers, minutes, is_claimed
+):
     """Somebody else may have verified a number in this browser, and left."""
     answers()
     stranger.verify()

@@ -11,7 +11,6 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Receivers
 from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, OTHER_KEY, create
 from tests.visitor import TYPED
 
@@ -49,7 +48,7 @@ def old_rows(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("old_rows")
-def test_purge_runs_each_step_and_prints_a_line_for_each_batch() -> None:
+def test_purge_runs_each_step_and_prints_a_line_for_each_batch():
     assert run("plasgate_ip_purge", "--batch-size=2") == [
         "2 stale verifications ended",
         "2 of 4 verifications deleted",
@@ -63,7 +62,7 @@ def test_purge_runs_each_step_and_prints_a_line_for_each_batch() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("old_rows")
-def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers: Receivers) -> None:
+def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers):
     before = list(PhoneVerification.objects.values())
     counted = run("plasgate_ip_purge", "--dry-run")
     assert list(PhoneVerification.objects.values()) == before
@@ -74,7 +73,7 @@ def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers: Receiv
 
 @pytest.mark.parametrize("size", ["0", "-1", "many"])
 @pytest.mark.usefixtures("old_rows")
-def test_an_invalid_batch_size_is_refused(size: str) -> None:
+def test_an_invalid_batch_size_is_refused(size):
     for name in BATCHED:
         assert "--batch-size" in refusal(name, f"--batch-size={size}")
 
@@ -90,7 +89,7 @@ def rotated(settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("rotated")
-def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(settings: Any) -> None:
+def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(settings):
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [OTHER_KEY]
     unreadable = create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [NEW_KEY, KEY]
@@ -104,7 +103,7 @@ def test_reencrypt_reports_unreadable_rows_and_encrypts_the_others(settings: Any
 
 
 @pytest.mark.usefixtures("rotated")
-def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
+def test_reencrypt_continues_after_the_last_id_that_it_printed():
     def tokens() -> dict[str, str]:
         rows = PhoneVerification.objects.exclude(claims={}).order_by("pk")
         return {str(pk): sealed.token for pk, sealed in rows.values_list("pk", "claims")}
@@ -126,7 +125,7 @@ def test_reencrypt_continues_after_the_last_id_that_it_printed() -> None:
     assert "--after" in refusal("plasgate_ip_reencrypt", "--after=7")
 
 
-def test_export_prints_one_json_object_per_line(user: User, caplog: Any) -> None:
+def test_export_prints_one_json_object_per_line(user, caplog):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     second = create(3 * DAY, user=user)
     first = create(2 * DAY, user=user)
@@ -144,7 +143,7 @@ def test_export_prints_one_json_object_per_line(user: User, caplog: Any) -> None
 @pytest.mark.parametrize(
     "error", [BrokenPipeError(), UnicodeEncodeError("ascii", "Teak", 0, 1, "no")], ids=repr
 )
-def test_the_error_of_an_incomplete_export_shows_no_claims(user: User, error: Exception) -> None:
+def test_the_error_of_an_incomplete_export_shows_no_claims(user, error):
     for _ in range(3):
         create(user=user)
     out = mock.Mock(**{"write.side_effect": [None, error]})  # accepts one line
@@ -158,7 +157,7 @@ def test_the_error_of_an_incomplete_export_shows_no_claims(user: User, error: Ex
 
 
 @pytest.mark.parametrize("answer", [" Yes ", "y"])
-def test_erase_deletes_after_a_yes(user: User, other_user: User, answer: str) -> None:
+def test_erase_deletes_after_a_yes(user, other_user, answer):
     create(user=user)
     create(user=user)
     kept = create(user=other_user)
@@ -170,7 +169,7 @@ def test_erase_deletes_after_a_yes(user: User, other_user: User, answer: str) ->
 
 
 @pytest.mark.parametrize("answer", ["n", "", "yes!", EOFError])
-def test_any_other_answer_deletes_nothing(user: User, answer: Any) -> None:
+def test_any_other_answer_deletes_nothing(user, answer):
     create(user=user)
     with mock.patch("builtins.input", side_effect=[answer]):
         said = refusal("plasgate_ip_erase", "--user", "teak")
@@ -189,13 +188,13 @@ def test_any_other_answer_deletes_nothing(user: User, answer: Any) -> None:
     ],
     ids=str,
 )
-def test_an_unknown_person_is_an_error(user: User, arguments: list[str], message: str) -> None:
+def test_an_unknown_person_is_an_error(user, arguments, message):
     create(user=user)
     for name in PERSONAL:
         assert message in refusal(name, *arguments)
 
 
-def test_a_login_name_of_several_users_is_refused(user: User, monkeypatch: Any) -> None:
+def test_a_login_name_of_several_users_is_refused(user, monkeypatch):
     create(user=user)
     User.objects.create_user("teak's other account", user.email)
     manager: Any = User._default_manager

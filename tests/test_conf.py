@@ -1,7 +1,5 @@
 """`Setting`, the settings that are cleaned, and `load_function`."""
 
-from typing import Any
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -10,7 +8,7 @@ from django_plasgate_ip.conf import conf, load_function
 CREDENTIALS = "PLASGATE_IP_CREDENTIALS"
 
 
-def test_a_setting_is_read_each_time_and_has_a_default(settings: Any) -> None:
+def test_a_setting_is_read_each_time_and_has_a_default(settings):
     settings.PLASGATE_IP_TIMEOUT = 2.5
     changed = conf.PLASGATE_IP_TIMEOUT
     del settings.PLASGATE_IP_TIMEOUT
@@ -29,15 +27,15 @@ def test_a_setting_is_read_each_time_and_has_a_default(settings: Any) -> None:
     ],
 )
 def test_the_base_url_ends_with_one_slash_and_the_public_url_has_none(
-    name: str, written: str | None, meant: str | None, settings: Any
-) -> None:
+    name, written, meant, settings
+):
     setattr(settings, f"PLASGATE_IP_{name}", written)
 
     assert getattr(conf, f"PLASGATE_IP_{name}") == meant
 
 
 @pytest.mark.parametrize("value", [len, "builtins.len"])
-def test_a_function_is_loaded_from_itself_or_from_its_path(value: Any, settings: Any) -> None:
+def test_a_function_is_loaded_from_itself_or_from_its_path(value, settings):
     settings.PLASGATE_IP_CREDENTIALS = value
 
     assert load_function(CREDENTIALS) is len
@@ -52,9 +50,7 @@ def test_a_function_is_loaded_from_itself_or_from_its_path(value: Any, settings:
         ("asyncio.sleep", "is async"),
     ],
 )
-def test_an_unusable_function_is_reported_with_the_settings_name(
-    value: Any, problem: str, settings: Any
-) -> None:
+def test_an_unusable_function_is_reported_with_the_settings_name(value, problem, settings):
     settings.PLASGATE_IP_CREDENTIALS = value
 
     with pytest.raises(ImproperlyConfigured, match=f"{CREDENTIALS}.*{problem}"):

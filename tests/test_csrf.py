@@ -4,12 +4,11 @@ from itertools import product
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware, rotate_token
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.visitor import TYPED, Page, Visitor, newest
+from tests.visitor import TYPED, Page, newest
 
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 OURS = {"Origin": "http://testserver"}
@@ -59,9 +58,7 @@ def message_on(page: Any) -> str:
 
 @pytest.mark.parametrize("is_in_session", [False, True], ids=["cookie", "session"])
 @pytest.mark.parametrize("middleware", [CSRF, f"{__name__}.OwnCheck", None])
-def test_nothing_starts_without_a_token(
-    visitor: Visitor, settings: Any, middleware: str | None, is_in_session: bool
-) -> None:
+def test_nothing_starts_without_a_token(visitor, settings, middleware, is_in_session):
     settings.CSRF_USE_SESSIONS = is_in_session
     settings.CSRF_FAILURE_VIEW = f"{__name__}.sites_own"
     own = [middleware] if middleware else []
@@ -88,8 +85,8 @@ def test_nothing_starts_without_a_token(
 
 @pytest.mark.parametrize("is_in_session", [False, True], ids=["cookie", "session"])
 def test_a_form_that_is_older_than_a_login_comes_back_with_its_number(
-    visitor: Visitor, user: User, settings: Any, is_in_session: bool
-) -> None:
+    visitor, user, settings, is_in_session
+):
     settings.CSRF_USE_SESSIONS = is_in_session
     old = Page(visitor.get("/phone/?next=/here/"))
     visitor.submit(visitor.get("/accounts/login/"), username="teak", password="a password")
@@ -105,9 +102,7 @@ def test_a_form_that_is_older_than_a_login_comes_back_with_its_number(
 
 
 @pytest.mark.parametrize("is_secure", [False, True])
-def test_a_forged_form_comes_back_empty_and_sets_no_cookie(
-    passer_by: Visitor, is_secure: bool
-) -> None:
+def test_a_forged_form_comes_back_empty_and_sets_no_cookie(passer_by, is_secure):
     forged = {"phone_number": TYPED, "next": "/here/", "csrfmiddlewaretoken": "a" * 32}
     for headers in FORGED:
         page = passer_by.post("/phone/", forged, headers=headers, secure=is_secure)
@@ -130,9 +125,7 @@ def test_a_forged_form_comes_back_empty_and_sets_no_cookie(
         (OURS, True),
     ],
 )
-def test_a_form_without_its_cookie_comes_back_and_names_cookies(
-    passer_by: Visitor, headers: dict[str, str], is_filled: bool
-) -> None:
+def test_a_form_without_its_cookie_comes_back_and_names_cookies(passer_by, headers, is_filled):
     page = passer_by.post("/phone/", {"phone_number": TYPED}, headers=headers)
 
     assert page.status_code == 403
@@ -141,7 +134,7 @@ def test_a_form_without_its_cookie_comes_back_and_names_cookies(
     assert passer_by.submit(page, phone_number=TYPED).status_code == 302
 
 
-def test_the_new_token_of_a_login_in_a_middleware_stays(visitor: Visitor, settings: Any) -> None:
+def test_the_new_token_of_a_login_in_a_middleware_stays(visitor, settings):
     visitor.get("/phone/")
     old = visitor.cookies["csrftoken"].value
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.login_in_a_middleware"]
@@ -151,7 +144,7 @@ def test_the_new_token_of_a_login_in_a_middleware_stays(visitor: Visitor, settin
     assert page.cookies["csrftoken"].value != old
 
 
-def test_text_that_can_not_be_encoded_comes_back(passer_by: Visitor) -> None:
+def test_text_that_can_not_be_encoded_comes_back(passer_by):
     body = b"phone_number=%ED%A0%80+077&next=//evil.example/"
     page = passer_by.post(
         "/phone/", body, content_type="application/x-www-form-urlencoded", headers=OURS
@@ -161,7 +154,7 @@ def test_text_that_can_not_be_encoded_comes_back(passer_by: Visitor) -> None:
     assert "This is not a phone number" in page.content.decode()
 
 
-def test_a_script_gets_a_code(passer_by: Visitor) -> None:
+def test_a_script_gets_a_code(passer_by):
     headers = OURS | {"Accept": "application/json"}
     refused = passer_by.post("/phone/", {"phone_number": TYPED}, headers=headers)
 
@@ -171,9 +164,7 @@ def test_a_script_gets_a_code(passer_by: Visitor) -> None:
     assert "Accept" in refused["Vary"]
 
 
-def test_the_reason_is_logged_where_django_logs_it(
-    passer_by: Visitor, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_reason_is_logged_where_django_logs_it(passer_by, caplog):
     refused = passer_by.post("/phone/", {"phone_number": TYPED}, headers=OURS)
 
     assert caplog.messages == ["Forbidden (CSRF cookie not set.): /phone/"]

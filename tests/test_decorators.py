@@ -23,8 +23,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
-from tests.conftest import Answers
-from tests.visitor import TYPED, Visitor
+from tests.visitor import TYPED
 
 pytestmark = pytest.mark.django_db
 
@@ -136,9 +135,7 @@ def is_sent_to(response: Any, where: str) -> bool:
 
 
 @pytest.mark.parametrize("name", VIEWS)
-def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(
-    user: User, other_user: User, name: str
-) -> None:
+def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(user, other_user, name):
     make_verification(user, "failed")
     make_verification(other_user)
     make_verification(user, scopes=["mobile_id"])  # a device, and no number
@@ -153,9 +150,7 @@ def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(
 
 
 @pytest.mark.parametrize("name", VIEWS | GET)
-def test_each_kind_of_view_is_served_under_wsgi_and_asgi(
-    user: User, other_user: User, name: str
-) -> None:
+def test_each_kind_of_view_is_served_under_wsgi_and_asgi(user, other_user, name):
     make_verification(user)
     for who, status in ((other_user, 302), (user, 200)):
         wsgi, asgi = Client(), AsyncClient()
@@ -166,7 +161,7 @@ def test_each_kind_of_view_is_served_under_wsgi_and_asgi(
 
 
 @pytest.mark.parametrize("name", UNCHANGED)
-def test_a_script_gets_a_status_a_code_and_the_page_that_it_needs(user: User, name: str) -> None:
+def test_a_script_gets_a_status_a_code_and_the_page_that_it_needs(user, name):
     def answer(user: User | None) -> Any:
         response = opened(UNCHANGED[name], user, accept="application/json, text/plain, */*")
         # A browser's redirect also depends on the header.
@@ -183,12 +178,12 @@ def test_a_script_gets_a_status_a_code_and_the_page_that_it_needs(user: User, na
     assert answer(user) == (403, "phone_change_unacknowledged", True, changed)
 
 
-def test_an_anonymous_visitor_is_sent_to_the_login() -> None:
+def test_an_anonymous_visitor_is_sent_to_the_login():
     for view in VIEWS.values():
         assert is_sent_to(opened(view, None), "/accounts/login/")
 
 
-def test_another_host_gets_an_absolute_next(user: User, settings: Any) -> None:
+def test_another_host_gets_an_absolute_next(user, settings):
     settings.LOGIN_URL = elsewhere = "https://sso.example/me/"
     view = phone_verified_required(changed_url=elsewhere)(wallet)
     make_verification(user, number_changed=True)
@@ -198,7 +193,7 @@ def test_another_host_gets_an_absolute_next(user: User, settings: Any) -> None:
         assert (page, parse_qs(query)) == (elsewhere, {"next": [f"http://testserver{ADDRESS}"]})
 
 
-def test_where_anonymous_visitors_may_start_their_session_is_verified(settings: Any) -> None:
+def test_where_anonymous_visitors_may_start_their_session_is_verified(settings):
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     row = make_verification()
 
@@ -208,7 +203,7 @@ def test_where_anonymous_visitors_may_start_their_session_is_verified(settings: 
 
 
 @pytest.mark.parametrize("name", FRESH)
-def test_a_view_may_require_a_recent_verification(user: User, name: str) -> None:
+def test_a_view_may_require_a_recent_verification(user, name):
     make_verification(user, age=HOUR + timedelta(minutes=1))
     assert is_sent_to(opened(FRESH[name], user), "/phone/")
     assert opened(VIEWS["bare"], user).status_code == 200
@@ -219,7 +214,7 @@ def test_a_view_may_require_a_recent_verification(user: User, name: str) -> None
 
 @pytest.mark.parametrize("change", ["mobile_id_changed", "number_changed", "claimed_at_login"])
 @pytest.mark.parametrize("name", UNCHANGED)
-def test_a_user_with_a_change_confirms_it_first(user: User, name: str, change: str) -> None:
+def test_a_user_with_a_change_confirms_it_first(user, name, change):
     assert is_sent_to(opened(UNCHANGED[name], user), "/phone/")
 
     make_verification(user)
@@ -236,8 +231,8 @@ def test_a_user_with_a_change_confirms_it_first(user: User, name: str, change: s
 
 
 def test_neither_another_users_nor_an_anonymous_change_has_to_be_confirmed(
-    user: User, other_user: User, settings: Any
-) -> None:
+    user, other_user, settings
+):
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     make_verification(other_user, mobile_id_changed=True)
     make_verification(user)
@@ -247,7 +242,7 @@ def test_neither_another_users_nor_an_anonymous_change_has_to_be_confirmed(
     assert opened(UNCHANGED["path"], None, row.session_id).status_code == 200
 
 
-def test_scopes_that_give_no_number_are_an_error_of_the_site(user: User, settings: Any) -> None:
+def test_scopes_that_give_no_number_are_an_error_of_the_site(user, settings):
     """Each visitor would verify, and be sent to the start page again."""
     settings.PLASGATE_IP_SCOPES = ["openid", "mobile_id"]
     make_verification(user)
@@ -256,7 +251,7 @@ def test_scopes_that_give_no_number_are_an_error_of_the_site(user: User, setting
         opened(VIEWS["bare"], user)
 
 
-def test_a_decorated_view_keeps_its_name_docstring_and_kind() -> None:
+def test_a_decorated_view_keeps_its_name_docstring_and_kind():
     guarded = phone_verified_required(max_age=HOUR)(wallet)
 
     assert (guarded.__name__, guarded.__doc__) == ("wallet", "Show the wallet.")
@@ -266,9 +261,7 @@ def test_a_decorated_view_keeps_its_name_docstring_and_kind() -> None:
     assert iscoroutinefunction(guarded)
 
 
-def test_a_visitor_signs_in_verifies_arrives_and_later_only_signs_in(
-    stranger: Visitor, user: User, answers: Answers
-) -> None:
+def test_a_visitor_signs_in_verifies_arrives_and_later_only_signs_in(stranger, user, answers):
     answers()
     login = stranger.get(ADDRESS, follow=True)
     form = stranger.submit(login, username="teak", password="a password")

@@ -27,7 +27,7 @@ def use(settings: Any, *keys: str) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = list(keys)
 
 
-def test_the_first_key_encrypts_and_every_key_decrypts(settings: Any) -> None:
+def test_the_first_key_encrypts_and_every_key_decrypts(settings):
     use(settings, KEY)
     before = Sealed.seal({"when": "before"})
     use(settings, NEW_KEY, KEY)
@@ -38,7 +38,7 @@ def test_the_first_key_encrypts_and_every_key_decrypts(settings: Any) -> None:
         after.decrypt()
 
 
-def test_without_keys_they_are_derived_from_the_secret_key_and_its_fallbacks(settings: Any) -> None:
+def test_without_keys_they_are_derived_from_the_secret_key_and_its_fallbacks(settings):
     settings.SECRET_KEY = "the first"
     sealed = Sealed.seal(CLAIMS)
     settings.SECRET_KEY = "the second"
@@ -51,21 +51,21 @@ def test_without_keys_they_are_derived_from_the_secret_key_and_its_fallbacks(set
     assert later.decrypt() == CLAIMS
 
 
-def test_the_derived_key_does_not_change_between_releases(settings: Any) -> None:
+def test_the_derived_key_does_not_change_between_releases(settings):
     settings.SECRET_KEY = "a secret key"
     assert Sealed(TOKEN).decrypt() == {"given_name": "Teak"}
 
 
 # Among them: an environment variable that is not set, and a text instead of a list.
 @pytest.mark.parametrize("keys", [[], 7, [None], KEY, [KEY, "not a key"]], ids=str)
-def test_invalid_keys_are_refused_with_what_to_do(keys: Any, settings: Any) -> None:
+def test_invalid_keys_are_refused_with_what_to_do(keys, settings):
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys
     for act in (cipher, lambda: Sealed.seal(CLAIMS), Sealed("token").decrypt):
         with pytest.raises(ImproperlyConfigured, match=r"ENCRYPTION_KEYS .*generate_key"):
             act()
 
 
-def test_an_error_about_one_key_does_not_show_the_others(settings: Any) -> None:
+def test_an_error_about_one_key_does_not_show_the_others(settings):
     use(settings, KEY, "not a key")
     with pytest.raises(ImproperlyConfigured) as caught:
         cipher()
@@ -74,7 +74,7 @@ def test_an_error_about_one_key_does_not_show_the_others(settings: Any) -> None:
     assert KEY not in repr([entry.locals for entry in caught.traceback[1:]])
 
 
-def test_every_json_type_is_preserved(settings: Any) -> None:
+def test_every_json_type_is_preserved(settings):
     # Each type, and values that a careless test for emptiness or equality confuses.
     values: list[Any] = [
         {"false": False, "zero": 0, "none": None, "empty": "", "float": 0.5, "big": 2**70},
@@ -92,7 +92,7 @@ def test_every_json_type_is_preserved(settings: Any) -> None:
     assert json.dumps([each.decrypt() for each in again]) == json.dumps(values)
 
 
-def test_only_an_empty_dict_is_an_empty_text() -> None:
+def test_only_an_empty_dict_is_an_empty_text():
     assert Sealed.seal({}) == Sealed("") == Sealed("").reencrypt()
     others: list[Any] = [None, False, 0, "", []]
     assert "" not in [Sealed.seal(value).token for value in others]
@@ -101,7 +101,7 @@ def test_only_an_empty_dict_is_an_empty_text() -> None:
 
 
 @pytest.mark.parametrize("token", ["gAAAAA", "ភ្នំពេញ", TOKEN[:50] + "A" + TOKEN[51:]])
-def test_an_invalid_token_is_unreadable_and_not_shown(token: str, settings: Any) -> None:
+def test_an_invalid_token_is_unreadable_and_not_shown(token, settings):
     settings.SECRET_KEY = "a secret key"
     for read in (Sealed(token).decrypt, Sealed(token).reencrypt):
         with pytest.raises(ClaimsUnreadable) as caught:
@@ -123,7 +123,7 @@ def tokens() -> dict[Any, str]:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("batch_size", [2, 5])
-def test_every_row_has_the_first_key_afterwards(settings: Any, batch_size: int) -> None:
+def test_every_row_has_the_first_key_afterwards(settings, batch_size):
     use(settings, KEY)
     rows = [create(claims={"number": index}) for index in range(4)]
     empty = [create(claims={}), create(status="pending")]
@@ -146,7 +146,7 @@ def test_every_row_has_the_first_key_afterwards(settings: Any, batch_size: int) 
 
 
 @pytest.mark.django_db
-def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any) -> None:
+def test_rows_from_before_there_were_keys_are_reencrypted(settings):
     settings.SECRET_KEY = "the first"
     row = create()
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = ["the first"], "the second"
@@ -159,7 +159,7 @@ def test_rows_from_before_there_were_keys_are_reencrypted(settings: Any) -> None
 
 
 @pytest.mark.django_db
-def test_unreadable_rows_are_counted_and_unchanged(settings: Any) -> None:
+def test_unreadable_rows_are_counted_and_unchanged(settings):
     use(settings, KEY)
     readable = create()
     use(settings, OTHER_KEY)
@@ -175,9 +175,7 @@ def test_unreadable_rows_are_counted_and_unchanged(settings: Any) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("can_skip", "statements"), [(True, [True, False]), (False, [False])])
-def test_rows_that_a_batch_skips_follow_one_by_one(
-    monkeypatch: pytest.MonkeyPatch, can_skip: bool, statements: list[bool]
-) -> None:
+def test_rows_that_a_batch_skips_follow_one_by_one(monkeypatch, can_skip, statements):
     locked, _other = create(), create()
     asked = skip(locked, monkeypatch, can_skip)
     monkeypatch.setattr(encryption, "_use_first_key", lambda row: False)
@@ -189,7 +187,7 @@ def test_rows_that_a_batch_skips_follow_one_by_one(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_batch_is_committed_and_says_where_the_next_one_starts() -> None:
+def test_each_batch_is_committed_and_says_where_the_next_one_starts():
     for _ in range(5):
         create()
     before = tokens()
@@ -202,7 +200,7 @@ def test_each_batch_is_committed_and_says_where_the_next_one_starts() -> None:
 
 
 @pytest.mark.django_db
-def test_no_frame_of_the_database_holds_decrypted_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_frame_of_the_database_holds_decrypted_claims(monkeypatch):
     create()
     decrypted: list[Sealed] = []
     monkeypatch.setattr(Sealed, "decrypt", decrypted.append)
@@ -211,7 +209,7 @@ def test_no_frame_of_the_database_holds_decrypted_claims(monkeypatch: pytest.Mon
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_change_between_reading_and_writing_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_between_reading_and_writing_is_not_lost(monkeypatch):
     row = PhoneVerification.objects.filter(pk=create().pk)
     again = Sealed.reencrypt
 

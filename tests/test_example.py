@@ -128,9 +128,7 @@ def send(browser: requests.Session, page: requests.Response, url: str = "", **fi
 # manage.py demo --once
 
 
-def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secrets(
-    site: Path,
-) -> None:
+def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secrets(site):
     others = {
         "PLASGATE_IP_PUBLIC_URL": "https://shop.example",
         "PLASGATE_IP_BASE_URL": "http://127.0.0.1:9/",
@@ -168,7 +166,7 @@ def test_once_makes_a_verification_and_prints_each_step_and_the_row_without_secr
     assert not list(site.rglob("*.sqlite3*"))
 
 
-def test_once_an_app_verifies_without_a_cookie(site: Path) -> None:
+def test_once_an_app_verifies_without_a_cookie(site):
     result = manage(site, "demo", "--once", "--app")
 
     assert (result.returncode, result.stderr) == (0, "")
@@ -193,16 +191,14 @@ def test_once_an_app_verifies_without_a_cookie(site: Path) -> None:
         (["--app"], 2, "--app needs --once"),
     ],
 )
-def test_an_app_that_is_not_verified_is_reported(
-    site: Path, arguments: list[str], status: int, said: str
-) -> None:
+def test_an_app_that_is_not_verified_is_reported(site, arguments, status, said):
     result = manage(site, "demo", *arguments)
 
     assert result.returncode == status
     assert said in result.stderr
 
 
-def test_the_documented_walk_by_curl_verifies_without_a_cookie(site: Path) -> None:
+def test_the_documented_walk_by_curl_verifies_without_a_cookie(site):
     commands = "\n".join(text for *_, text in list(blocks("Walk through it with curl"))[1:])
     with demo(site, 0) as (address, _):
         assert "SITE=http://127.0.0.1:8000\n" in commands
@@ -218,7 +214,7 @@ def test_the_documented_walk_by_curl_verifies_without_a_cookie(site: Path) -> No
     assert members == '{"username":"demo","phone_number":"+855 77 *** *18"}'
 
 
-def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(site: Path) -> None:
+def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(site):
     database = site / "named.sqlite3"
     variables = {"DATABASE_URL": f"sqlite:///{database}"}
 
@@ -230,7 +226,7 @@ def test_once_exits_with_the_reason_of_a_number_that_is_not_verified(site: Path)
     assert rows(database, "SELECT username, is_staff FROM auth_user") == [("demo-once", 0)]
 
 
-def test_once_refuses_to_spend_a_real_balance(site: Path) -> None:
+def test_once_refuses_to_spend_a_real_balance(site):
     result = manage(site, "demo", "--once", **REAL_KEYS)
 
     assert result.returncode == 2
@@ -241,9 +237,7 @@ def test_once_refuses_to_spend_a_real_balance(site: Path) -> None:
 # manage.py demo
 
 
-def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
-    site: Path, browser: requests.Session
-) -> None:
+def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(site, browser):
     # Not the default address, as for a phone in the same network.
     with socket.create_server(("127.0.0.2", 0)) as taken:
         port = taken.getsockname()[1]
@@ -277,9 +271,7 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(
     assert "code=" not in log
 
 
-def test_with_real_keys_the_demo_has_no_sandbox_and_no_account_with_a_known_password(
-    site: Path, browser: requests.Session
-) -> None:
+def test_with_real_keys_the_demo_has_no_sandbox_and_no_account_with_a_known_password(site, browser):
     with demo(site, 0, **REAL_KEYS) as (address, printed):
         page = browser.get(f"{address}/sandbox/authenticate", timeout=30)
 
@@ -289,16 +281,14 @@ def test_with_real_keys_the_demo_has_no_sandbox_and_no_account_with_a_known_pass
     assert rows(site / "db.sqlite3", "SELECT username FROM auth_user") == []
 
 
-def test_the_demo_does_not_serve_a_site_that_is_not_in_development(site: Path) -> None:
+def test_the_demo_does_not_serve_a_site_that_is_not_in_development(site):
     result = manage(site, "demo", **REAL_KEYS, **PRODUCTION)
 
     assert result.returncode == 1
     assert "needs DEBUG=True" in result.stderr
 
 
-def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(
-    site: Path,
-) -> None:
+def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(site):
     for line in (
         f"PLASGATE_IP_SECRET_KEY='{SECRET_KEY}'",
         f'PLASGATE_IP_SECRET_KEY="{SECRET_KEY}"',
@@ -312,7 +302,7 @@ def test_the_secret_of_the_api_page_loads_from_the_env_file_and_the_environment(
     assert loaded["PLASGATE_IP_SECRET_KEY"] == SECRET_KEY
 
 
-def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site: Path) -> None:
+def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site):
     loaded = settings_of(site)
     assert SANDBOX in loaded["INSTALLED_APPS"]
     assert loaded["PLASGATE_IP_CREDENTIALS"] == f"{SANDBOX}.credentials.for_request"
@@ -328,7 +318,7 @@ def test_the_site_calls_plasgate_with_both_keys_and_has_the_sandbox_without(site
     assert not {name for name in loaded if re.match("PLASGATE_IP_(CREDENTIALS|MAX)", name)}
 
 
-def test_in_production_there_is_no_sandbox_even_without_keys(site: Path) -> None:
+def test_in_production_there_is_no_sandbox_even_without_keys(site):
     loaded = settings_of(
         site, DATABASE_URL="postgres://sok:pass@db.example:5433/shop", **PRODUCTION
     )
@@ -340,7 +330,7 @@ def test_in_production_there_is_no_sandbox_even_without_keys(site: Path) -> None
     assert (database["HOST"], database["PORT"]) == ("db.example", 5433)
 
 
-def test_the_env_example_names_every_variable_and_its_examples_load(site: Path) -> None:
+def test_the_env_example_names_every_variable_and_its_examples_load(site):
     text = (site / ".env.example").read_text()
     source = (site / "example" / "settings.py").read_text()
     read = set(re.findall(r'env(?:iron)?\.\w+\(\s*"([A-Z_]+)"', source))
@@ -360,7 +350,7 @@ def test_the_env_example_names_every_variable_and_its_examples_load(site: Path) 
 # manage.py check
 
 
-def test_the_checks_find_nothing_with_both_keys_or_none_and_a_message_with_one(site: Path) -> None:
+def test_the_checks_find_nothing_with_both_keys_or_none_and_a_message_with_one(site):
     for variables in ({}, REAL_KEYS):
         result = manage(site, "check", **variables)
         assert "System check identified no issues" in result.stdout

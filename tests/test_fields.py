@@ -4,7 +4,6 @@ import copy
 import io
 import json
 import pickle
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,14 +48,14 @@ def lost_key(db: None, settings: Any) -> PhoneVerification:
 
 
 @pytest.mark.django_db
-def test_every_json_type_is_preserved() -> None:
+def test_every_json_type_is_preserved():
     values = [CLAIMS, {"false": False, "none": None}, False, 0, None, "", []]
     # Compared as text, because 0 == False.
     assert json.dumps([stored(claims=value).claims for value in values]) == json.dumps(values)
 
 
 @pytest.mark.django_db
-def test_claims_can_be_read_before_and_after_saving(django_assert_num_queries: Any) -> None:
+def test_claims_can_be_read_before_and_after_saving(django_assert_num_queries):
     assert PhoneVerification(claims={"a": 1}).claims == {"a": 1}
     assert PhoneVerification().claims == {}
 
@@ -75,7 +74,7 @@ def test_claims_can_be_read_before_and_after_saving(django_assert_num_queries: A
 
 
 @pytest.mark.django_db
-def test_updates_and_bulk_writes_encrypt() -> None:
+def test_updates_and_bulk_writes_encrypt():
     row = stored(claims={})
     PhoneVerification.objects.update(claims={"given_name": "Teak"})
     PhoneVerification.objects.bulk_create([PhoneVerification(session_id="c", claims=CLAIMS)])
@@ -90,7 +89,7 @@ def test_updates_and_bulk_writes_encrypt() -> None:
 
 
 @pytest.mark.django_db
-def test_no_column_holds_plain_text() -> None:
+def test_no_column_holds_plain_text():
     stored()
     values = [*PhoneVerification.objects.values("claims"), *PhoneVerification.objects.values()]
     everything = str(raw("*")) + repr(values)
@@ -99,7 +98,7 @@ def test_no_column_holds_plain_text() -> None:
 
 
 @pytest.mark.django_db
-def test_copies_pickles_and_reprs_hold_the_token() -> None:
+def test_copies_pickles_and_reprs_hold_the_token():
     row = stored()
     row.claims  # noqa: B018 - reading it must not store the plain value
     PhoneVerification.objects.filter(pk=row.pk).update(scopes="phone")
@@ -112,7 +111,7 @@ def test_copies_pickles_and_reprs_hold_the_token() -> None:
 
 
 @pytest.mark.django_db
-def test_a_fixture_holds_the_token(tmp_path: Path) -> None:
+def test_a_fixture_holds_the_token(tmp_path):
     full, empty = stored(), stored(claims={})
     fixture = tmp_path / "rows.json"
     call_command("dumpdata", "django_plasgate_ip.phoneverification", output=str(fixture))
@@ -123,7 +122,7 @@ def test_a_fixture_holds_the_token(tmp_path: Path) -> None:
     assert PhoneVerification.objects.get(pk=empty.pk).claims == {}
 
 
-def test_only_reading_the_claims_needs_their_key(lost_key: PhoneVerification) -> None:
+def test_only_reading_the_claims_needs_their_key(lost_key):
     before = raw()
     assert list(PhoneVerification.objects.filter(nonce=NONCE)) == [lost_key]
     lost_key.scopes = "phone"
@@ -143,7 +142,7 @@ def test_only_reading_the_claims_needs_their_key(lost_key: PhoneVerification) ->
     assert raw() == [""]
 
 
-def test_a_row_is_dumped_pickled_and_deleted_without_its_key(lost_key: PhoneVerification) -> None:
+def test_a_row_is_dumped_pickled_and_deleted_without_its_key(lost_key):
     out = io.StringIO()
     call_command("dumpdata", "django_plasgate_ip.phoneverification", stdout=out)
     assert raw()[0] in out.getvalue()
@@ -152,7 +151,7 @@ def test_a_row_is_dumped_pickled_and_deleted_without_its_key(lost_key: PhoneVeri
 
 
 @isolate_apps("tests")
-def test_a_receiver_that_was_connected_earlier_gets_no_deleted_claims() -> None:
+def test_a_receiver_that_was_connected_earlier_gets_no_deleted_claims():
     def audit(instance: Any, **kwargs: Any) -> Any:
         return instance.claims
 
@@ -168,7 +167,7 @@ def test_a_receiver_that_was_connected_earlier_gets_no_deleted_claims() -> None:
 
 
 @pytest.mark.django_db
-def test_a_deletion_that_is_rolled_back_and_a_save_preserve_the_claims() -> None:
+def test_a_deletion_that_is_rolled_back_and_a_save_preserve_the_claims():
     row = stored()
     with transaction.atomic():
         row.delete()
@@ -182,7 +181,7 @@ def test_a_deletion_that_is_rolled_back_and_a_save_preserve_the_claims() -> None
     assert raw() == [""]
 
 
-def test_rows_without_claims_are_found_without_a_key(lost_key: PhoneVerification) -> None:
+def test_rows_without_claims_are_found_without_a_key(lost_key):
     empty = stored(claims={})
     rows = PhoneVerification.objects
     assert list(rows.filter(claims={})) == [empty]
@@ -191,7 +190,7 @@ def test_rows_without_claims_are_found_without_a_key(lost_key: PhoneVerification
 
 
 @pytest.mark.django_db
-def test_every_other_lookup_is_refused() -> None:
+def test_every_other_lookup_is_refused():
     stored()
     lookups: list[dict[str, Any]] = [
         *({"claims": value} for value in (CLAIMS, None, "", False, F("scopes"))),
@@ -206,7 +205,7 @@ def test_every_other_lookup_is_refused() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("db_format", ["NATIONAL", "RFC3966"])
-def test_numbers_are_stored_as_e164_with_every_db_format(db_format: str, settings: Any) -> None:
+def test_numbers_are_stored_as_e164_with_every_db_format(db_format, settings):
     settings.PHONENUMBER_DB_FORMAT = db_format
     row = PhoneVerification.objects.create(phone_number="+14155552671")
     assert str(PhoneVerification.objects.get(pk=row.pk).phone_number.as_e164) == "+14155552671"
@@ -216,9 +215,7 @@ def test_numbers_are_stored_as_e164_with_every_db_format(db_format: str, setting
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("written", ["+85520123456", "+999012345678"])
-def test_a_possible_number_is_stored_found_and_read_like_others(
-    written: str, settings: Any
-) -> None:
+def test_a_possible_number_is_stored_found_and_read_like_others(written, settings):
     settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
     row = stored(phone_number=parse(written))
     row.clean_fields(exclude=["redirect_uri"])

@@ -24,8 +24,7 @@ from django_plasgate_ip.exceptions import (
 )
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
-from tests.conftest import Answers
-from tests.visitor import DIGITS, NUMBER, TYPED, Visitor, came_back, newest, outcome, request_of
+from tests.visitor import DIGITS, NUMBER, TYPED, came_back, newest, outcome, request_of
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +34,7 @@ def sent(started: flow.StartedVerification) -> dict[str, str]:
     return dict(parse_qsl(urlsplit(started.authorize_url).query))
 
 
-def test_begin_stores_what_the_callback_needs_and_returns_where_to_go(user: User) -> None:
+def test_begin_stores_what_the_callback_needs_and_returns_where_to_go(user):
     request = request_of(user)
     language = "km-kh-x-phnompenh"  # one that a site has added to LANGUAGES
 
@@ -58,7 +57,7 @@ def test_begin_stores_what_the_callback_needs_and_returns_where_to_go(user: User
     assert "state" not in sent(started)
 
 
-def test_the_scopes_are_a_setting_and_a_next_elsewhere_is_not_stored(settings: Any) -> None:
+def test_the_scopes_are_a_setting_and_a_next_elsewhere_is_not_stored(settings):
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
 
     # No language is active.
@@ -72,7 +71,7 @@ def test_the_scopes_are_a_setting_and_a_next_elsewhere_is_not_stored(settings: A
     assert (str(row.phone_number), row.language) == ("", "")
 
 
-def test_invalid_arguments_are_refused_and_end_nothing(settings: Any) -> None:
+def test_invalid_arguments_are_refused_and_end_nothing(settings):
     request = request_of()
     earlier = flow.begin(request, TYPED).verification
 
@@ -99,8 +98,8 @@ def test_invalid_arguments_are_refused_and_end_nothing(settings: Any) -> None:
     ],
 )
 def test_an_invalid_key_is_reported_before_a_row_is_stored_or_a_code_is_spent(
-    answers: Answers, settings: Any, name: str, value: Any
-) -> None:
+    answers, settings, name, value
+):
     request = request_of()
     flow.begin(request, TYPED)
     setattr(settings, name, value)
@@ -115,7 +114,7 @@ def test_an_invalid_key_is_reported_before_a_row_is_stored_or_a_code_is_spent(
     assert answers.calls == []
 
 
-def test_the_public_url_wins_over_the_scheme_and_a_spoofed_host(settings: Any) -> None:
+def test_the_public_url_wins_over_the_scheme_and_a_spoofed_host(settings):
     settings.ALLOWED_HOSTS = ["*"]
     settings.USE_X_FORWARDED_HOST = True
     settings.PLASGATE_IP_PUBLIC_URL = "https://Shop.example:8443/"
@@ -127,13 +126,13 @@ def test_the_public_url_wins_over_the_scheme_and_a_spoofed_host(settings: Any) -
         assert sent(started)["redirect_uri"] == "https://Shop.example:8443/phone/callback/"
 
 
-def test_a_user_object_that_is_not_signed_in_owns_nothing(user: User) -> None:
+def test_a_user_object_that_is_not_signed_in_owns_nothing(user):
     # Apps for guest accounts have such users.
     with mock.patch.object(User, "is_authenticated", False):
         assert flow.begin(request_of(user), TYPED).verification.user_id is None
 
 
-def test_the_session_is_saved_by_the_first_start_and_not_again(visitor: Visitor) -> None:
+def test_the_session_is_saved_by_the_first_start_and_not_again(visitor):
     before = set(visitor.session.keys())
     with mock.patch.object(SessionStore, "save", autospec=True, side_effect=SessionStore.save) as s:
         for _ in range(3):
@@ -144,9 +143,7 @@ def test_the_session_is_saved_by_the_first_start_and_not_again(visitor: Visitor)
     assert len(visitor.session[browser_session.SESSION_KEY]) <= 32
 
 
-def test_the_authorize_url_is_hidden_the_same_again_and_empty_for_other_keys(
-    settings: Any,
-) -> None:
+def test_the_authorize_url_is_hidden_the_same_again_and_empty_for_other_keys(settings):
     request = request_of()
     started = flow.begin(request, TYPED)
 
@@ -160,7 +157,7 @@ def test_the_authorize_url_is_hidden_the_same_again_and_empty_for_other_keys(
     assert flow.authorize_url(request, newest()) == ""
 
 
-def test_a_callback_in_another_browser_is_refused_and_spends_nothing(answers: Answers) -> None:
+def test_a_callback_in_another_browser_is_refused_and_spends_nothing(answers):
     answers()
     request = request_of()
     flow.begin(request, TYPED)
@@ -177,9 +174,7 @@ def test_a_callback_in_another_browser_is_refused_and_spends_nothing(answers: An
     assert flow.complete(came_back(request)).status == "verified"
 
 
-def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(
-    user: User, other_user: User
-) -> None:
+def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(user, other_user):
     request = request_of(user)
     assert flow.latest(request) is None
     flow.begin(request, TYPED)
@@ -198,9 +193,7 @@ def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(
     assert flow.find(phone, row.pk) == row
 
 
-def test_find_ends_a_stale_verification_and_returns_it_as_stored(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_find_ends_a_stale_verification_and_returns_it_as_stored(user, monkeypatch):
     request = request_of(user)
     row = flow.begin(request, TYPED).verification
     PhoneVerification.objects.update(created_at=timezone.now() - timedelta(minutes=6))
@@ -223,9 +216,7 @@ def test_find_ends_a_stale_verification_and_returns_it_as_stored(
     assert found.reason == newest().reason == "expired"
 
 
-def test_a_request_is_verified_by_its_user_or_by_its_anonymous_session(
-    user: User, other_user: User, answers: Answers
-) -> None:
+def test_a_request_is_verified_by_its_user_or_by_its_anonymous_session(user, other_user, answers):
     answers()
     for owner, others in ((user, (other_user, None)), (None, (user, other_user))):
         PhoneVerification.objects.all().delete()

@@ -72,7 +72,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-def test_a_query_about_a_user_is_one_index_scan(row: PhoneVerification) -> None:
+def test_a_query_about_a_user_is_one_index_scan(row):
     user, objects = row.user, PhoneVerification.objects
     queries: list[Callable[[], Any]] = [
         lambda: objects.is_verified(user),
@@ -85,7 +85,7 @@ def test_a_query_about_a_user_is_one_index_scan(row: PhoneVerification) -> None:
         assert index.startswith("plasgate_ip_"), number
 
 
-def test_a_limit_uses_an_index(row: PhoneVerification, settings: Any) -> None:
+def test_a_limit_uses_an_index(row, settings):
     names = [f"PLASGATE_IP_MAX_STARTS_PER_{n}" for n in ("NUMBER", "USER", "ADDRESS", "SITE")]
     row.address = "a" * 32
     for limited in names:
@@ -96,7 +96,7 @@ def test_a_limit_uses_an_index(row: PhoneVerification, settings: Any) -> None:
         assert all(index.startswith("plasgate_ip_") for _kind, index in used), limited
 
 
-def test_a_callback_and_a_search_of_staff_use_their_index(row: PhoneVerification) -> None:
+def test_a_callback_and_a_search_of_staff_use_their_index(row):
     objects = PhoneVerification.objects
     queries: dict[str, Callable[[], Any]] = {
         "plasgate_ip_callback": lambda: objects.for_callback(row.callback_session_id),
@@ -121,15 +121,13 @@ def test_a_callback_and_a_search_of_staff_use_their_index(row: PhoneVerification
         assert [used for _kind, used in scans(query)] == [index]
 
 
-def test_a_callback_compares_with_earlier_numbers_and_other_accounts_by_two_indexes(
-    row: PhoneVerification,
-) -> None:
+def test_a_callback_compares_with_earlier_numbers_and_other_accounts_by_two_indexes(row):
     # Only the query that every callback waits for: it is the last one if nothing is unusual.
     used = scans(lambda: changes.find(row, row.phone_number, ""))
     assert sorted(index for _kind, index in used) == ["plasgate_ip_number", "plasgate_ip_verified"]
 
 
-def test_the_next_status_is_written_by_the_primary_key(row: PhoneVerification) -> None:
+def test_the_next_status_is_written_by_the_primary_key(row):
     # If the planner expects no live row, it may use the index of the status. The UPDATE then reads
     # every verification that visitors have abandoned since the last purge.
     verification = PhoneVerification.objects.create(session_id="b" * 32, user=row.user)

@@ -35,7 +35,7 @@ def compiled(path: Path) -> dict[Any, str]:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_a_translation_has_the_same_placeholders(app: str) -> None:
+def test_a_translation_has_the_same_placeholders(app):
     translations = compiled((ROOT / app / CATALOGUE).with_suffix(".mo"))
 
     assert len(translations) > 10
@@ -56,7 +56,7 @@ def glossary() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_each_term_is_translated_as_the_glossary_has_it(app: str) -> None:
+def test_each_term_is_translated_as_the_glossary_has_it(app):
     translations = compiled((ROOT / app / CATALOGUE).with_suffix(".mo"))
     for key, translation in translations.items():
         # A context is not part of the sentence, and "IP Verification" is the provider's name.
@@ -78,7 +78,7 @@ UNBROKEN = (
 
 
 @pytest.mark.parametrize("app", APPS)
-def test_no_line_breaks_inside_a_khmer_word(app: str) -> None:
+def test_no_line_breaks_inside_a_khmer_word(app):
     text = "".join(compiled((ROOT / app / CATALOGUE).with_suffix(".mo")).values())
     for word in UNBROKEN:
         assert word.replace("|", "") not in text, word
@@ -88,9 +88,7 @@ def test_no_line_breaks_inside_a_khmer_word(app: str) -> None:
 
 @needs_gettext
 @pytest.mark.parametrize("app", APPS)
-def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(
-    app: str, tmp_path: Path
-) -> None:
+def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(app, tmp_path):
     copy = shutil.copytree(ROOT / app, tmp_path / "app")
     command = (sys.executable, "-m", "django", "makemessages", "--locale=km", "--no-location")
 
@@ -102,7 +100,7 @@ def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(
 
 @needs_gettext
 @pytest.mark.parametrize("app", APPS)
-def test_the_compiled_catalogue_equals_its_source(app: str, tmp_path: Path) -> None:
+def test_the_compiled_catalogue_equals_its_source(app, tmp_path):
     source = ROOT / app / CATALOGUE
     run("msgfmt", "--check", f"--output-file={tmp_path / 'km.mo'}", str(source), cwd=tmp_path)
 

@@ -1,14 +1,12 @@
 """The migrations match the models on every site."""
 
-from typing import Any
-
 import pytest
 from django.core.management import call_command
 
 pytestmark = pytest.mark.django_db
 
 
-def test_no_migration_is_missing_with_any_settings_of_a_site(settings: Any) -> None:
+def test_no_migration_is_missing_with_any_settings_of_a_site(settings):
     settings.DEFAULT_AUTO_FIELD = "django.db.models.SmallAutoField"
     for region in ("KH", "GB"):
         settings.PHONENUMBER_DEFAULT_REGION = settings.PLASGATE_IP_DEFAULT_REGION = region

@@ -43,24 +43,24 @@ def make(user: User | None = None, status: str = "verified", **changes: Any) -> 
         (["pending", "exchanging"], {"completed_at": NOW}),
     ],
 )
-def test_the_database_refuses_a_contradiction(statuses: list[str], contradiction: Any) -> None:
+def test_the_database_refuses_a_contradiction(statuses, contradiction):
     for status in statuses:
         with pytest.raises(IntegrityError), transaction.atomic():
             make(status=status, **contradiction)
 
 
-def test_deleting_a_user_deletes_the_verifications(user: User, other_user: User) -> None:
+def test_deleting_a_user_deletes_the_verifications(user, other_user):
     make(user)
     kept = make(other_user)
     user.delete()
     assert list(PhoneVerification.objects.all()) == [kept]
 
 
-def test_claims_are_in_no_form() -> None:
+def test_claims_are_in_no_form():
     assert "claims" not in modelform_factory(PhoneVerification, fields="__all__").base_fields
 
 
-def test_named_queries_can_be_chained(user: User, other_user: User) -> None:
+def test_named_queries_can_be_chained(user, other_user):
     rows = {status: make(user, status) for status in Status.values}
     others = make(other_user)
     objects = PhoneVerification.objects
@@ -72,7 +72,7 @@ def test_named_queries_can_be_chained(user: User, other_user: User) -> None:
     assert set(objects.ended()) == {rows["verified"], rows["failed"], rows["error"], others}
 
 
-def test_an_anonymous_user_and_an_empty_session_id_match_nothing() -> None:
+def test_an_anonymous_user_and_an_empty_session_id_match_nothing():
     make(None)
     make(None, session_id="")
     objects = PhoneVerification.objects
@@ -83,7 +83,7 @@ def test_an_anonymous_user_and_an_empty_session_id_match_nothing() -> None:
     assert objects.for_callback("") is None
 
 
-def test_the_latest_is_the_newest_with_any_status(user: User, other_user: User) -> None:
+def test_the_latest_is_the_newest_with_any_status(user, other_user):
     failed = make(user, "failed", created_at=NOW)
     verified = make(user, created_at=NOW - HOUR)
     make(user, created_at=NOW - 2 * HOUR)
@@ -93,7 +93,7 @@ def test_the_latest_is_the_newest_with_any_status(user: User, other_user: User) 
     assert PhoneVerification.objects.latest_for(User(pk=10_000)) is None
 
 
-def test_the_primary_key_breaks_ties_in_a_session() -> None:
+def test_the_primary_key_breaks_ties_in_a_session():
     # Stored in both orders.
     for number, session in ((2, "one"), (1, "one"), (3, "two"), (4, "two")):
         make(id=UUID(int=number), session_id=session, created_at=NOW)
@@ -102,7 +102,7 @@ def test_the_primary_key_breaks_ties_in_a_session() -> None:
     assert [row.pk.int for row in objects.for_session("two")] == [4, 3]
 
 
-def test_a_callback_belongs_to_the_newest_verification_that_its_session_continues() -> None:
+def test_a_callback_belongs_to_the_newest_verification_that_its_session_continues():
     started = make(session_id="laptop", callback_session_id="laptop", created_at=NOW)
     handed_over = make(session_id="desk", callback_session_id="laptop", created_at=NOW + HOUR)
     make(session_id="laptop", callback_session_id="phone", created_at=NOW + 2 * HOUR)
@@ -113,7 +113,7 @@ def test_a_callback_belongs_to_the_newest_verification_that_its_session_continue
 
 
 @pytest.mark.parametrize("change", ["mobile_id_changed", "number_changed", "claimed_at_login"])
-def test_changes_are_acknowledged_once(user: User, other_user: User, change: str) -> None:
+def test_changes_are_acknowledged_once(user, other_user, change):
     make(user)
     is_changed: dict[str, Any] = {change: True}
     changed, others = make(user, **is_changed), make(other_user, **is_changed)
@@ -126,7 +126,7 @@ def test_changes_are_acknowledged_once(user: User, other_user: User, change: str
     assert objects.trusted().get(pk=changed.pk).acknowledged_at is not None
 
 
-def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> None:
+def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself():
     both = "openid ip:phone_verify mobile_id"
     trusted = [make(), make(scopes=both), make(callback_session_id=BROWSER)]
     make(status="failed")
@@ -138,7 +138,7 @@ def test_a_row_is_trusted_if_it_proves_number_and_sim_on_the_phone_itself() -> N
     assert set(PhoneVerification.objects.trusted()) == set(trusted)
 
 
-def test_another_query_can_be_annotated(user: User, other_user: User) -> None:
+def test_another_query_can_be_annotated(user, other_user):
     make(user)
     make(other_user, "failed")
     verified = PhoneVerification.objects.verified()
@@ -147,7 +147,7 @@ def test_another_query_can_be_annotated(user: User, other_user: User) -> None:
     assert [row.user for row in rows] == [user]
 
 
-def test_only_a_verified_verification_of_the_user_counts(user: User, other_user: User) -> None:
+def test_only_a_verified_verification_of_the_user_counts(user, other_user):
     for status in ("pending", "exchanging", "failed", "error"):
         make(user, status)
     make(other_user)
@@ -157,7 +157,7 @@ def test_only_a_verified_verification_of_the_user_counts(user: User, other_user:
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_a_device_without_a_number_is_no_verified_phone(user: User) -> None:
+def test_a_device_without_a_number_is_no_verified_phone(user):
     device = make(user, phone_number="", scopes="mobile_id")
     objects = PhoneVerification.objects
     assert objects.verified().latest_for(user) == device
@@ -168,7 +168,7 @@ def test_a_device_without_a_number_is_no_verified_phone(user: User) -> None:
     assert list(objects.with_confirmed_number()) == [number]
 
 
-def test_a_number_can_be_given_in_any_format(user: User) -> None:
+def test_a_number_can_be_given_in_any_format(user):
     make(user)
     make(user, "failed", phone_number=OTHER_NUMBER)
     is_verified = PhoneVerification.objects.is_verified
@@ -176,7 +176,7 @@ def test_a_number_can_be_given_in_any_format(user: User) -> None:
     assert not any(is_verified(user, number) for number in (OTHER_NUMBER, ""))
 
 
-def test_only_proves_raises_an_error_for_text_that_is_not_a_number(user: User) -> None:
+def test_only_proves_raises_an_error_for_text_that_is_not_a_number(user):
     make(user, phone_number="")
     assert not PhoneVerification.objects.is_verified(user, "no number")
     for text in ("no number", ""):
@@ -187,9 +187,7 @@ def test_only_proves_raises_an_error_for_text_that_is_not_a_number(user: User) -
 @pytest.mark.parametrize(
     ("max_age", "expected"), [(None, True), (HOUR, True), (HOUR - TICK, False)], ids=str
 )
-def test_the_maximum_age_counts_from_the_completion(
-    user: User, monkeypatch: pytest.MonkeyPatch, max_age: timedelta | None, expected: bool
-) -> None:
+def test_the_maximum_age_counts_from_the_completion(user, monkeypatch, max_age, expected):
     monkeypatch.setattr(timezone, "now", lambda: NOW)
     make(user, created_at=NOW - 24 * HOUR, completed_at=NOW - HOUR)
     assert PhoneVerification.objects.is_verified(user, max_age=max_age) is expected
@@ -197,7 +195,7 @@ def test_the_maximum_age_counts_from_the_completion(
     assert not PhoneVerification.objects.is_verified(user, OTHER_NUMBER, max_age)
 
 
-def test_only_the_first_of_two_transitions_succeeds(user: User) -> None:
+def test_only_the_first_of_two_transitions_succeeds(user):
     first = make(user, "exchanging")
     second = PhoneVerification.objects.get(pk=first.pk)
     end = {"completed_at": timezone.now(), "sub": SUB, "claims": Sealed.seal({"sub": SUB})}
@@ -216,7 +214,7 @@ def test_only_the_first_of_two_transitions_succeeds(user: User) -> None:
     assert (second.status, second.reason, second.claims) == ("exchanging", "", {})
 
 
-def test_its_text_has_the_masked_number_or_the_primary_key() -> None:
+def test_its_text_has_the_masked_number_or_the_primary_key():
     unnumbered = make(phone_number="")
     for row, text in (
         (make(), f"{MASKED} (verified)"),
@@ -226,14 +224,14 @@ def test_its_text_has_the_masked_number_or_the_primary_key() -> None:
     assert str(make(status="pending")) == f"{MASKED} (pending)"
 
 
-def test_its_repr_has_no_secret(user: User) -> None:
+def test_its_repr_has_no_secret(user):
     row = make(user, claims={"given_name": "Teak"})
     failed = make(user, "failed")
     assert repr(row) == f"<PhoneVerification {row.pk} verified>"
     assert repr(failed) == f"<PhoneVerification {failed.pk} failed not_verified>"
 
 
-def test_each_status_has_a_message_for_the_visitor() -> None:
+def test_each_status_has_a_message_for_the_visitor():
     words = {"pending": "waiting", "exchanging": "waiting", "verified": "confirmed"}
     for status, word in words.items():
         row = PhoneVerification(status=status)
@@ -244,7 +242,7 @@ def test_each_status_has_a_message_for_the_visitor() -> None:
     assert late.staff_message == Reason.EXPIRED.staff_message
 
 
-def test_an_ended_verification_has_a_duration() -> None:
+def test_an_ended_verification_has_a_duration():
     row = make(created_at=NOW, completed_at=NOW + timedelta(seconds=7))
     assert row.duration == timedelta(seconds=7)
     assert not row.is_live
@@ -253,7 +251,7 @@ def test_an_ended_verification_has_a_duration() -> None:
     assert live.duration is None
 
 
-def test_only_a_live_verification_can_be_stale() -> None:
+def test_only_a_live_verification_can_be_stale():
     # test_retention.py has the boundaries.
     then = timezone.now() - 24 * HOUR
     expected = {"pending": Reason.EXPIRED, "exchanging": Reason.INTERRUPTED}

@@ -17,6 +17,7 @@ import zipfile
 from email import message_from_bytes
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -128,7 +129,7 @@ def test_the_sdist_has_what_a_packager_needs(dist):
 
 
 def test_the_readmes_links_on_a_package_index_are_absolute_and_lead_to_what_exists(wheel):
-    metadata = message_from_bytes(wheel[f"{PACKAGE}-0.1.0.dist-info/METADATA"])
+    metadata: Any = message_from_bytes(wheel[f"{PACKAGE}-0.1.0.dist-info/METADATA"])
     warnings = StringIO()
     readme = metadata.get_payload(decode=True).decode()
     tree = publish_doctree(readme, settings_overrides={"warning_stream": warnings})

@@ -37,7 +37,7 @@ def exported(verifications: PhoneVerificationQuerySet) -> list[dict[str, Any]]:
     return list(personal_data.export(verifications))
 
 
-def test_a_user_has_the_verifications_of_every_status(user: User, other_user: User) -> None:
+def test_a_user_has_the_verifications_of_every_status(user, other_user):
     theirs = {create(user=user, status=status) for status in Status.values}
     theirs.add(create(user=user, phone_number=OTHER))
     create(user=other_user)
@@ -47,9 +47,7 @@ def test_a_user_has_the_verifications_of_every_status(user: User, other_user: Us
         by_user("nobody")
 
 
-def test_a_user_whom_the_default_manager_hides_is_found(
-    user: User, other_user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_user_whom_the_default_manager_hides_is_found(user, other_user, monkeypatch):
     manager: Any = User._default_manager
     shown = manager.exclude(pk=user.pk)
     hidden, others = create(user=user), create(user=other_user)
@@ -64,14 +62,14 @@ def test_a_user_whom_the_default_manager_hides_is_found(
         by_user("nobody")
 
 
-def test_a_number_has_the_verifications_of_every_user(user: User, other_user: User) -> None:
+def test_a_number_has_the_verifications_of_every_user(user, other_user):
     its = {create(user=user), create(user=other_user, status="pending"), create()}
     create(user=user, phone_number=OTHER)
     create(user=user, phone_number="")
     assert set(personal_data.verifications_of_number(TYPED)) == its
 
 
-def test_the_export_has_every_column_in_plain_text(user: User) -> None:
+def test_the_export_has_every_column_in_plain_text(user):
     row = create(
         user=user,
         operator="Smart",
@@ -100,9 +98,7 @@ def test_the_export_has_every_column_in_plain_text(user: User) -> None:
 
 
 @pytest.mark.parametrize(("name", "text"), [(855, "855"), (None, "")])
-def test_a_login_name_is_exported_as_text(
-    user: User, monkeypatch: pytest.MonkeyPatch, name: Any, text: str
-) -> None:
+def test_a_login_name_is_exported_as_text(user, monkeypatch, name, text):
     create(user=user)
     verifications = by_user()
     monkeypatch.setattr(User, "get_username", lambda user: name)
@@ -110,8 +106,8 @@ def test_a_login_name_is_exported_as_text(
 
 
 def test_the_newest_is_exported_first_without_a_server_side_cursor(
-    user: User, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
-) -> None:
+    user, monkeypatch, django_assert_num_queries
+):
     """Behind PgBouncer in transaction mode, such a cursor has another connection's name."""
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
     monkeypatch.delattr(QuerySet, "iterator")
@@ -123,13 +119,13 @@ def test_the_newest_is_exported_first_without_a_server_side_cursor(
         ]
 
 
-def test_a_verification_without_user_and_number_can_be_exported() -> None:
+def test_a_verification_without_user_and_number_can_be_exported():
     create(phone_number="", claims={})
     (values,) = exported(PhoneVerification.objects.on_primary())
     assert (values["user"], values["phone_number"], values["claims"]) == (None, "", {})
 
 
-def test_claims_without_their_key_do_not_stop_the_export(user: User, settings: Any) -> None:
+def test_claims_without_their_key_do_not_stop_the_export(user, settings):
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [KEY]
     lost = create(3 * DAY, user=user)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [NEW_KEY]
@@ -140,7 +136,7 @@ def test_claims_without_their_key_do_not_stop_the_export(user: User, settings: A
     assert second["claims"] == CLAIMS
 
 
-def test_erasing_a_user_keeps_the_account_and_other_users(user: User, other_user: User) -> None:
+def test_erasing_a_user_keeps_the_account_and_other_users(user, other_user):
     create(user=user)
     create(user=user, status="pending")
     kept = {create(user=other_user), create()}
@@ -150,7 +146,7 @@ def test_erasing_a_user_keeps_the_account_and_other_users(user: User, other_user
     assert personal_data.erase(by_user()) == 0
 
 
-def test_only_the_log_entries_about_them_are_deleted(user: User, other_user: User) -> None:
+def test_only_the_log_entries_about_them_are_deleted(user, other_user):
     row, others = create(user=user), create(user=other_user)
     note(other_user, row)
     staff("view_phoneverification", "view_claims").get(detail(row))
@@ -160,9 +156,7 @@ def test_only_the_log_entries_about_them_are_deleted(user: User, other_user: Use
     assert set(LogEntry.objects.all()) == kept
 
 
-def test_a_site_without_the_admin_can_erase(
-    user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_site_without_the_admin_can_erase(user, settings, monkeypatch):
     create(user=user)
     # Importing the admin's models fails on such a site.
     monkeypatch.setitem(sys.modules, "django.contrib.admin.models", None)
@@ -174,7 +168,7 @@ def test_a_site_without_the_admin_can_erase(
 
 
 @pytest.mark.parametrize("number", [4, 5])
-def test_all_batches_are_erased(user: User, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+def test_all_batches_are_erased(user, monkeypatch, number):
     monkeypatch.setattr(personal_data, "BATCH_SIZE", 2)
     for _ in range(number):
         note(user, create(user=user))
@@ -185,9 +179,7 @@ def test_all_batches_are_erased(user: User, monkeypatch: pytest.MonkeyPatch, num
     assert not LogEntry.objects.exists()
 
 
-def test_the_hand_off_app_forgets_a_verification_before_it_is_deleted(
-    user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_hand_off_app_forgets_a_verification_before_it_is_deleted(user, monkeypatch):
     row = create(user=user)
     forgotten = []
 
@@ -209,7 +201,7 @@ DELETIONS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("way", DELETIONS)
-def test_receivers_of_a_deletion_get_no_claims(user: User, settings: Any, way: str) -> None:
+def test_receivers_of_a_deletion_get_no_claims(user, settings, way):
     settings.PLASGATE_IP_ATTEMPT_RETENTION = DAY
     row = create(user=user)
     received = []
@@ -225,9 +217,7 @@ def test_receivers_of_a_deletion_get_no_claims(user: User, settings: Any, way: s
     assert received == [(SUB, {}, "")] * 2
 
 
-def test_an_account_is_deleted_with_the_log_entries_about_its_verifications(
-    user: User, other_user: User
-) -> None:
+def test_an_account_is_deleted_with_the_log_entries_about_its_verifications(user, other_user):
     class Customer(User):
         class Meta:
             proxy, app_label = True, "auth"

@@ -1,7 +1,6 @@
 """Parsing what people type and what PlasGate answers; formatting for both; masks."""
 
 import unicodedata
-from typing import Any
 
 import phonenumbers
 import pytest
@@ -59,7 +58,7 @@ def examples(kind: int = phonenumbers.PhoneNumberType.MOBILE) -> list[PhoneNumbe
         "077696118" + "-" * (phones.MAX_LENGTH - 9),
     ],
 )
-def test_a_number_is_the_same_in_every_way_of_typing_it(typed: str) -> None:
+def test_a_number_is_the_same_in_every_way_of_typing_it(typed):
     parsed = phones.parse(typed)
 
     assert phones.digits(parsed) == DIGITS
@@ -86,7 +85,7 @@ def test_a_number_is_the_same_in_every_way_of_typing_it(typed: str) -> None:
     ],
     ids=lambda typed: ascii(typed[:25]),
 )
-def test_any_other_text_is_refused_and_not_repeated_in_the_error(typed: str) -> None:
+def test_any_other_text_is_refused_and_not_repeated_in_the_error(typed):
     with pytest.raises(InvalidPhoneNumber) as caught:
         phones.parse(typed)
 
@@ -94,14 +93,14 @@ def test_any_other_text_is_refused_and_not_repeated_in_the_error(typed: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["TOLL_FREE", "PREMIUM_RATE", "SHARED_COST", "UAN", "VOICEMAIL"])
-def test_a_number_of_a_service_is_refused(settings: Any, kind: str) -> None:
+def test_a_number_of_a_service_is_refused(settings, kind):
     for each in examples(getattr(phonenumbers.PhoneNumberType, kind)):
         for settings.PLASGATE_IP_NUMBER_VALIDATION in ("valid", "possible"):
             with pytest.raises(InvalidPhoneNumber):
                 phones.parse(each)
 
 
-def test_a_mobile_number_is_read_in_every_regions_own_notation() -> None:
+def test_a_mobile_number_is_read_in_every_regions_own_notation():
     for each in examples():
         region = phonenumbers.region_code_for_number(each)
         for notation in (each.as_international, each.as_national, each.as_rfc3966):
@@ -130,12 +129,12 @@ def test_a_mobile_number_is_read_in_every_regions_own_notation() -> None:
     ],
 )
 def test_a_number_is_of_the_region_and_of_two_readings_the_one_of_a_phone_is_taken(
-    typed: str, region: str, expected: str
-) -> None:
+    typed, region, expected
+):
     assert phones.e164(phones.parse(typed, region)) == expected
 
 
-def test_the_region_is_a_setting_and_the_sites_format_does_not_matter(settings: Any) -> None:
+def test_the_region_is_a_setting_and_the_sites_format_does_not_matter(settings):
     settings.PHONENUMBER_DEFAULT_FORMAT = "NATIONAL"
     settings.PLASGATE_IP_DEFAULT_REGION = "TH"
 
@@ -151,14 +150,14 @@ def test_the_region_is_a_setting_and_the_sites_format_does_not_matter(settings: 
 @pytest.mark.parametrize(
     "answered", [f" {DIGITS} ", NUMBER, "077696118", "855077696118", "0855 77696118"]
 )
-def test_an_answer_may_write_the_number_in_several_ways(answered: str) -> None:
+def test_an_answer_may_write_the_number_in_several_ways(answered):
     assert phones.e164(phones.from_wire(answered)) == NUMBER
     # A national number belongs to the region of the number asked for.
     assert phones.e164(phones.from_wire("081 234 5678", "TH")) == "+66812345678"
     assert phones.e164(phones.from_wire(DIGITS, "TH")) == NUMBER
 
 
-def test_every_regions_number_comes_back_from_the_wire_unchanged() -> None:
+def test_every_regions_number_comes_back_from_the_wire_unchanged():
     # Some of these digits are also a national number of Cambodia.
     changed = [each for each in examples() if phones.from_wire(phones.digits(each)) != each]
 
@@ -166,14 +165,14 @@ def test_every_regions_number_comes_back_from_the_wire_unchanged() -> None:
 
 
 @pytest.mark.parametrize("answered", ["", "1", "anonymous", DIGITS + ";ext=5", "8" * 41])
-def test_an_answer_is_read_as_strictly_as_typed_text(answered: str) -> None:
+def test_an_answer_is_read_as_strictly_as_typed_text(answered):
     with pytest.raises(InvalidPhoneNumber):
         phones.from_wire(answered)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=50))
-def test_every_text_is_a_valid_number_or_refused(typed: str) -> None:
+def test_every_text_is_a_valid_number_or_refused(typed):
     try:
         parsed = phones.parse(typed)
     except InvalidPhoneNumber:
@@ -193,9 +192,7 @@ def test_every_text_is_a_valid_number_or_refused(typed: str) -> None:
         ("+85599912345", ["99 912 345"]),
     ],
 )
-def test_a_possible_number_is_read_from_every_side_if_the_setting_says_so(
-    settings: Any, expected: str, ways: list[str]
-) -> None:
+def test_a_possible_number_is_read_from_every_side_if_the_setting_says_so(settings, expected, ways):
     settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
     # A site's own field keeps a number that phonenumbers can't read as raw text.
     for typed in [*ways, PhoneNumber(raw_input=expected)]:
@@ -208,7 +205,7 @@ def test_a_possible_number_is_read_from_every_side_if_the_setting_says_so(
     assert parsed.is_valid() is (expected == "+85599912345")
 
 
-def test_a_number_of_the_wrong_length_is_not_even_possible(settings: Any) -> None:
+def test_a_number_of_the_wrong_length_is_not_even_possible(settings):
     settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
 
     # A digit is missing or added; a service; the stage without a number; two numbers.
@@ -233,11 +230,11 @@ def test_a_number_of_the_wrong_length_is_not_even_possible(settings: Any) -> Non
         ("+999012345678", "+999 *******78"),
     ],
 )
-def test_a_mask_shows_enough_to_recognise_ones_own_number(e164: str, masked: str) -> None:
+def test_a_mask_shows_enough_to_recognise_ones_own_number(e164, masked):
     assert phones.mask(phones.Number.from_string(e164)) == masked
 
 
-def test_a_mask_hides_at_least_four_digits_in_every_region() -> None:
+def test_a_mask_hides_at_least_four_digits_in_every_region():
     for each in examples():
         masked = phones.mask(each)
 
@@ -248,11 +245,11 @@ def test_a_mask_hides_at_least_four_digits_in_every_region() -> None:
 
 
 @pytest.mark.parametrize("value", ["", None, PhoneNumber(raw_input="077 696 118 abc"), NUMBER])
-def test_the_mask_of_any_other_value_is_empty(value: Any) -> None:
+def test_the_mask_of_any_other_value_is_empty(value):
     assert phones.mask(value) == ""
 
 
-def test_a_number_shows_its_mask_in_its_repr() -> None:
+def test_a_number_shows_its_mask_in_its_repr():
     parsed = phones.parse(NUMBER)
 
     assert repr(parsed) == f"<Number {MASKED}>"
@@ -276,9 +273,7 @@ def test_a_number_shows_its_mask_in_its_repr() -> None:
         (["KH"], "+881 612 345 678", False),
     ],
 )
-def test_a_number_of_another_region_may_not_start(
-    settings: Any, regions: list[str] | None, text: str, accepted: bool
-) -> None:
+def test_a_number_of_another_region_may_not_start(settings, regions, text, accepted):
     settings.PLASGATE_IP_REGIONS = regions
 
     if accepted:
@@ -293,8 +288,8 @@ def test_a_number_of_another_region_may_not_start(
     [("+1 222 555 0123", True), ("+999 123456", True), ("+84991234567", False)],
 )
 def test_a_number_that_is_only_possible_may_belong_to_each_region_of_its_code(
-    settings: Any, text: str, accepted: bool
-) -> None:
+    settings, text, accepted
+):
     settings.PLASGATE_IP_NUMBER_VALIDATION = "possible"
     settings.PLASGATE_IP_REGIONS = ["CA", "KH"]
 
@@ -314,15 +309,13 @@ def test_a_number_that_is_only_possible_may_belong_to_each_region_of_its_code(
         (None, "TA", "8999"),
     ],
 )
-def test_the_example_is_a_number_of_the_site(
-    settings: Any, regions: list[str] | None, default: str, shown: str
-) -> None:
+def test_the_example_is_a_number_of_the_site(settings, regions, default, shown):
     settings.PLASGATE_IP_REGIONS, settings.PLASGATE_IP_DEFAULT_REGION = regions, default
 
     assert phones.example() == shown
 
 
-def test_the_example_can_be_typed_in_each_region(settings: Any) -> None:
+def test_the_example_can_be_typed_in_each_region(settings):
     for region in sorted(phonenumbers.SUPPORTED_REGIONS):
         settings.PLASGATE_IP_DEFAULT_REGION = region
         assert str(phones.parse(phones.example())), region
@@ -340,17 +333,17 @@ def test_the_example_can_be_typed_in_each_region(settings: Any) -> None:
         ("", ""),
     ],
 )
-def test_the_prefix_tells_the_operator(stored: str, operator: str) -> None:
+def test_the_prefix_tells_the_operator(stored, operator):
     assert phones.operator(number(stored) if stored else "") == operator
 
 
-def test_each_name_of_an_operator_fits_the_column(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_name_of_an_operator_fits_the_column(monkeypatch):
     monkeypatch.setattr(carrier, "safe_display_name", lambda *_: "x" * 99)
 
     assert phones.operator(number(NUMBER)) == "x" * phones.MAX_OPERATOR
 
 
-def test_a_number_is_read_again_as_it_is_filled_in(settings: Any) -> None:
+def test_a_number_is_read_again_as_it_is_filled_in(settings):
     assert phones.typed(phones.parse(NUMBER)) == "077 696 118"
     assert phones.typed(phones.parse("+66812345678")) == "+66812345678"
     assert repr(phones.typed(phones.parse(NUMBER))) == "'***'"

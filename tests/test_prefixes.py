@@ -17,8 +17,7 @@ from django_plasgate_ip.decorators import phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import limits
 from tests import urls
-from tests.conftest import Answers
-from tests.visitor import FAILED, TYPED, Page, Visitor, newest, outcome
+from tests.visitor import FAILED, TYPED, Page, newest, outcome
 
 LOGIN_REQUIRED = "django.contrib.auth.middleware.LoginRequiredMiddleware"
 FORM = "{% load plasgate_ip %}{% plasgate_ip_badge request.user %}{% plasgate_ip_start_form %}"
@@ -73,9 +72,7 @@ def behind(path: str) -> str:
 
 
 @pytest.mark.usefixtures("shop")
-def test_every_link_stays_below_the_path(
-    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any
-) -> None:
+def test_every_link_stays_below_the_path(visitor, stranger, answers, settings):
     settings.PLASGATE_IP_FALLBACK_URL = "sms"
     link = Page(stranger.get("/own/")).links["Sign in to verify your phone number"]
     assert link == "/shop/accounts/login/?next=/shop/own/"
@@ -109,8 +106,8 @@ def test_every_link_stays_below_the_path(
     [*product([EveryLanguage], ["/en", "/km"]), *product([DefaultLanguageBare], ["", "/km"])],
 )
 def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for_all(
-    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any, urlconf: Any, prefix: str
-) -> None:
+    visitor, stranger, answers, settings, urlconf, prefix
+):
     callback = "/en/phone/callback/" if urlconf is EveryLanguage else "/phone/callback/"
     settings.ROOT_URLCONF = urlconf
     settings.PLASGATE_IP_FALLBACK_URL = "sms"
@@ -144,7 +141,7 @@ def test_a_visitor_stays_in_the_language_of_the_page_and_the_callback_is_one_for
     assert visitor.get(back).content == b"in"
 
 
-def test_it_works_without_translations(visitor: Visitor, answers: Answers, settings: Any) -> None:
+def test_it_works_without_translations(visitor, answers, settings):
     settings.USE_I18N = False
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Locale" not in name]
     answers()
@@ -153,7 +150,7 @@ def test_it_works_without_translations(visitor: Visitor, answers: Answers, setti
     assert outcome() == ("verified", "")
 
 
-def test_our_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor, settings: Any) -> None:
+def test_our_pages_answer_an_anonymous_visitor_themselves(stranger, settings):
     settings.ROOT_URLCONF = Site
     # Closes every page of the site that does not say otherwise.
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, LOGIN_REQUIRED]
@@ -168,8 +165,8 @@ def test_our_pages_answer_an_anonymous_visitor_themselves(stranger: Visitor, set
 
 @pytest.mark.django_db(transaction=True)
 def test_a_transaction_for_each_request_encloses_neither_start_nor_exchange(
-    visitor: Visitor, answers: Answers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    visitor, answers, monkeypatch
+):
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     seen: list[tuple[int, bool]] = []
 

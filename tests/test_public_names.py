@@ -89,11 +89,11 @@ def import_paths() -> Iterator[str]:
             yield f"{last}.{name}"
 
 
-def test_every_public_name_is_listed_and_no_other() -> None:
+def test_every_public_name_is_listed_and_no_other():
     assert sorted(set(public_names())) == LIST.read_text(encoding="utf-8").splitlines()
 
 
-def test_every_public_path_can_be_imported() -> None:
+def test_every_public_path_can_be_imported():
     for path in import_paths():
         module, name, attribute = (re.findall(r"^([a-z_.]+)\.(\w+)(?:\.(\w+))?$", path))[0]
         found = getattr(import_module(module), name)

@@ -33,9 +33,7 @@ def site(tmp_path: Path) -> Path:
         ("test_expired.py", ("-m", "django", "test"), {"TEST_KEY": "any-word"}, "Ran 1 test"),
     ],
 )
-def test_the_documented_examples_run(
-    site: Path, file: str, command: tuple[str, ...], keys: dict[str, str], ran: str
-) -> None:
+def test_the_documented_examples_run(site, file, command, keys, ran):
     (text,) = [text for name, is_code, text in blocks(SECTION) if is_code and name == file]
     (site / file).write_text(text)
 
@@ -71,8 +69,8 @@ FIXTURE = "def test_it(plasgate_ip):\n    pass\n"
     ],
 )
 def test_without_django_or_the_app_tests_run_and_a_fixture_that_cannot_start_says_why(
-    site: Path, test: str, options: list[str], messages: list[str]
-) -> None:
+    site, test, options, messages
+):
     settings = (site / "settings.py").read_text()
     (site / "settings.py").write_text(settings.replace('    "django_plasgate_ip",\n', ""))
     (site / "urls.py").write_text("urlpatterns = []")
@@ -83,7 +81,7 @@ def test_without_django_or_the_app_tests_run_and_a_fixture_that_cannot_start_say
     assert [message for message in messages if message not in done.stdout] == [], done.stdout
 
 
-def test_without_the_extra_an_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_an_error_says_how_to_install_it(monkeypatch):
     for name in [name for name in sys.modules if name.startswith("django_plasgate_ip.testing")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "responses", None)
@@ -92,5 +90,5 @@ def test_without_the_extra_an_error_says_how_to_install_it(monkeypatch: pytest.M
         importlib.import_module("django_plasgate_ip.testing")
 
 
-def test_the_fixture_is_loaded_once_where_the_distribution_is_installed() -> None:
+def test_the_fixture_is_loaded_once_where_the_distribution_is_installed():
     assert f'"{PLUGIN}" = "{PLUGIN}"' in read("pyproject.toml")

@@ -35,7 +35,7 @@ NAMED = {
 }
 
 
-def test_the_codes_stay_the_same_and_failed_means_that_the_operator_did_not_confirm() -> None:
+def test_the_codes_stay_the_same_and_failed_means_that_the_operator_did_not_confirm():
     assert {reason.value for reason in Reason if reason.status == Status.FAILED} == FAILED
     assert {reason.value for reason in Reason if reason.status == Status.ERROR} == ERROR
     assert set(Reason.values) == FAILED | ERROR
@@ -43,7 +43,7 @@ def test_the_codes_stay_the_same_and_failed_means_that_the_operator_did_not_conf
     assert set(LIVE) == {"pending", "exchanging"}
 
 
-def test_each_reader_learns_what_to_do_next_and_a_visitor_nothing_internal() -> None:
+def test_each_reader_learns_what_to_do_next_and_a_visitor_nothing_internal():
     for reason in Reason:
         visitors, staffs = str(reason.visitor_message), str(reason.staff_message)
         for message in (visitors, staffs):
@@ -56,7 +56,7 @@ def test_each_reader_learns_what_to_do_next_and_a_visitor_nothing_internal() -> 
         assert name in Reason.NOT_ON_MOBILE_DATA.visitor_message
 
 
-def test_no_line_of_a_page_breaks_inside_wi_fi() -> None:
+def test_no_line_of_a_page_breaks_inside_wi_fi():
     package = Path(django_plasgate_ip.__file__).parent
     sources = [package / "reasons.py", package / "handoff/errors.py", *package.rglob("*.html")]
 

@@ -1,6 +1,5 @@
 """The callback's URL, which ``next`` is safe, and the fallback."""
 
-from typing import Any
 from unittest import mock
 
 import pytest
@@ -106,11 +105,11 @@ def request_of(host: str = "testserver", *, secure: bool = False) -> HttpRequest
     return RequestFactory().get("/phone/", headers={"Host": host}, secure=secure)
 
 
-def test_a_next_on_this_site_is_kept_as_it_is() -> None:
+def test_a_next_on_this_site_is_kept_as_it_is():
     assert {cause: redirects.safe_next(request_of(), url) for cause, url in SAFE.items()} == SAFE
 
 
-def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings: Any) -> None:
+def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings):
     settings.ROOT_URLCONF = Twice
     kept = [cause for cause, url in UNSAFE.items() if redirects.safe_next(request_of(), url)]
     loops = [url for url in LOOPS if redirects.safe_next(request_of(), url)]
@@ -120,7 +119,7 @@ def test_a_next_that_leads_elsewhere_or_to_the_callback_is_dropped(settings: Any
 
 @pytest.mark.parametrize("site", [EveryLanguage, OtherLanguages])
 @pytest.mark.parametrize("language", ["en", "km"])
-def test_a_next_is_no_callback_in_any_language(settings: Any, site: type, language: str) -> None:
+def test_a_next_is_no_callback_in_any_language(settings, site, language):
     settings.ROOT_URLCONF = site
 
     with translation.override(language):
@@ -132,7 +131,7 @@ def test_a_next_is_no_callback_in_any_language(settings: Any, site: type, langua
     assert redirects.safe_next(request_of(), redirects.callback_path()) == ""
 
 
-def test_a_next_is_no_callback_where_its_path_is_translated(settings: Any) -> None:
+def test_a_next_is_no_callback_where_its_path_is_translated(settings):
     settings.ROOT_URLCONF = Translated
 
     with translation.override("km"):
@@ -140,7 +139,7 @@ def test_a_next_is_no_callback_where_its_path_is_translated(settings: Any) -> No
             assert redirects.safe_next(request_of(), url) == ""
 
 
-def test_a_next_is_not_the_callback_below_a_script_prefix() -> None:
+def test_a_next_is_not_the_callback_below_a_script_prefix():
     set_script_prefix("/shop/")
     try:
         assert redirects.safe_next(request_of(), "/shop/phone/callback") == ""
@@ -151,34 +150,34 @@ def test_a_next_is_not_the_callback_below_a_script_prefix() -> None:
         set_script_prefix("/")
 
 
-def test_a_next_must_be_on_the_host_of_the_request_and_keep_its_tls() -> None:
+def test_a_next_must_be_on_the_host_of_the_request_and_keep_its_tls():
     assert redirects.safe_next(request_of("localhost"), "http://localhost/here/")
     assert not redirects.safe_next(request_of("localhost"), "http://testserver/here/")
     assert redirects.safe_next(request_of(secure=True), "https://testserver/here/")
     assert not redirects.safe_next(request_of(secure=True), "http://testserver/here/")
 
 
-def test_a_next_is_as_long_as_its_encoded_url() -> None:
+def test_a_next_is_as_long_as_its_encoded_url():
     # A Khmer letter is nine characters of the URL.
     for fits in ("/" + "a" * 1999, "/a" + "\u1780" * 222):
         assert redirects.safe_next(request_of(), fits)
         assert not redirects.safe_next(request_of(), f"{fits}a")
 
 
-def test_the_redirect_uri_has_the_requests_host_and_the_nonce() -> None:
+def test_the_redirect_uri_has_the_requests_host_and_the_nonce():
     uri = redirects.redirect_uri(request_of("localhost", secure=True), "a nonce")
 
     assert uri == "https://localhost/phone/callback/?nonce=a+nonce"
     assert redirects.redirect_uri(request_of(), "") == "http://testserver/phone/callback/"
 
 
-def test_the_public_url_wins_over_the_requests_host(settings: Any) -> None:
+def test_the_public_url_wins_over_the_requests_host(settings):
     settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example"
 
     assert redirects.absolute(request_of("localhost"), "/a/") == "https://shop.example/a/"
 
 
-def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
+def test_the_callback_is_the_one_of_the_default_language(settings):
     settings.ROOT_URLCONF = EveryLanguage
 
     with translation.override("km"):
@@ -204,9 +203,7 @@ def test_the_callback_is_the_one_of_the_default_language(settings: Any) -> None:
         ("https://shop.example", "/phone/?moved=1&next=/a/", ""),
     ],
 )
-def test_the_start_is_redirected_to_the_public_host_once(
-    settings: Any, public: str | None, url: str, moved: str
-) -> None:
+def test_the_start_is_redirected_to_the_public_host_once(settings, public, url, moved):
     settings.PLASGATE_IP_PUBLIC_URL = public
 
     target = redirects.start_on_public_host(RequestFactory().get(url))
@@ -236,14 +233,14 @@ returns_no_page = mock.Mock(return_value="no-such-name")
         ("sms", "/codes/"),
     ],
 )
-def test_a_fallback_is_a_path_a_url_or_a_name(settings: Any, written: str | None, url: str) -> None:
+def test_a_fallback_is_a_path_a_url_or_a_name(settings, written, url):
     settings.ROOT_URLCONF = Site
     settings.PLASGATE_IP_FALLBACK_URL = written
 
     assert redirects.fallback_url(request_of()) == url
 
 
-def test_the_fallback_function_wins_and_gets_the_verification(settings: Any, caplog: Any) -> None:
+def test_the_fallback_function_wins_and_gets_the_verification(settings, caplog):
     settings.ROOT_URLCONF, settings.PLASGATE_IP_FALLBACK_URL = Site, "/sms/"
     failed = PhoneVerification(reason="not_on_mobile_data")
 
@@ -265,9 +262,7 @@ def test_the_fallback_function_wins_and_gets_the_verification(settings: Any, cap
         ("returns_no_page", "The fallback is neither a path, a URL nor a url name: Reverse"),
     ],
 )
-def test_a_broken_fallback_is_logged_and_none_is_offered(
-    settings: Any, caplog: Any, name: str, logged: str
-) -> None:
+def test_a_broken_fallback_is_logged_and_none_is_offered(settings, caplog, name, logged):
     settings.PLASGATE_IP_FALLBACK_FUNCTION = f"{__name__}.{name}"
 
     assert redirects.fallback_url(request_of()) == ""
@@ -276,9 +271,7 @@ def test_a_broken_fallback_is_logged_and_none_is_offered(
     assert logged_as == {("django_plasgate_ip", "ERROR")}
 
 
-def test_without_next_a_visitor_continues_where_a_login_leads(
-    settings: Any, caplog: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_next_a_visitor_continues_where_a_login_leads(settings, caplog, monkeypatch):
     for target, url in (("/home/", "/home/"), ("login", "/accounts/login/"), (None, "/")):
         settings.LOGIN_REDIRECT_URL = target
         assert redirects.landing_url() == url
@@ -299,8 +292,8 @@ def test_without_next_a_visitor_continues_where_a_login_leads(
     [(None, False, True), (True, True, True), (False, False, False)],
 )
 def test_a_nonce_is_on_by_default_where_the_scopes_carry_no_number(
-    setting: bool | None, with_number: bool, without: bool, settings: Any
-) -> None:
+    setting, with_number, without, settings
+):
     settings.PLASGATE_IP_CALLBACK_NONCE = setting
 
     for scopes in (["phone_verify"], ["openid", "ip:profile", "phone"]):

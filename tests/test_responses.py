@@ -101,8 +101,8 @@ class EveryPage:
         raise NotImplementedError
 
     def test_it_has_a_title_and_needs_neither_inline_scripts_nor_styles(
-        self, visitor: Visitor, settings: Any, name: str
-    ) -> None:
+        self, visitor, settings, name
+    ):
         response = self.show(name, visitor, settings)
 
         assert response.templates[0].name == f"{name}.html"
@@ -125,9 +125,7 @@ class EveryPage:
         urls += [tag["action"] for tag in page.all("form")]
         assert [url for url in urls if not url.startswith(("/", "https:"))] == []
 
-    def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(
-        self, visitor: Visitor, settings: Any, name: str
-    ) -> None:
+    def test_a_site_without_a_base_has_a_bare_one_fit_for_a_phone(self, visitor, settings, name):
         with_templates(settings, None)
 
         response = self.show(name, visitor, settings)
@@ -139,9 +137,7 @@ class EveryPage:
         assert viewport in page.all("meta")
         assert len(page.all("main")) == len(page.all("h1")) == 1
 
-    def test_it_fills_the_block_of_the_sites_own_base(
-        self, visitor: Visitor, settings: Any, tmp_path: Path, name: str
-    ) -> None:
+    def test_it_fills_the_block_of_the_sites_own_base(self, visitor, settings, tmp_path, name):
         base = "our own frame<main>{% block content %}{% endblock %}</main>"
         (tmp_path / "base.html").write_text(base)
         with_templates(settings, tmp_path)
@@ -163,9 +159,7 @@ class TestOurPages(EveryPage):
         return show(name.removeprefix("django_plasgate_ip/"), visitor, settings)
 
 
-def test_a_site_may_override_the_block_and_any_page(
-    visitor: Visitor, settings: Any, tmp_path: Path
-) -> None:
+def test_a_site_may_override_the_block_and_any_page(visitor, settings, tmp_path):
     (tmp_path / "base.html").write_text("our own frame {% block body %}{% endblock %}")
     block = "{% block body %}{% block plasgate_ip %}{% endblock %}{% endblock %}"
     ours = tmp_path / "django_plasgate_ip"
@@ -181,9 +175,7 @@ def test_a_site_may_override_the_block_and_any_page(
     assert text(show("failed", visitor, settings)) == "our own failure"
 
 
-def test_a_base_template_of_another_engine_is_not_extended(
-    visitor: Visitor, settings: Any, tmp_path: Path
-) -> None:
+def test_a_base_template_of_another_engine_is_not_extended(visitor, settings, tmp_path):
     (tmp_path / "base.html").write_text("for another engine")
     other = {"BACKEND": "django.template.backends.dummy.TemplateStrings", "DIRS": [tmp_path]}
     settings.TEMPLATES = [other | {"APP_DIRS": False, "OPTIONS": {}}, *settings.TEMPLATES]
@@ -191,14 +183,14 @@ def test_a_base_template_of_another_engine_is_not_extended(
     assert "phone_number" in Page(visitor.get("/phone/")).fields
 
 
-def test_an_engine_that_finds_no_template_is_an_error(visitor: Visitor, settings: Any) -> None:
+def test_an_engine_that_finds_no_template_is_an_error(visitor, settings):
     settings.TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates"}]
 
     with pytest.raises(TemplateDoesNotExist, match=r"django_plasgate_ip/default_base\.html"):
         visitor.get("/phone/")
 
 
-def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -> None:
+def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor):
     page = Page(visitor.start("077"))
     (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
     assert [label["for"] for label in page.all("label")] == [field["id"]]
@@ -207,9 +199,7 @@ def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor: Visitor) -
     assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
 
 
-def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
-    visitor: Visitor, settings: Any
-) -> None:
+def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(visitor, settings):
     settings.PLASGATE_IP_FALLBACK_URL = "/sms/?a=1&b=2"
     visitor.start(next="/here/")
 
@@ -236,11 +226,11 @@ def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(
         assert ("<li>Turn off Wi‑Fi" in shown) is (reason.status == Status.FAILED)
 
 
-def test_without_a_fallback_no_other_way_is_offered(visitor: Visitor, settings: Any) -> None:
+def test_without_a_fallback_no_other_way_is_offered(visitor, settings):
     assert "Verify in another way" not in text(show("failed", visitor, settings))
 
 
-def test_the_verified_page_leads_to_next(visitor: Visitor) -> None:
+def test_the_verified_page_leads_to_next(visitor):
     visitor.start(next="/here/?a=1&b=2")
 
     response = changed(visitor, **COLUMNS["verified"])
@@ -250,21 +240,19 @@ def test_the_verified_page_leads_to_next(visitor: Visitor) -> None:
     assert NUMBER not in text(response)
 
 
-def test_the_waiting_page_offers_to_check_again_and_to_start_again(
-    visitor: Visitor, settings: Any
-) -> None:
+def test_the_waiting_page_offers_to_check_again_and_to_start_again(visitor, settings):
     links = Page(show("in_progress", visitor, settings)).links
 
     assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/?again=1"}
 
 
-def test_json_is_for_requests_that_prefer_it_by_name() -> None:
+def test_json_is_for_requests_that_prefer_it_by_name():
     assert [each for each in WANTS_JSON if not responses.wants_json(request_of(each))] == []
     assert [each for each in WANTS_HTML if responses.wants_json(request_of(each))] == []
     assert responses.vary(HttpResponse(headers={"Vary": "Cookie"}))["Vary"] == "Cookie, Accept"
 
 
-def test_a_login_on_another_host_gets_an_absolute_next(settings: Any) -> None:
+def test_a_login_on_another_host_gets_an_absolute_next(settings):
     path, absolute = "next=/a/%3Fb%3D1", "next=http%3A//testserver/a/%3Fb%3D1"
     for login, url in (
         ("login", f"/accounts/login/?{path}"),  # a url name
@@ -277,7 +265,7 @@ def test_a_login_on_another_host_gets_an_absolute_next(settings: Any) -> None:
         assert responses.login_url(request_of(), "/a/?b=1") == url
 
 
-def test_a_prefetch_is_recognised_by_any_of_its_headers() -> None:
+def test_a_prefetch_is_recognised_by_any_of_its_headers():
     for name in ("Sec-Purpose", "purpose", "X-PURPOSE", "X-Moz"):
         for value in ("prefetch;prerender", "Prefetch", "x; PREVIEW", "prerender;q=1"):
             assert responses.is_prefetch(request_of(**{name: value})), (name, value)
@@ -293,8 +281,8 @@ def test_a_prefetch_is_recognised_by_any_of_its_headers() -> None:
     ],
 )
 def test_too_many_requests_names_the_minutes_the_retry_and_the_fallback(
-    settings: Any, seconds: int, sentence: str
-) -> None:
+    settings, seconds, sentence
+):
     settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
     message = f"Too many attempts. {sentence}"
     error = TooManyStarts(timedelta(seconds=seconds))
@@ -313,7 +301,7 @@ def test_too_many_requests_names_the_minutes_the_retry_and_the_fallback(
         assert (response.status_code, response["Retry-After"]) == (429, str(seconds))
 
 
-def test_the_browser_is_sent_to_plasgate_by_a_redirect_or_a_page(settings: Any) -> None:
+def test_the_browser_is_sent_to_plasgate_by_a_redirect_or_a_page(settings):
     url = "https://cloudapi.plasgate.com/ip/authenticate?login_hint=85577696118&scope=a"
     redirect = responses.redirect_to_plasgate(request_of(), url)
 
@@ -330,7 +318,7 @@ def test_the_browser_is_sent_to_plasgate_by_a_redirect_or_a_page(settings: Any) 
     ]
 
 
-def test_a_next_that_is_no_longer_safe_leads_to_the_verifications_page() -> None:
+def test_a_next_that_is_no_longer_safe_leads_to_the_verifications_page():
     row = PhoneVerification(status="verified", next_url="http://testserver/here/")
     request: Any = request_of()
     request.session = {}

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from django_plasgate_ip import personal_data, retention
 from django_plasgate_ip.models import EXCHANGE_GRACE, PhoneVerification
-from tests.conftest import Receivers
 from tests.kept import CLAIMS, DAY, KEY, NEW_KEY, create, skip
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +48,7 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize(("late", "is_stale"), [(timedelta(0), False), (TICK, True)])
-def test_a_verification_is_ended_when_it_cannot_continue(late: timedelta, is_stale: bool) -> None:
+def test_a_verification_is_ended_when_it_cannot_continue(late, is_stale):
     rows = {
         create(timedelta(minutes=5) + late, "pending"): "expired",
         create_exchanging(HOUR, timedelta(seconds=10) + EXCHANGE_GRACE + late): "interrupted",
@@ -64,7 +63,7 @@ def test_a_verification_is_ended_when_it_cannot_continue(late: timedelta, is_sta
         assert row.completed_at == (NOW if is_stale else None)
 
 
-def test_the_settings_say_how_long_a_verification_may_take(settings: Any) -> None:
+def test_the_settings_say_how_long_a_verification_may_take(settings):
     create(timedelta(minutes=50), "pending")
     create_exchanging(2 * HOUR, timedelta(minutes=50))
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = HOUR
@@ -76,7 +75,7 @@ def test_the_settings_say_how_long_a_verification_may_take(settings: Any) -> Non
 
 
 @pytest.mark.usefixtures("stopped_clock")
-def test_claims_are_emptied_and_later_rows_are_deleted(settings: Any) -> None:
+def test_claims_are_emptied_and_later_rows_are_deleted(settings):
     keep(settings, claims=DAY, rows=7 * DAY)
     ages = [DAY, DAY + TICK, 7 * DAY, 7 * DAY + TICK]
     rows = [create(age).pk for age in ages]
@@ -86,7 +85,7 @@ def test_claims_are_emptied_and_later_rows_are_deleted(settings: Any) -> None:
     assert claims == {rows[0]: CLAIMS, rows[1]: {}, rows[2]: {}}
 
 
-def test_claims_are_emptied_without_their_key_and_no_other_column_changes(settings: Any) -> None:
+def test_claims_are_emptied_without_their_key_and_no_other_column_changes(settings):
     keep(settings, claims=DAY)
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [KEY]
     create()
@@ -99,7 +98,7 @@ def test_claims_are_emptied_without_their_key_and_no_other_column_changes(settin
     assert expected() == [0, 0, 0]
 
 
-def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
+def test_a_retention_of_none_keeps_everything(settings):
     keep(settings)
     create(timedelta(days=36500))
     before = list(PhoneVerification.objects.values())
@@ -108,7 +107,7 @@ def test_a_retention_of_none_keeps_everything(settings: Any) -> None:
     assert list(PhoneVerification.objects.values()) == before
 
 
-def test_old_rows_are_deleted_with_every_result(settings: Any) -> None:
+def test_old_rows_are_deleted_with_every_result(settings):
     keep(settings, rows=DAY)
     for status in ("failed", "error", "pending"):
         create(status=status)
@@ -118,7 +117,7 @@ def test_old_rows_are_deleted_with_every_result(settings: Any) -> None:
     assert not PhoneVerification.objects.exists()
 
 
-def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> None:
+def test_an_old_verification_that_can_continue_is_not_deleted(settings):
     keep(settings, rows=HOUR)
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = DAY
     kept = {create(2 * HOUR, "pending"), create_exchanging(2 * HOUR, timedelta(seconds=5))}
@@ -140,9 +139,7 @@ def test_an_old_verification_that_can_continue_is_not_deleted(settings: Any) -> 
         (retention.delete_old, "verified"),
     ],
 )
-def test_batches_skip_no_row_and_end(
-    settings: Any, act: Any, status: str, batch_size: int, alike: int
-) -> None:
+def test_batches_skip_no_row_and_end(settings, act, status, batch_size, alike):
     keep(settings, claims=DAY, rows=DAY if act is retention.delete_old else None)
     began = timezone.now() - 2 * DAY
     for index in range(7):
@@ -163,7 +160,7 @@ def test_batches_skip_no_row_and_end(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_batch_is_one_transaction(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_one_transaction(settings, monkeypatch):
     keep(settings, rows=DAY)
     create()
     seen = []
@@ -175,9 +172,7 @@ def test_a_batch_is_one_transaction(settings: Any, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("can_skip", [True, False])
-def test_locked_rows_are_skipped_if_the_database_can(
-    settings: Any, monkeypatch: pytest.MonkeyPatch, can_skip: bool
-) -> None:
+def test_locked_rows_are_skipped_if_the_database_can(settings, monkeypatch, can_skip):
     keep(settings, rows=DAY)
     skip(create(), monkeypatch, can_skip)
     create()
@@ -185,9 +180,7 @@ def test_locked_rows_are_skipped_if_the_database_can(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_each_stale_verification_sends_one_signal_without_a_request(
-    receivers: Receivers, settings: Any
-) -> None:
+def test_each_stale_verification_sends_one_signal_without_a_request(receivers, settings):
     keep(settings, claims=DAY, rows=7 * DAY)
     ended = {create(status="pending"), create_exchanging(HOUR, HOUR)}
     create(8 * DAY)

@@ -47,14 +47,14 @@ def imported(room: str) -> Iterator[tuple[str, str]]:
                 yield from ((path.name, name.split(".")[0]) for name in names)
 
 
-def test_a_room_imports_nothing_from_above() -> None:
+def test_a_room_imports_nothing_from_above():
     for room, forbidden in FORBIDDEN.items():
         found = set(imported(room))
         assert found
         assert [each for each in found - ALLOWED if each[1] in forbidden] == []
 
 
-def test_one_module_of_the_core_looks_for_plugins() -> None:
+def test_one_module_of_the_core_looks_for_plugins():
     users = [
         path.name
         for path in PACKAGE.rglob("*.py")

@@ -1,7 +1,5 @@
 """Scopes: which sets are legal, which scope is added to them, and which need a number."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -20,14 +18,12 @@ from django_plasgate_ip.exceptions import InvalidScopes
         ("profile ip:phone_verify", "profile ip:phone_verify phone_verify"),
     ],
 )
-def test_scopes_keep_their_order_and_phone_verify_is_added_to_profile(
-    given: str | Iterator[str], sent: str
-) -> None:
+def test_scopes_keep_their_order_and_phone_verify_is_added_to_profile(given, sent):
     assert scopes.normalise(given) == tuple(sent.split())
 
 
 @pytest.mark.parametrize("unknown", ["PHONE", "ip:openid"])
-def test_an_unknown_scope_is_refused_and_named(unknown: str) -> None:
+def test_an_unknown_scope_is_refused_and_named(unknown):
     with pytest.raises(InvalidScopes, match="mobile_id") as caught:
         scopes.normalise(["mobile_id", unknown])
 
@@ -36,7 +32,7 @@ def test_an_unknown_scope_is_refused_and_named(unknown: str) -> None:
 
 
 @pytest.mark.parametrize("extras", ["", "openid ip:phone_verify ip:mobile_id ip:phone ip:profile"])
-def test_extras_alone_are_refused(extras: str) -> None:
+def test_extras_alone_are_refused(extras):
     with pytest.raises(ImproperlyConfigured, match="At least one of the scopes phone_verify"):
         scopes.normalise(extras)
 
@@ -50,7 +46,5 @@ def test_extras_alone_are_refused(extras: str) -> None:
         ("openid ip:phone phone ip:mobile_id mobile_id", False),
     ],
 )
-def test_phone_verify_and_profile_need_a_number_with_and_without_a_prefix(
-    names: str, needed: bool
-) -> None:
+def test_phone_verify_and_profile_need_a_number_with_and_without_a_prefix(names, needed):
     assert scopes.needs_number(names.split()) is needed

@@ -3,15 +3,13 @@
 import logging
 from uuid import UUID
 
-import pytest
-
 from django_plasgate_ip.security_events import SecurityEvent, record
 from tests.docs.pages import table
 
 PK = UUID("b7d0f9f4-0d6e-4a35-8a3c-0b54ab0c7a5e")
 
 
-def test_an_event_is_one_line_with_ids(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_is_one_line_with_ids(caplog):
     record(SecurityEvent.WRONG_TAP, verification=PK, user=None)
 
     assert caplog.messages == [f"wrong_tap verification={PK} user=-"]
@@ -19,15 +17,13 @@ def test_an_event_is_one_line_with_ids(caplog: pytest.LogCaptureFixture) -> None
     assert caplog.records[0].levelno == logging.WARNING
 
 
-def test_a_line_break_in_an_id_starts_no_second_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_break_in_an_id_starts_no_second_line(caplog):
     record(SecurityEvent.START_REFUSED, user="7\nwrong_tap user=8")
 
     assert caplog.messages == ["start_refused user=7\\nwrong_tap user=8"]
 
 
-def test_the_documented_events_and_levels_are_those_of_the_code(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_the_documented_events_and_levels_are_those_of_the_code(caplog):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     for event in SecurityEvent:
         record(event)

@@ -96,9 +96,7 @@ def verify(browser: RemoteVisitor) -> None:
     assert browser.come_back()["Location"] == "/members/"
 
 
-def test_either_process_can_answer_each_request_of_a_visitor(
-    site: Server, redis: Any, tmp_path: Path
-) -> None:
+def test_either_process_can_answer_each_request_of_a_visitor(site, redis, tmp_path):
     def answered() -> list[str]:
         return (tmp_path / "access.log").read_text().splitlines()
 
@@ -119,7 +117,7 @@ def test_either_process_can_answer_each_request_of_a_visitor(
     assert redis.dbsize() > 0
 
 
-def test_checks_accept_the_sessions_and_settings_refuse_debug(environment: dict[str, str]) -> None:
+def test_checks_accept_the_sessions_and_settings_refuse_debug(environment):
     def check(**changes: str) -> str:
         command = [sys.executable, "manage.py", "check", "--deploy"]
         env = environment | changes

@@ -9,7 +9,6 @@ from django.http import HttpRequest
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers, Receivers
 from tests.kept import in_a_thread
 from tests.visitor import Visitor
 
@@ -20,8 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
     ("end", "reason"), [(Visitor.come_back, ""), (Visitor.start, "superseded")]
 )
 def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
-    visitor: Visitor, answers: Answers, receivers: Receivers, caplog: Any, end: Any, reason: str
-) -> None:
+    visitor, answers, receivers, caplog, end, reason
+):
     seen: list[Any] = []
 
     def break_the_database(verification: PhoneVerification, **kwargs: Any) -> None:

@@ -12,7 +12,6 @@ from django.urls import path
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests import urls
-from tests.conftest import Answers
 from tests.visitor import TYPED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +40,7 @@ def front(settings: Any) -> None:
     settings.ROOT_URLCONF = Site
 
 
-def test_a_verified_users_badge_says_so_in_words(user: User, other_user: User) -> None:
+def test_a_verified_users_badge_says_so_in_words(user, other_user):
     make_verification(user)
 
     yes = '<span class="plasgate-ip-badge plasgate-ip-badge-yes">Phone verified</span>'
@@ -52,7 +51,7 @@ def test_a_verified_users_badge_says_so_in_words(user: User, other_user: User) -
     assert "Phone not verified" in shown
 
 
-def test_a_verification_has_a_badge_without_a_query(django_assert_num_queries: Any) -> None:
+def test_a_verification_has_a_badge_without_a_query(django_assert_num_queries):
     verified, failed = make_verification(), make_verification(status="failed")
     device = make_verification(scopes=["mobile_id"])  # without a number
 
@@ -61,9 +60,7 @@ def test_a_verification_has_a_badge_without_a_query(django_assert_num_queries: A
         assert badge(failed) == badge(device) == ""
 
 
-def test_a_list_of_any_length_takes_one_query(
-    user: User, other_user: User, django_assert_num_queries: Any
-) -> None:
+def test_a_list_of_any_length_takes_one_query(user, other_user, django_assert_num_queries):
     make_verification(user)
     verified = PhoneVerification.objects.verified()
     people = User.objects.annotate(has_phone=verified.exists_for()).order_by("username")
@@ -78,7 +75,7 @@ def test_a_list_of_any_length_takes_one_query(
     assert row.has_phone is True  # type: ignore[attr-defined]
 
 
-def test_the_form_verifies_from_the_sites_own_page(visitor: Visitor, answers: Answers) -> None:
+def test_the_form_verifies_from_the_sites_own_page(visitor, answers):
     answers()
     # An invalid number is reported on the app's own page, which keeps next.
     mistake = visitor.submit(visitor.get("/front/"), phone_number="077 69")
@@ -88,9 +85,7 @@ def test_the_form_verifies_from_the_sites_own_page(visitor: Visitor, answers: An
     assert visitor.come_back()["Location"] == "/welcome/"
 
 
-def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
-    stranger: Visitor, user: User, settings: Any
-) -> None:
+def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(stranger, user, settings):
     page = Page(stranger.get("/front/?a=1&b=2"))
     assert page.form is None
     login = stranger.get(page.links["Sign in to verify your phone number"])
@@ -103,7 +98,7 @@ def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(
     assert url == "https://sso.example/?next=http%3A//testserver/front/"
 
 
-def test_the_form_has_no_number_that_no_scope_needs(visitor: Visitor, settings: Any) -> None:
+def test_the_form_has_no_number_that_no_scope_needs(visitor, settings):
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
     page = visitor.get("/front/")
 
@@ -112,7 +107,7 @@ def test_the_form_has_no_number_that_no_scope_needs(visitor: Visitor, settings: 
     assert "/authenticate?" in visitor.authorize_url
 
 
-def test_the_form_takes_no_id_of_the_page(visitor: Visitor) -> None:
+def test_the_form_takes_no_id_of_the_page(visitor):
     page = Page(visitor.get("/front/"))
     (number,) = [each for each in page.all("input") if each["name"] == "phone_number"]
 
@@ -124,6 +119,6 @@ def test_the_form_takes_no_id_of_the_page(visitor: Visitor) -> None:
     assert (box["hx-boost"], box["data-turbo"]) == ("false", "false")
 
 
-def test_a_page_without_its_request_is_an_error_that_says_what_to_do() -> None:
+def test_a_page_without_its_request_is_an_error_that_says_what_to_do():
     with pytest.raises(ImproperlyConfigured, match=r"needs the request\. Pass the request when"):
         rendered("{% plasgate_ip_start_form %}")

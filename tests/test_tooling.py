@@ -59,7 +59,7 @@ def in_label() -> set[str]:
     return set(re.findall(r"[\w-]+", tox()["tox"]["labels"].partition("=")[2]))
 
 
-def test_precommit_has_the_linters_of_tox_in_the_same_versions() -> None:
+def test_precommit_has_the_linters_of_tox_in_the_same_versions():
     (repository,) = yaml.safe_load(read(".pre-commit-config.yaml"))["repos"]
     pinned = {pin for hook in repository["hooks"] for pin in hook["additional_dependencies"]}
 
@@ -70,18 +70,18 @@ def test_precommit_has_the_linters_of_tox_in_the_same_versions() -> None:
     assert pinned <= {*requirements("lint"), *requirements("test"), *requirements("dependencies")}
 
 
-def test_each_environment_of_the_workflow_and_of_the_label_exists() -> None:
+def test_each_environment_of_the_workflow_and_of_the_label_exists():
     assert in_workflow() - environments() == set()
     assert in_label() - environments() == set()
 
 
-def test_the_workflow_runs_what_the_label_runs_and_both_databases() -> None:
+def test_the_workflow_runs_what_the_label_runs_and_both_databases():
     assert in_label() - in_workflow() == set()
     assert {"newest-mariadb", "worlds-mariadb"} <= in_workflow()
     assert [job for job in workflow().values() if "postgres" in job.get("services", ())]
 
 
-def test_the_label_has_each_supported_python_and_django() -> None:
+def test_the_label_has_each_supported_python_and_django():
     pythons = re.findall(r'Python :: 3\.(\d\d)"', read("pyproject.toml"))
     djangos = re.findall(r'Django :: (\d)\.(\d)"', read("pyproject.toml"))
     parts = {part for name in in_label() for part in name.split("-")}
@@ -93,7 +93,7 @@ def test_the_label_has_each_supported_python_and_django() -> None:
     assert tox()["testenv"]["base_python"].split()[0] == f"python3.{pythons[-1]}"
 
 
-def test_lowest_has_the_oldest_versions_and_the_transports_libraries_have_a_cap() -> None:
+def test_lowest_has_the_oldest_versions_and_the_transports_libraries_have_a_cap():
     _, _, rest = read("pyproject.toml").partition("[project.optional-dependencies]\n")
     extras = re.findall(r'\["(.+)"\]', rest.partition("\n\n")[0])
     oldest = [re.sub(r",<\d+$", "", each) for each in (*requirements("dependencies"), *extras)]
@@ -104,7 +104,7 @@ def test_lowest_has_the_oldest_versions_and_the_transports_libraries_have_a_cap(
     assert len([each for each in requirements("dependencies") if each.endswith(",<3")]) == 2
 
 
-def test_the_map_shows_each_room_of_the_package() -> None:
+def test_the_map_shows_each_room_of_the_package():
     package = {
         f"{path.name}/" if path.is_dir() else path.name
         for path in (ROOT / "django_plasgate_ip").iterdir()
@@ -114,7 +114,7 @@ def test_the_map_shows_each_room_of_the_package() -> None:
     assert set(re.findall(r"^    ([\w.]+/?)  ", read("CONTRIBUTING.rst"), re.MULTILINE)) == package
 
 
-def test_each_path_that_contributors_are_sent_to_exists() -> None:
+def test_each_path_that_contributors_are_sent_to_exists():
     paths = re.findall(r"``([\w.]+/[\w./-]+)``", read("CONTRIBUTING.rst"))
     roots = (ROOT, ROOT / "django_plasgate_ip")
     found = {path for path in paths for root in roots if (root / path).exists()}
@@ -123,7 +123,7 @@ def test_each_path_that_contributors_are_sent_to_exists() -> None:
     assert set(paths) - found <= {"locale/CODE/LC_MESSAGES"}
 
 
-def test_each_test_that_mutants_run_exists() -> None:
+def test_each_test_that_mutants_run_exists():
     groups, _mark, _equivalents = read(".ci/mutants.toml").partition("[[equivalent]]")
     paths = re.findall(r'"((?:tests/)?[\w/]+(?:\.py)?)"', groups)
     files = [
@@ -136,7 +136,7 @@ def test_each_test_that_mutants_run_exists() -> None:
 
 
 @pytest.mark.parametrize("name", ["busy_button", "copy_address", "on_wifi"])
-def test_a_script_for_phones_runs_in_a_browser_of_2018(name: str) -> None:
+def test_a_script_for_phones_runs_in_a_browser_of_2018(name):
     script = read(f"django_plasgate_ip/static/django_plasgate_ip/{name}.js")
     # Chrome 66 reads no script that has one of these: 30_000, a?.b, a ?? b.
     assert not re.search(r"\d_\d|\?\.|\?\?", script)

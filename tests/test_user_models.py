@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
         pytest.param("with_sentry", marks=pytest.mark.worlds),
     ],
 )
-def test_it_works_on_a_site_with(name: str) -> None:
+def test_it_works_on_a_site_with(name):
     tests = f"tests/other_sites/{name}_tests.py"
     options = [f"--ds=tests.other_sites.{name}", "-q", "-p", "no:cacheprovider"]
     command = [sys.executable, "-m", "pytest", tests, *options]

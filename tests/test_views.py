@@ -7,7 +7,6 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.http import Http404, HttpRequest
 from django.test.utils import CaptureQueriesContext
@@ -17,7 +16,6 @@ from django_plasgate_ip.admin.search import search
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
-from tests.conftest import Answers
 from tests.visitor import (
     CODE,
     DIGITS,
@@ -57,9 +55,7 @@ def statements(captured: CaptureQueriesContext) -> int:
     return sum(query["sql"].startswith(work) for query in captured)
 
 
-def test_the_login_leads_back_to_the_form_and_next_survives_it(
-    stranger: Visitor, user: User, answers: Answers, settings: Any
-) -> None:
+def test_the_login_leads_back_to_the_form_and_next_survives_it(stranger, user, answers, settings):
     answers()
     detour = stranger.get("/phone/?next=/here/")
     assert detour["Location"] == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
@@ -75,7 +71,7 @@ def test_the_login_leads_back_to_the_form_and_next_survives_it(
     assert "?next=http%3A//testserver/phone/%3Fnext" in Visitor().get("/phone/?next=/")["Location"]
 
 
-def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Visitor) -> None:
+def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor):
     form = visitor.get("/phone/?next=/here/")
     visitor.session.flush()
 
@@ -85,7 +81,7 @@ def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor: Vis
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_form_from_another_site_starts_nothing(visitor: Visitor, settings: Any) -> None:
+def test_a_form_from_another_site_starts_nothing(visitor, settings):
     forged = {"phone_number": TYPED}
     assert visitor.post("/phone/", forged).status_code == 403
     assert visitor.post("/phone/", forged, content_type="application/json").status_code == 403
@@ -97,7 +93,7 @@ def test_a_form_from_another_site_starts_nothing(visitor: Visitor, settings: Any
     assert visitor.start().status_code == 302
 
 
-def test_only_a_post_starts(visitor: Visitor) -> None:
+def test_only_a_post_starts(visitor):
     assert visitor.get("/phone/", {"phone_number": TYPED}).status_code == 200
     assert visitor.head("/phone/", {"phone_number": TYPED}).status_code == 200
     token = {"X-CSRFToken": visitor.cookies["csrftoken"].value}
@@ -110,7 +106,7 @@ def test_only_a_post_starts(visitor: Visitor) -> None:
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor: Visitor) -> None:
+def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor):
     response = visitor.start("077 69", next="/here/")
 
     assert response.status_code == 400
@@ -122,7 +118,7 @@ def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor: Vi
     assert newest().next_url == "/here/"
 
 
-def test_a_retry_gets_no_next_that_leaves_the_site(visitor: Visitor, settings: Any) -> None:
+def test_a_retry_gets_no_next_that_leaves_the_site(visitor, settings):
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 0
 
     response = visitor.start(next="//evil.example/")
@@ -131,7 +127,7 @@ def test_a_retry_gets_no_next_that_leaves_the_site(visitor: Visitor, settings: A
     assert Page(response).links["Try again"] == "/phone/?again=1"
 
 
-def test_a_start_and_a_callback_take_few_queries(visitor: Visitor, answers: Answers) -> None:
+def test_a_start_and_a_callback_take_few_queries(visitor, answers):
     answers()
     page = visitor.get("/phone/")
 
@@ -152,7 +148,7 @@ def test_a_start_and_a_callback_take_few_queries(visitor: Visitor, answers: Answ
     assert statements(repeated) <= 3
 
 
-def test_a_script_that_is_not_signed_in_gets_a_401_and_no_redirect(stranger: Visitor) -> None:
+def test_a_script_that_is_not_signed_in_gets_a_401_and_no_redirect(stranger):
     response = post(stranger, phone_number=TYPED)
 
     assert response.status_code == 401
@@ -163,9 +159,7 @@ def test_a_script_that_is_not_signed_in_gets_a_401_and_no_redirect(stranger: Vis
 
 
 @pytest.mark.parametrize("has_page", [False, True], ids=["redirect", "continue page"])
-def test_a_json_start_returns_where_to_go_and_where_to_look(
-    visitor: Visitor, answers: Answers, settings: Any, has_page: bool
-) -> None:
+def test_a_json_start_returns_where_to_go_and_where_to_look(visitor, answers, settings, has_page):
     settings.PLASGATE_IP_CONTINUE_PAGE = has_page
     answers()
 
@@ -195,9 +189,7 @@ def test_a_json_start_returns_where_to_go_and_where_to_look(
         (b"\xff", "required"),
     ],
 )
-def test_a_script_gets_the_errors_of_its_form_or_json(
-    visitor: Visitor, body: bytes | None, code: str
-) -> None:
+def test_a_script_gets_the_errors_of_its_form_or_json(visitor, body, code):
     response = post(visitor, body, phone_number="077")
 
     assert response.status_code == 400
@@ -207,9 +199,7 @@ def test_a_script_gets_the_errors_of_its_form_or_json(
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
+def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(visitor, answers, settings):
     answers(login_hint="999012345678")
     assert visitor.start("+999 012 345 678").status_code == 400
 
@@ -227,8 +217,8 @@ def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(
 
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["page", "JSON"])
 def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
-    stranger: Visitor, settings: Any, headers: dict[str, str]
-) -> None:
+    stranger, settings, headers
+):
     settings.PLASGATE_IP_PUBLIC_URL = "https://localhost"
 
     # Before the login, whose session would belong to the wrong host.
@@ -244,9 +234,7 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
     assert newest().next_url == "/here/"
 
 
-def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
+def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(visitor, answers, settings):
     answers()
     visitor.verify()
 
@@ -267,8 +255,8 @@ def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(
 
 
 def test_only_the_session_that_verified_anonymously_is_told_so(
-    passer_by: Visitor, visitor: Visitor, answers: Answers, settings: Any
-) -> None:
+    passer_by, visitor, answers, settings
+):
     answers()
     passer_by.verify()
 
@@ -284,8 +272,8 @@ def test_only_the_session_that_verified_anonymously_is_told_so(
 
 
 def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
-    visitor: Visitor, stranger: Visitor, answers: Answers, settings: Any
-) -> None:
+    visitor, stranger, answers, settings
+):
     login_required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, login_required]
     settings.PLASGATE_IP_CALLBACK_NONCE = True
@@ -310,12 +298,8 @@ def test_neither_a_prefetch_nor_another_method_than_get_spends_the_code(
 
 
 def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
-    visitor: Visitor,
-    stranger: Visitor,
-    answers: Answers,
-    settings: Any,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    visitor, stranger, answers, settings, caplog
+):
     # What the site says of its own pages does not hold for these addresses.
     settings.SECURE_REFERRER_POLICY = "unsafe-url"
     caplog.set_level("DEBUG")
@@ -348,18 +332,14 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
     ["login", "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6\u200d/\u00a0"],
     ids=["the name of a view", "Khmer with invisible characters"],
 )
-def test_next_is_an_address_and_kept_as_it_is(
-    visitor: Visitor, answers: Answers, path: str
-) -> None:
+def test_next_is_an_address_and_kept_as_it_is(visitor, answers, path):
     answers()
 
     assert visitor.verify(next=path)["Location"] == quote(path)
     assert newest().next_url == path
 
 
-def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(
-    stranger: Visitor, visitor: Visitor
-) -> None:
+def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(stranger, visitor):
     redirect = stranger.get("/phone/callback/", {"code": CODE, "state": STATE})
     response = stranger.get(redirect["Location"])
 
@@ -383,9 +363,7 @@ def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(
     assert Page(response).links["Start again"] == "/phone/?next=%2Fhere%2F&again=1"
 
 
-def test_a_callback_without_a_query_shows_what_this_session_has(
-    visitor: Visitor, answers: Answers
-) -> None:
+def test_a_callback_without_a_query_shows_what_this_session_has(visitor, answers):
     answers()
     visitor.start(next="/here/")
     row = newest()
@@ -403,9 +381,7 @@ def no_such_tenant(request: HttpRequest) -> Credentials:
     raise Http404("No such tenant.")
 
 
-def test_a_tenant_that_does_not_exist_is_a_404_without_the_code(
-    visitor: Visitor, settings: Any
-) -> None:
+def test_a_tenant_that_does_not_exist_is_a_404_without_the_code(visitor, settings):
     visitor.start()
     settings.PLASGATE_IP_CREDENTIALS = no_such_tenant
     back = visitor.come_back()
@@ -420,13 +396,8 @@ def test_a_tenant_that_does_not_exist_is_a_404_without_the_code(
 
 @pytest.mark.parametrize("is_login_required", [True, False])
 def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
-    visitor: Visitor,
-    stranger: Visitor,
-    user: User,
-    other_user: User,
-    settings: Any,
-    is_login_required: bool,
-) -> None:
+    visitor, stranger, user, other_user, settings, is_login_required
+):
     settings.PLASGATE_IP_LOGIN_REQUIRED = is_login_required
     visitor.start()
     mine = newest()
@@ -457,9 +428,7 @@ def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
         assert (script.status_code, code_of(script)) == (404, "not_found")
 
 
-def test_the_number_is_filled_in_again_and_one_tap_starts(
-    visitor: Visitor, answers: Answers
-) -> None:
+def test_the_number_is_filled_in_again_and_one_tap_starts(visitor, answers):
     answers(FAILED)
     failed = visitor.get(visitor.verify(next="/here/")["Location"])
     assert "no-store" in failed["Cache-Control"]
@@ -483,9 +452,7 @@ def test_the_number_is_filled_in_again_and_one_tap_starts(
     ],
     ids=["age", "session", "phone", "no number"],
 )
-def test_the_number_is_filled_in_only_where_it_was_typed_lately(
-    visitor: Visitor, answers: Answers, columns: dict[str, Any]
-) -> None:
+def test_the_number_is_filled_in_only_where_it_was_typed_lately(visitor, answers, columns):
     answers(FAILED)
     url = visitor.verify()["Location"]
     PhoneVerification.objects.update(**columns)
@@ -496,9 +463,7 @@ def test_the_number_is_filled_in_only_where_it_was_typed_lately(
     assert TYPED not in page.content.decode()
 
 
-def test_no_number_is_filled_in_after_a_login_or_a_logout(
-    passer_by: Visitor, user: User, answers: Answers
-) -> None:
+def test_no_number_is_filled_in_after_a_login_or_a_logout(passer_by, user, answers):
     answers(FAILED)
     url = passer_by.verify()["Location"]
     assert TYPED in passer_by.get(url).content.decode()
@@ -513,9 +478,7 @@ def test_no_number_is_filled_in_after_a_login_or_a_logout(
     assert passer_by.get(own).status_code == 404
 
 
-def test_where_no_number_is_needed_the_form_is_one_tap_away(
-    visitor: Visitor, answers: Answers, settings: Any
-) -> None:
+def test_where_no_number_is_needed_the_form_is_one_tap_away(visitor, answers, settings):
     answers(FAILED)
     url = visitor.verify()["Location"]
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
@@ -523,7 +486,7 @@ def test_where_no_number_is_needed_the_form_is_one_tap_away(
     assert Page(visitor.get(url)).links["Try again"] == "/phone/?again=1"
 
 
-def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor: Visitor, user: User) -> None:
+def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor, user):
     for status, carrier, refresh in (
         ("pending", "ours", None),  # this browser has to continue
         ("pending", "a phone's", "3"),
@@ -540,9 +503,7 @@ def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor: Visitor, us
         assert list(PhoneVerification.objects.values()) == before
 
 
-def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_continue(
-    passer_by: Visitor,
-) -> None:
+def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_continue(passer_by):
     passer_by.start()
     row = newest()
     rows = PhoneVerification.objects.filter(pk=row.pk)
@@ -557,7 +518,7 @@ def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_conti
     assert "It continues by itself" in passer_by.get(url).content.decode()
 
 
-def test_no_page_may_be_cached_and_each_depends_on_accept(visitor: Visitor) -> None:
+def test_no_page_may_be_cached_and_each_depends_on_accept(visitor):
     start = visitor.get("/phone/")
     redirect = visitor.submit(start, phone_number=TYPED)
     detail = visitor.get(f"/phone/{newest().pk}/")
@@ -567,9 +528,7 @@ def test_no_page_may_be_cached_and_each_depends_on_accept(visitor: Visitor) -> N
         assert "Accept" in response["Vary"].split(", ")
 
 
-def test_the_json_of_a_verification_has_these_fields_and_none_of_the_operators(
-    visitor: Visitor, answers: Answers
-) -> None:
+def test_the_json_of_a_verification_has_these_fields_and_none_of_the_operators(visitor, answers):
     answers(given_name="Teak", error_description="Welcome")
     visitor.verify()
     row = newest()

@@ -9,8 +9,7 @@ import pytest
 from django.apps import apps
 from django.urls import NoReverseMatch, reverse
 
-from tests.conftest import Answers
-from tests.visitor import FAILED, Page, Visitor
+from tests.visitor import FAILED, Page
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +25,7 @@ print([name for name in sys.modules if name.startswith(plugins)])
 """
 
 
-def test_the_urls_and_the_pages_have_no_handoff(visitor: Visitor, answers: Answers) -> None:
+def test_the_urls_and_the_pages_have_no_handoff(visitor, answers):
     for name in ("handoff", "handoff_screen"):
         with pytest.raises(NoReverseMatch):
             reverse(f"plasgate_ip:{name}", args=["a-token"])
@@ -37,14 +36,14 @@ def test_the_urls_and_the_pages_have_no_handoff(visitor: Visitor, answers: Answe
         assert "handoff" not in response.content.decode()
 
 
-def test_importing_the_handoffs_model_adds_none_to_the_core() -> None:
+def test_importing_the_handoffs_model_adds_none_to_the_core():
     """Without an app label, Django would add it to the app whose package contains it."""
     from django_plasgate_ip.handoff.models import PhoneHandoff
 
     assert PhoneHandoff not in apps.get_app_config("django_plasgate_ip").get_models()
 
 
-def test_the_core_imports_neither_the_handoff_nor_the_api_nor_what_they_need() -> None:
+def test_the_core_imports_neither_the_handoff_nor_the_api_nor_what_they_need():
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         cwd=ROOT,

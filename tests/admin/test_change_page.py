@@ -8,7 +8,6 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.test import Client
 
 from django_plasgate_ip.admin import model_admin
 from django_plasgate_ip.models import PhoneVerification
@@ -21,7 +20,7 @@ from tests.visitor import MASKED, MOBILE_ID, NUMBER, SUB
 pytestmark = pytest.mark.django_db
 
 
-def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
+def test_the_page_says_what_happened_and_where_to_look(viewer):
     verification = failed(
         Reason.CREDENTIALS_REJECTED,
         claims={},
@@ -55,7 +54,7 @@ def test_the_page_says_what_happened_and_where_to_look(viewer: Client) -> None:
     assert "icon-no" not in html
 
 
-def test_changes_are_named_with_their_acknowledgement(viewer: Client) -> None:
+def test_changes_are_named_with_their_acknowledgement(viewer):
     row = verified(mobile_id_changed=True, claimed_at_login=True, method="sms")
     page = text(viewer.get(detail(row)))
 
@@ -64,7 +63,7 @@ def test_changes_are_named_with_their_acknowledgement(viewer: Client) -> None:
     assert "Acknowledged at" not in text(viewer.get(detail(verified())))
 
 
-def test_what_the_site_confirmed_is_told_from_what_the_operator_did(viewer: Client) -> None:
+def test_what_the_site_confirmed_is_told_from_what_the_operator_did(viewer):
     verification = make_verification(method="sms")
     page = text(viewer.get(detail(verification)))
 
@@ -74,15 +73,13 @@ def test_what_the_site_confirmed_is_told_from_what_the_operator_did(viewer: Clie
     assert "Redirect URI" not in page
 
 
-def test_only_a_reason_is_explained(viewer: Client) -> None:
+def test_only_a_reason_is_explained(viewer):
     pages = [text(viewer.get(detail(row))) for row in (failed(), verified(), pending())]
     assert ["What it means" in page for page in pages] == [True, False, False]
     assert not any("Do not trust" in page for page in pages)
 
 
-def test_the_user_is_linked_for_staff_who_may_open_their_page(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_user_is_linked_for_staff_who_may_open_their_page(viewer, monkeypatch):
     user = User.objects.create_user("dara")
     url = detail(verified(user=user))
     link = f'<a href="/admin/auth/user/{user.pk}/change/">dara</a>'
@@ -97,7 +94,7 @@ def test_the_user_is_linked_for_staff_who_may_open_their_page(
         assert ">dara</a>" not in page.content.decode()
 
 
-def test_the_number_is_shown_in_full_with_the_permission(viewer: Client, reader: Client) -> None:
+def test_the_number_is_shown_in_full_with_the_permission(viewer, reader):
     url = detail(verified(claims={}))
     assert f"Phone number: {MASKED} " in text(viewer.get(url))
     assert f"Phone number: {NUMBER} " in text(reader.get(url))
@@ -106,13 +103,13 @@ def test_the_number_is_shown_in_full_with_the_permission(viewer: Client, reader:
     assert "Phone number: -" in text(reader.get(detail(pending(phone_number=""))))
 
 
-def test_the_admin_is_built_on_the_class_of_the_installed_theme() -> None:
+def test_the_admin_is_built_on_the_class_of_the_installed_theme():
     assert model_admin._base() is admin.ModelAdmin
     with mock.patch.object(apps, "is_installed", {"unfold"}.__contains__):
         assert model_admin._base().__module__ == "unfold.admin"
 
 
-def test_claims_are_shown_escaped_with_the_permission(reader: Client) -> None:
+def test_claims_are_shown_escaped_with_the_permission(reader):
     claims = CLAIMS | {"given_name": "<script>alert(1)</script>"}
     response = reader.get(detail(verified(claims=claims)))
     page, html = text(response), response.content.decode()
@@ -126,7 +123,7 @@ def test_claims_are_shown_escaped_with_the_permission(reader: Client) -> None:
     assert "no-store" in response["Cache-Control"]
 
 
-def test_each_view_of_claims_is_recorded(reader: Client, caplog: pytest.LogCaptureFixture) -> None:
+def test_each_view_of_claims_is_recorded(reader, caplog):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     verification = verified()
     reader.get(detail(verification))
@@ -143,7 +140,7 @@ def test_each_view_of_claims_is_recorded(reader: Client, caplog: pytest.LogCaptu
     )
 
 
-def test_only_a_page_with_a_number_or_claims_is_recorded(viewer: Client, reader: Client) -> None:
+def test_only_a_page_with_a_number_or_claims_is_recorded(viewer, reader):
     verification = verified()
     viewer.get(detail(verification))
     for url in (LIST, detail(verification, "history"), detail(pending(phone_number=""))):
@@ -158,7 +155,7 @@ def test_only_a_page_with_a_number_or_claims_is_recorded(viewer: Client, reader:
 
 
 @pytest.mark.parametrize("keys", [[NEW_KEY], []], ids=["other", "no"])
-def test_a_lost_key_breaks_no_page(superuser: Client, settings: Any, keys: list[str]) -> None:
+def test_a_lost_key_breaks_no_page(superuser, settings, keys):
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [KEY]
     verification = verified()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = keys

@@ -8,7 +8,6 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from django.test import Client
 from django.utils import timezone, translation
 
 from django_plasgate_ip.admin import chart
@@ -42,7 +41,7 @@ def table(response: Any) -> list[list[str]]:
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
 
 
-def test_figures_are_formatted() -> None:
+def test_figures_are_formatted():
     drawn = draw({(0, VERIFIED): 1000, (1, FAILED): 333, (2, LIVE): 1}, median=2.97)
     assert (drawn["total"], drawn["success_rate"]) == ("1,334", "75 %")
     assert (drawn["median"], drawn["percentile_95"]) == ("2.9 s", chart.NO_FIGURE)
@@ -50,7 +49,7 @@ def test_figures_are_formatted() -> None:
     assert draw({(0, LIVE): 1})["success_rate"] == chart.NO_FIGURE
 
 
-def test_the_commonest_reasons_have_their_share() -> None:
+def test_the_commonest_reasons_have_their_share():
     drawn = draw(
         {(0, ERROR): 10},
         {"expired": 1, "credentials_rejected": 4, "interrupted": 3, "rate_limited": 2},
@@ -62,12 +61,12 @@ def test_the_commonest_reasons_have_their_share() -> None:
     ]
 
 
-def test_each_operator_has_its_success_rate() -> None:
+def test_each_operator_has_its_success_rate():
     drawn = draw({(0, VERIFIED): 1}, operators={"Smart": (910, 1000), "Metfone": (0, 3)})
     assert drawn["operators"] == [("Smart", "1,000", "91 %"), ("Metfone", "3", "0 %")]
 
 
-def test_bars_are_as_high_as_their_counts() -> None:
+def test_bars_are_as_high_as_their_counts():
     drawn = draw({(0, VERIFIED): 99, (0, ERROR): 1, (1, VERIFIED): 25, (1, LIVE): 25})
     first, second, third = drawn["days"]
     # A gap of 1 separates the parts, but takes at most half of a thin one.
@@ -78,13 +77,13 @@ def test_bars_are_as_high_as_their_counts() -> None:
     assert drawn["busiest"] is first
 
 
-def test_each_day_has_a_row_and_a_title() -> None:
+def test_each_day_has_a_row_and_a_title():
     first, _second, third = draw({(0, VERIFIED): 2, (0, ERROR): 1})["days"]
     assert (first["counts"], first["total"]) == (["2", "0", "1", "0"], "3")
     assert [first["title"], third["title"]] == ["March 1: verified 2, error 1", "March 3: 0"]
 
 
-def test_coordinates_have_no_decimal_comma(settings: Any) -> None:
+def test_coordinates_have_no_decimal_comma(settings):
     settings.USE_THOUSAND_SEPARATOR = True
     with translation.override("de"):
         drawn = draw({(0, VERIFIED): 3, (1, VERIFIED): 1}, median=4)
@@ -92,12 +91,12 @@ def test_coordinates_have_no_decimal_comma(settings: Any) -> None:
     assert drawn["days"][1]["bar"] == [(VERIFIED, "66.67", "32.33")]
 
 
-def test_nothing_is_drawn_without_data() -> None:
+def test_nothing_is_drawn_without_data():
     assert draw({}) is None
 
 
 @pytest.mark.django_db
-def test_the_page_shows_the_figures_the_reasons_and_the_table(viewer: Client) -> None:
+def test_the_page_shows_the_figures_the_reasons_and_the_table(viewer):
     for reason in (None, None, Reason.NOT_VERIFIED, Reason.EXPIRED):
         ended(3, 2.97, reason, operator="Smart")
     pending(created_at=noon(3))
@@ -119,7 +118,7 @@ def test_the_page_shows_the_figures_the_reasons_and_the_table(viewer: Client) ->
 
 
 @pytest.mark.django_db
-def test_the_drawing_has_a_text_alternative_and_no_script(viewer: Client) -> None:
+def test_the_drawing_has_a_text_alternative_and_no_script(viewer):
     ended(1)
     ended(1, reason=Reason.EXPIRED)
     response = viewer.get(LIST)
@@ -137,7 +136,7 @@ def test_the_drawing_has_a_text_alternative_and_no_script(viewer: Client) -> Non
 
 
 @pytest.mark.django_db
-def test_a_summary_without_data_says_so(viewer: Client) -> None:
+def test_a_summary_without_data_says_so(viewer):
     verified(created_at=timezone.now() - timedelta(days=99))
     page = section(viewer.get(LIST))
     assert "No verification was started in the last 30 days." in page
@@ -145,7 +144,7 @@ def test_a_summary_without_data_says_so(viewer: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_popups_and_confirmations_have_no_summary(deleter: Client) -> None:
+def test_popups_and_confirmations_have_no_summary(deleter):
     verification = ended(1)
     popup = deleter.get(LIST, {"_popup": "1"})
     action = {"action": "delete_selected", "_selected_action": verification.pk, "index": "0"}
@@ -155,7 +154,7 @@ def test_popups_and_confirmations_have_no_summary(deleter: Client) -> None:
         assert "Export as CSV" not in response.content.decode()
 
 
-def test_the_colours_have_enough_contrast_on_light_and_dark_pages() -> None:
+def test_the_colours_have_enough_contrast_on_light_and_dark_pages():
     package = Path(chart.__file__).parents[1]
     css = (package / "static/django_plasgate_ip/admin.css").read_text()
     colours = dict(re.findall(r"badge-(\w+) {\s+--plasgate-ip-outcome: (#[0-9a-f]{6});", css))

@@ -14,7 +14,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.admin.models import LogEntry
 from django.db import connection
-from django.test import AsyncClient, Client
+from django.test import AsyncClient
 from django.test.utils import CaptureQueriesContext
 
 from django_plasgate_ip.admin import export, paginator
@@ -38,7 +38,7 @@ def rows(file: str) -> list[dict[str, str]]:
     return list(csv.DictReader(lines, strict=True))
 
 
-def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(viewer: Client) -> None:
+def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(viewer):
     verification = verified(
         user=User.objects.create_user("dara"),
         operator="Cellcard",
@@ -78,7 +78,7 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
     assert not LogEntry.objects.exists()
 
 
-def test_the_file_has_full_numbers_and_claims_with_the_permission(reader: Client) -> None:
+def test_the_file_has_full_numbers_and_claims_with_the_permission(reader):
     verified()
     (row,) = rows(content(reader.get(EXPORT)))
     assert row["phone_number"] == f"'{NUMBER}"
@@ -88,7 +88,7 @@ def test_the_file_has_full_numbers_and_claims_with_the_permission(reader: Client
     assert "full numbers and claims. The admin log records each export." in text(reader.get(LIST))
 
 
-def test_the_export_needs_the_view_permission_and_get(reader: Client, client: Client) -> None:
+def test_the_export_needs_the_view_permission_and_get(reader, client):
     assert client.get(EXPORT)["Location"].partition("?")[0] == "/admin/login/"
     assert staff("view_claims").get(EXPORT).status_code == 403
     assert post(reader, EXPORT).status_code == 405
@@ -107,12 +107,8 @@ def test_the_export_needs_the_view_permission_and_get(reader: Client, client: Cl
     ],
 )
 def test_an_export_is_recorded_before_it_is_sent_and_without_the_values_of_filters(
-    reader: Client,
-    viewer: Client,
-    caplog: pytest.LogCaptureFixture,
-    query: dict[str, str],
-    recorded: str,
-) -> None:
+    reader, viewer, caplog, query, recorded
+):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     staff = [int(client.session["_auth_user_id"]) for client in (reader, viewer)]
     reader.get(EXPORT, query)
@@ -137,9 +133,7 @@ def test_an_export_is_recorded_before_it_is_sent_and_without_the_values_of_filte
     ],
     ids=str,
 )
-def test_the_export_uses_the_filters_and_the_search_of_the_list(
-    viewer: Client, query: dict[str, str], expected: list[str]
-) -> None:
+def test_the_export_uses_the_filters_and_the_search_of_the_list(viewer, query, expected):
     failed(Reason.NOT_VERIFIED, phone_number="+85577696119")
     failed(Reason.EXPIRED, user=User.objects.create_user("dara"))
     html = viewer.get(LIST, query).content.decode()
@@ -147,16 +141,14 @@ def test_the_export_uses_the_filters_and_the_search_of_the_list(
     assert [row["reason"] for row in rows(content(viewer.get(unescape(link))))] == expected
 
 
-def test_an_invalid_filter_redirects_to_the_list(reader: Client) -> None:
+def test_an_invalid_filter_redirects_to_the_list(reader):
     response = reader.get(EXPORT, {"created_at__gte": "yesterday"})
     assert (response.status_code, response["Location"]) == (302, f"{LIST}?e=1")
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize("number", [0, 2, 7])
-def test_each_row_is_exported_once_and_the_newest_first(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
+def test_each_row_is_exported_once_and_the_newest_first(viewer, monkeypatch, number):
     monkeypatch.setattr(export, "BATCH_SIZE", 2)
     monkeypatch.setattr(paginator, "MAX_ROWS", 1)
     # Three start at each moment.
@@ -168,7 +160,7 @@ def test_each_row_is_exported_once_and_the_newest_first(
     assert [started[pk] for pk in exported] == sorted(started.values(), reverse=True)
 
 
-def test_no_cell_is_a_formula(viewer: Client) -> None:
+def test_no_cell_is_a_formula(viewer):
     signs = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
     for sign in signs:
         failed(user=User.objects.create(username=f"{sign}1"), error_description=f"{sign}2")
@@ -176,14 +168,14 @@ def test_no_cell_is_a_formula(viewer: Client) -> None:
     assert cells == {(f"'{sign}1", f"'{sign}2") for sign in signs}
 
 
-def test_no_cell_is_a_formula_where_another_separator_divides_it(viewer: Client) -> None:
+def test_no_cell_is_a_formula_where_another_separator_divides_it(viewer):
     failed(error_description="".join(f'x{separator}=1{separator}"@2' for separator in ";,|\t"))
     lines = content(viewer.get(EXPORT)).splitlines()
     for row in (row for each in ";,|\t" for row in csv.reader(lines, delimiter=each)):
         assert [cell for cell in row if cell.startswith(("=", "@"))] == []
 
 
-def test_rows_are_read_while_they_are_sent(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_are_read_while_they_are_sent(viewer, monkeypatch):
     monkeypatch.setattr(export, "BATCH_SIZE", 10)
     many(35)
     with CaptureQueriesContext(connection) as queries:
@@ -196,7 +188,7 @@ def test_rows_are_read_while_they_are_sent(viewer: Client, monkeypatch: pytest.M
     assert counts == [(1, 0), (10, 2), (10, 4), (10, 6), (5, 8)]
 
 
-def test_an_asynchronous_server_streams_it(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_asynchronous_server_streams_it(reader, monkeypatch):
     monkeypatch.setattr(export, "BATCH_SIZE", 10)
     many(25)
     client = AsyncClient()

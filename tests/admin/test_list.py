@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from django_plasgate_ip.admin import paginator
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.django_db
 AT_MOST = "This list shows at most 100 verifications."
 
 
-def test_the_newest_row_comes_first_and_says_what_happened(viewer: Client) -> None:
+def test_the_newest_row_comes_first_and_says_what_happened(viewer):
     failed(Reason.NOT_ON_MOBILE_DATA, created_at=STARTED - timedelta(days=1))
     verified(user=User.objects.create_user("dara"))
     first, second = cells(viewer.get(LIST))
@@ -38,7 +37,7 @@ def test_the_newest_row_comes_first_and_says_what_happened(viewer: Client) -> No
     }
 
 
-def test_a_verification_without_user_and_number_is_listed_and_opened(viewer: Client) -> None:
+def test_a_verification_without_user_and_number_is_listed_and_opened(viewer):
     verification = pending(phone_number="", scopes="mobile_id")
     (row,) = cells(viewer.get(LIST))
     page = text(viewer.get(detail(verification)))
@@ -49,9 +48,7 @@ def test_a_verification_without_user_and_number_is_listed_and_opened(viewer: Cli
 
 
 @pytest.mark.parametrize("query", [{}, {"q": "person-"}, {"_facets": "True"}], ids=str)
-def test_the_number_of_queries_does_not_depend_on_the_rows(
-    viewer: Client, query: dict[str, str]
-) -> None:
+def test_the_number_of_queries_does_not_depend_on_the_rows(viewer, query):
     numbers = []
     for rows in (1, 60):
         User.objects.filter(is_staff=False).delete()
@@ -63,14 +60,14 @@ def test_the_number_of_queries_does_not_depend_on_the_rows(
     assert numbers[0] == numbers[1] <= 10
 
 
-def test_no_page_lists_the_users_of_the_site(superuser: Client) -> None:
+def test_no_page_lists_the_users_of_the_site(superuser):
     verification = verified()
     User.objects.create_user("a-user-without-a-verification")
     for page in (LIST, detail(verification)):
         assert "a-user-without-a-verification" not in superuser.get(page).content.decode()
 
 
-def test_no_parameter_sorts_by_a_hidden_column(viewer: Client) -> None:
+def test_no_parameter_sorts_by_a_hidden_column(viewer):
     verified()
     with CaptureQueriesContext(connection) as queries:
         for column in range(9):
@@ -81,7 +78,7 @@ def test_no_parameter_sorts_by_a_hidden_column(viewer: Client) -> None:
     assert [name for name in hidden if f'"{name}"' in orders] == []
 
 
-def test_the_query_string_filters_by_what_the_list_shows(viewer: Client) -> None:
+def test_the_query_string_filters_by_what_the_list_shows(viewer):
     user = User.objects.create_user("dara")
     wanted = failed(user=user, scopes="phone_verify", mobile_id_changed=True, method="sms")
     pending(created_at=STARTED - timedelta(days=9))
@@ -102,7 +99,7 @@ def test_the_query_string_filters_by_what_the_list_shows(viewer: Client) -> None
         assert found(viewer, **{lookup: value}) == {wanted}, lookup
 
 
-def test_the_list_is_filtered_by_an_operator_of_the_last_30_days(viewer: Client) -> None:
+def test_the_list_is_filtered_by_an_operator_of_the_last_30_days(viewer):
     recent = [ended(1, operator=name) for name in ("Smart", "Metfone", "")]
     old = verified(operator="Seatel")
 
@@ -119,13 +116,13 @@ def test_the_list_is_filtered_by_an_operator_of_the_last_30_days(viewer: Client)
     assert found(viewer, operator="Smart") == set()
 
 
-def test_the_search_comes_before_the_summary(viewer: Client) -> None:
+def test_the_search_comes_before_the_summary(viewer):
     html = viewer.get(LIST).content.decode()
     assert html.index('id="changelist-search"') < html.index("plasgate-ip-summary")
     assert html.index("plasgate-ip-summary") < html.index('id="changelist-form"')
 
 
-def test_the_query_string_reveals_no_hidden_column(viewer: Client, superuser: Client) -> None:
+def test_the_query_string_reveals_no_hidden_column(viewer, superuser):
     verified(user=User.objects.create_user("dara"))
     lookups = (
         "phone_number__startswith",
@@ -143,9 +140,7 @@ def test_the_query_string_reveals_no_hidden_column(viewer: Client, superuser: Cl
 
 
 @pytest.mark.parametrize(("rows", "count"), [(2, 2), (3, 3), (4, 3)])
-def test_rows_are_counted_up_to_the_bound(
-    monkeypatch: pytest.MonkeyPatch, rows: int, count: int
-) -> None:
+def test_rows_are_counted_up_to_the_bound(monkeypatch, rows, count):
     monkeypatch.setattr(paginator, "MAX_ROWS", 3)
     many(rows)
     pages = BoundedPaginator(PhoneVerification.objects.order_by("pk"), 50)
@@ -159,7 +154,7 @@ def more_than_the_bound(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("more_than_the_bound")
-def test_the_list_says_that_its_pages_end_at_the_bound(viewer: Client) -> None:
+def test_the_list_says_that_its_pages_end_at_the_bound(viewer):
     response = viewer.get(LIST)
     assert response.context["cl"].paginator.num_pages == 2
     assert AT_MOST in text(response)
@@ -172,14 +167,14 @@ def test_the_list_says_that_its_pages_end_at_the_bound(viewer: Client) -> None:
 
 
 @pytest.mark.usefixtures("more_than_the_bound")
-def test_an_action_on_all_includes_the_rows_after_the_bound(deleter: Client) -> None:
+def test_an_action_on_all_includes_the_rows_after_the_bound(deleter):
     pk = PhoneVerification.objects.values_list("pk", flat=True)[0]
     action = {"action": "delete_selected", "_selected_action": pk, "index": "0"}
     assert post(deleter, LIST, **action, select_across="1", post="yes").status_code == 302
     assert not PhoneVerification.objects.exists()
 
 
-def test_the_database_counts_no_further_than_the_bound(viewer: Client) -> None:
+def test_the_database_counts_no_further_than_the_bound(viewer):
     many(3)
     with CaptureQueriesContext(connection) as queries:
         viewer.get(LIST, {"q": "person-"})

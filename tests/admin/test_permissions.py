@@ -16,7 +16,7 @@ from tests.visitor import MASKED, NUMBER
 pytestmark = pytest.mark.django_db
 
 
-def test_nobody_adds_a_verification(superuser: Client) -> None:
+def test_nobody_adds_a_verification(superuser):
     assert superuser.get(f"{LIST}add/").status_code == 403
     response = post(superuser, f"{LIST}add/", phone_number=NUMBER, scopes="phone_verify")
     assert response.status_code == 403
@@ -24,7 +24,7 @@ def test_nobody_adds_a_verification(superuser: Client) -> None:
     assert "/phoneverification/add/" not in superuser.get("/admin/").content.decode()
 
 
-def test_nobody_edits_a_verification(superuser: Client) -> None:
+def test_nobody_edits_a_verification(superuser):
     editor = staff(*(f"{action}_phoneverification" for action in ("view", "add", "change")))
     verification = failed()
     changes = {"status": "verified", "reason": "", "phone_number": "+85577696119"}
@@ -38,7 +38,7 @@ def test_nobody_edits_a_verification(superuser: Client) -> None:
     assert phones.e164(stored.phone_number) == NUMBER
 
 
-def test_staff_without_the_view_permission_see_nothing() -> None:
+def test_staff_without_the_view_permission_see_nothing():
     verification = verified()
     for client in (staff(), staff("view_claims")):
         for url in (LIST, detail(verification), detail(verification, "history")):
@@ -46,7 +46,7 @@ def test_staff_without_the_view_permission_see_nothing() -> None:
     assert not LogEntry.objects.exists()
 
 
-def test_deleting_needs_its_permission_and_a_confirmation(viewer: Client, deleter: Client) -> None:
+def test_deleting_needs_its_permission_and_a_confirmation(viewer, deleter):
     selected, kept = [verified(), pending()], failed()
     url = detail(selected[0], "delete")
     action = {"action": "delete_selected", "_selected_action": [row.pk for row in selected]}
@@ -85,9 +85,7 @@ PAGES: dict[str, Page] = {
 
 
 @pytest.mark.parametrize("name", [NUMBER, "077696118", phones.parse(NUMBER), 85577696118])
-def test_a_login_name_that_is_a_number_is_masked(
-    viewer: Client, reader: Client, monkeypatch: pytest.MonkeyPatch, name: Any
-) -> None:
+def test_a_login_name_that_is_a_number_is_masked(viewer, reader, monkeypatch, name):
     dara = User.objects.create_user("dara")
     verification = verified(user=dara, phone_number="")
     note(dara, verification)
@@ -100,9 +98,7 @@ def test_a_login_name_that_is_a_number_is_masked(
 
 
 @pytest.mark.parametrize("make", [verified, failed])
-def test_no_page_shows_what_is_hidden(
-    reader: Client, make: Callable[..., PhoneVerification]
-) -> None:
+def test_no_page_shows_what_is_hidden(reader, make):
     client = staff("view_phoneverification", "delete_phoneverification", "view_user", "delete_user")
     dara = User.objects.create_user("dara")
     for name, page in PAGES.items():

@@ -1,11 +1,9 @@
 """The search of the admin's list: what a term finds, and what it does not reveal."""
 
-from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
 import pytest
-from django.test import Client
 
 from django_plasgate_ip.admin.search import MAX_TERM_LENGTH, MAX_USERS, search
 from django_plasgate_ip.models import PhoneVerification
@@ -23,16 +21,14 @@ def matches(term: str, with_claims: bool = True) -> list[PhoneVerification]:
 @pytest.mark.parametrize(
     "term", ["+85577696118", " 077 696 118 ", "+៨៥៥៧៧៦៩៦១១៨", "dar", SUB, f"  {MOBILE_ID}\t"]
 )
-def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term: str) -> None:
+def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term):
     wanted = verified(user=User.objects.create_user("dara"))
     ids = {"sub": "another", "mobile_id": "another"}
     verified(user=User.objects.create_user("sok"), phone_number="+85577696119", **ids)
     assert matches(term) == [wanted]
 
 
-def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(monkeypatch):
     starts, ends = ("12345678", "1234567f"), "0f"
     pks = [UUID(f"{start}-0000-4000-8000-{end * 12}") for start in starts for end in ends]
     rows = [verified(pk=pk) for pk in pks]
@@ -52,14 +48,12 @@ def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(
 @pytest.mark.parametrize(
     "term", ["7769611", "+8557769611", MASKED, "ara", SUB[:-1], MOBILE_ID[1:], "Teak", NONCE]
 )
-def test_a_part_of_a_hidden_value_finds_nothing(term: str) -> None:
+def test_a_part_of_a_hidden_value_finds_nothing(term):
     verified(user=User.objects.create_user("dara"))
     assert matches(term) == []
 
 
-def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(
-    viewer: Client, reader: Client
-) -> None:
+def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(viewer, reader):
     wanted = verified()
     for term in (SUB, MOBILE_ID):
         assert found(viewer, q=term) == set()
@@ -70,9 +64,7 @@ def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(
 
 @pytest.mark.parametrize("name", ["+85577696118", "077\u30fc696118", "tel:+85577696118"])
 @pytest.mark.parametrize("with_claims", [True, False])
-def test_the_start_of_a_number_finds_no_login_name_without_the_permission(
-    name: str, with_claims: bool
-) -> None:
+def test_the_start_of_a_number_finds_no_login_name_without_the_permission(name, with_claims):
     wanted = verified(user=User.objects.create_user(name), phone_number="")
     assert matches(name, with_claims) == [wanted]
     for length in range(1, len(name)):
@@ -80,7 +72,7 @@ def test_the_start_of_a_number_finds_no_login_name_without_the_permission(
 
 
 @pytest.mark.parametrize("number", ["077696118", "tel:+85577696118"])
-def test_a_number_takes_no_place_among_the_names_that_a_term_finds(number: str) -> None:
+def test_a_number_takes_no_place_among_the_names_that_a_term_finds(number):
     # Sorted, the number is before the last name and after the others.
     start = number[:3]
     names = [*(f"{start} {i:02}" for i in range(MAX_USERS - 1)), f"{start}x"]
@@ -89,7 +81,7 @@ def test_a_number_takes_no_place_among_the_names_that_a_term_finds(number: str) 
     assert set(matches(start, with_claims=False)) == (set(rows) if start == "tel" else set())
 
 
-def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> None:
+def test_a_login_name_finds_every_verification_of_the_user(viewer):
     dara = User.objects.create_user("dara")
     wrong, right, live = failed(user=dara), verified(user=dara), pending(user=dara)
     verified(user=User.objects.create_user("sok"))
@@ -101,7 +93,7 @@ def test_a_login_name_finds_every_verification_of_the_user(viewer: Client) -> No
     assert "The last 30 days" in text(viewer.get(LIST))
 
 
-def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first() -> None:
+def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first():
     # The exact name is neither among the oldest users nor among the newest ones.
     names = [f"dara{i}" for i in range(MAX_USERS)]
     users = [User.objects.create_user(name) for name in (*names, "dara", *(f"{n}x" for n in names))]
@@ -113,9 +105,7 @@ def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first() -> No
     assert len(rows) == MAX_USERS
 
 
-def test_the_user_model_names_the_column_of_the_login_name(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_user_model_names_the_column_of_the_login_name(viewer, monkeypatch):
     wanted = verified(user=User.objects.create_user("dara", email="sok@example.com"))
     monkeypatch.setattr(User, "USERNAME_FIELD", "email")
     assert matches("sok@") == [wanted]
@@ -124,19 +114,19 @@ def test_the_user_model_names_the_column_of_the_login_name(
 
 
 @pytest.mark.parametrize("term", ["", " \u0085\u2028"])
-def test_an_empty_term_finds_everything(term: str) -> None:
+def test_an_empty_term_finds_everything(term):
     everything = {verified(), pending()}
     assert set(matches(term)) == everything
 
 
-def test_a_term_that_is_too_long_or_has_nul_is_not_searched(django_assert_num_queries: Any) -> None:
+def test_a_term_that_is_too_long_or_has_nul_is_not_searched(django_assert_num_queries):
     longest = verified(mobile_id="m" * MAX_TERM_LENGTH)
     assert matches("m" * MAX_TERM_LENGTH) == [longest]
     with django_assert_num_queries(0):
         assert matches("m" * (MAX_TERM_LENGTH + 1)) == matches("dara\0") == []
 
 
-def test_an_unusual_term_finds_nothing(viewer: Client) -> None:
+def test_an_unusual_term_finds_nothing(viewer):
     verified(user=User.objects.create_user("dara"))
     surrogate, not_utf8 = "%ED%A0%80", "%FF%FE"
     for term in (quote("%" * 60_000), surrogate, not_utf8, quote("²"), quote("{0} {} %s")):

@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 from datetime import timezone as datetime_timezone
 from types import SimpleNamespace
-from typing import Any
 from unittest import mock
 from zoneinfo import ZoneInfo
 
@@ -44,7 +43,7 @@ def queries_of_summary(client: Client, query: dict[str, str] | None = None) -> l
     return [q["sql"] for q in queries if "CASE WHEN" in q["sql"] or q["sql"].endswith(end)]
 
 
-def test_each_day_outcome_and_reason_is_counted() -> None:
+def test_each_day_outcome_and_reason_is_counted():
     for reason in (None, None, Reason.NOT_VERIFIED, Reason.EXPIRED):
         ended(3, reason=reason)
     for status in ("pending", "exchanging"):
@@ -68,7 +67,7 @@ def test_each_day_outcome_and_reason_is_counted() -> None:
     assert summary.success_rate == 3 / 6
 
 
-def test_ended_verifications_of_plasgate_are_counted_for_each_operator() -> None:
+def test_ended_verifications_of_plasgate_are_counted_for_each_operator():
     ended(3, operator="Metfone", reason=Reason.EXPIRED)
     for reason in (None, Reason.NOT_VERIFIED):
         ended(3, operator="Smart", reason=reason)
@@ -82,7 +81,7 @@ def test_ended_verifications_of_plasgate_are_counted_for_each_operator() -> None
 
 
 @pytest.mark.parametrize("zone", ["Asia/Phnom_Penh", "Pacific/Honolulu"])
-def test_days_are_those_of_the_current_time_zone(zone: str) -> None:
+def test_days_are_those_of_the_current_time_zone(zone):
     now = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo(zone))
     midnight = now.replace(hour=0)
     for moment in (
@@ -100,7 +99,7 @@ def test_days_are_those_of_the_current_time_zone(zone: str) -> None:
     assert summary.by_day == {(TODAY, LIVE): 1, (TODAY - 1, LIVE): 1, (0, LIVE): 1}
 
 
-def test_a_day_before_the_clocks_changed_has_its_own_offset() -> None:
+def test_a_day_before_the_clocks_changed_has_its_own_offset():
     berlin = ZoneInfo("Europe/Berlin")
     # The clocks changed on 29 March.
     late, early = datetime(2026, 3, 20, 23, 30), datetime(2026, 3, 21, 0, 30)  # noqa: DTZ001
@@ -113,7 +112,7 @@ def test_a_day_before_the_clocks_changed_has_its_own_offset() -> None:
     assert counted == {date(2026, 3, 20): 1, date(2026, 3, 21): 1}
 
 
-def test_days_need_no_time_zone_support(settings: Any) -> None:
+def test_days_need_no_time_zone_support(settings):
     settings.USE_TZ = False
     midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)  # noqa: DTZ005
     pending(created_at=midnight - timedelta(microseconds=1))
@@ -125,16 +124,14 @@ def test_days_need_no_time_zone_support(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(("rows", "median", "percentile"), [(1, 1, 1), (20, 10, 19), (21, 11, 20)])
-def test_the_median_and_the_percentile_are_of_the_nearest_rank(
-    rows: int, median: float, percentile: float
-) -> None:
+def test_the_median_and_the_percentile_are_of_the_nearest_rank(rows, median, percentile):
     for seconds in range(rows, 0, -1):
         ended(2, seconds)
     summary = everything()
     assert (summary.median, summary.percentile_95) == (median, percentile)
 
 
-def test_only_the_operators_answers_have_times() -> None:
+def test_only_the_operators_answers_have_times():
     ended(1, 3)
     ended(1, 5, Reason.NOT_ON_MOBILE_DATA)
     for _ in range(5):
@@ -144,7 +141,7 @@ def test_only_the_operators_answers_have_times() -> None:
     assert (summary.median, summary.percentile_95) == (3, 5)
 
 
-def test_only_the_newest_answers_have_times(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_answers_have_times(monkeypatch):
     monkeypatch.setattr(statistics, "NEWEST_ANSWERED", 4)
     for days_ago, seconds in ((4, 9), (3, 9), (2, 2), (2, 2), (1, 2)):
         ended(days_ago, seconds)
@@ -155,9 +152,7 @@ def test_only_the_newest_answers_have_times(monkeypatch: pytest.MonkeyPatch) -> 
     assert summary.total(VERIFIED) == 6
 
 
-def test_the_summary_has_only_the_rows_that_the_site_shows(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_summary_has_only_the_rows_that_the_site_shows(viewer, monkeypatch):
     ended(1)
     ended(1, reason=Reason.EXPIRED)
     assert viewer.get(LIST).context["chart"]["total"] == "2"
@@ -169,7 +164,7 @@ def test_the_summary_has_only_the_rows_that_the_site_shows(
     assert viewer.get(LIST).context["chart"] is None
 
 
-def test_querysets_that_differ_in_a_value_do_not_share_a_summary() -> None:
+def test_querysets_that_differ_in_a_value_do_not_share_a_summary():
     # These two numbers have the same mask.
     numbers = ("+85577696118", "+85577111118")
     for number in (*numbers, numbers[1]):
@@ -178,9 +173,7 @@ def test_querysets_that_differ_in_a_value_do_not_share_a_summary() -> None:
     assert [summary.total(VERIFIED) for summary in found] == [1, 2]
 
 
-def test_tenants_with_a_schema_or_a_database_do_not_share_a_summary(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_tenants_with_a_schema_or_a_database_do_not_share_a_summary(monkeypatch):
     found = []
     for database, schema in (("a", "north"), ("a", "south"), ("b", "north"), ("a", "north")):
         ended(1)
@@ -191,7 +184,7 @@ def test_tenants_with_a_schema_or_a_database_do_not_share_a_summary(
     assert found == [1, 2, 3, 1]
 
 
-def test_a_queryset_with_joins_counts_each_row_once() -> None:
+def test_a_queryset_with_joins_counts_each_row_once():
     dara = User.objects.create_user("dara")
     dara.groups.set([Group.objects.create(name=name) for name in ("north", "south")])
     for _ in range(3):
@@ -207,7 +200,7 @@ def test_a_queryset_with_joins_counts_each_row_once() -> None:
         assert (summary.total(VERIFIED), summary.median) == (3, 4)
 
 
-def test_the_summary_makes_two_queries_and_is_shared_by_all_pages(viewer: Client) -> None:
+def test_the_summary_makes_two_queries_and_is_shared_by_all_pages(viewer):
     ended(1)
     assert len(queries_of_summary(viewer)) == 2
     for query in ({}, {"p": "1"}, {"q": "dara"}, {"status__exact": "failed"}):
@@ -215,7 +208,7 @@ def test_the_summary_makes_two_queries_and_is_shared_by_all_pages(viewer: Client
     assert queries_of_summary(staff("view_phoneverification", "view_claims")) == []
 
 
-def test_the_summary_is_cached_for_five_minutes(viewer: Client) -> None:
+def test_the_summary_is_cached_for_five_minutes(viewer):
     now = timezone.now().timestamp()
     for later, total in ((0, "1"), (299, "1"), (301, "3")):
         ended(1)
@@ -223,7 +216,7 @@ def test_the_summary_is_cached_for_five_minutes(viewer: Client) -> None:
             assert viewer.get(LIST).context["chart"]["total"] == total
 
 
-def test_time_zones_with_the_same_midnight_do_not_share_a_summary() -> None:
+def test_time_zones_with_the_same_midnight_do_not_share_a_summary():
     now = datetime(2026, 11, 20, 12, tzinfo=datetime_timezone.utc)
     pending(created_at=now)
     days = []
@@ -235,7 +228,7 @@ def test_time_zones_with_the_same_midnight_do_not_share_a_summary() -> None:
     assert days == [date(2026, 11, 21), date(2026, 11, 20)]
 
 
-def test_the_cache_holds_nothing_about_a_person() -> None:
+def test_the_cache_holds_nothing_about_a_person():
     ended(1, user=User.objects.create_user("dara"), claims=CLAIMS)
     rows = PhoneVerification.objects.all()
     summarise(rows.filter(phone_number="+85577696118"))
@@ -246,9 +239,7 @@ def test_the_cache_holds_nothing_about_a_person() -> None:
     assert [hidden for hidden in (*HIDDEN, "dara") if hidden in seen] == []
 
 
-def test_a_failing_cache_is_logged_and_the_list_is_complete(
-    viewer: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_cache_is_logged_and_the_list_is_complete(viewer, monkeypatch, caplog):
     ended(1)
     # Each cache library has its own exceptions.
     failing = mock.Mock(side_effect=Exception)

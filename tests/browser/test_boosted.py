@@ -75,13 +75,13 @@ def verify(visitor: Person, number: str) -> None:
     visitor.page.click(".plasgate-ip button[type=submit]")
 
 
-def test_the_form_leads_to_plasgate_and_back(visitor: Person) -> None:
+def test_the_form_leads_to_plasgate_and_back(visitor):
     verify(visitor, VERIFIED)
 
     visitor.page.wait_for_url("**/members/")
 
 
-def test_a_mistake_and_a_failure_are_shown_and_the_next_try_succeeds(visitor: Person) -> None:
+def test_a_mistake_and_a_failure_are_shown_and_the_next_try_succeeds(visitor):
     verify(visitor, "077")
     visitor.page.wait_for_selector("[aria-invalid]")
     verify(visitor, ON_WIFI)

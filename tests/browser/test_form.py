@@ -56,7 +56,7 @@ def form(visitor: Person) -> dict[str, Any]:
     return shown
 
 
-def test_an_empty_field_is_not_sent_and_the_button_stays_ready(visitor: Person) -> None:
+def test_an_empty_field_is_not_sent_and_the_button_stays_ready(visitor):
     visitor.page.goto("/phone/")
 
     visitor.page.tap(BUTTON)
@@ -66,9 +66,7 @@ def test_an_empty_field_is_not_sent_and_the_button_stays_ready(visitor: Person) 
     assert visitor.posts() == 0
 
 
-def test_after_a_mistake_the_field_has_the_focus_what_was_typed_and_what_is_wrong(
-    visitor: Person,
-) -> None:
+def test_after_a_mistake_the_field_has_the_focus_what_was_typed_and_what_is_wrong(visitor):
     visitor.start("077")
     field = visitor.page.get_by_label("Phone number")
 
@@ -79,7 +77,7 @@ def test_after_a_mistake_the_field_has_the_focus_what_was_typed_and_what_is_wron
     )
 
 
-def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
+def test_pressing_again_and_again_sends_one_start(unanswered):
     unanswered.page.dblclick(BUTTON)
     unanswered.page.press(BUTTON, "Enter")
     unanswered.page.press("[name=phone_number]", "Enter")
@@ -88,7 +86,7 @@ def test_pressing_again_and_again_sends_one_start(unanswered: Person) -> None:
     assert unanswered.posts() == 1
 
 
-def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> None:
+def test_a_page_that_brings_the_script_twice_still_sends(visitor):
     # As a page with two of the app's forms does.
     visitor.page.goto("/phone/")
     visitor.page.add_script_tag(url="/static/django_plasgate_ip/busy_button.js")
@@ -102,7 +100,7 @@ def test_a_page_that_brings_the_script_twice_still_sends(visitor: Person) -> Non
     expect_heading(visitor.page, "Not verified")
 
 
-def test_without_an_answer_the_button_is_ready_in_half_a_minute(unanswered: Person) -> None:
+def test_without_an_answer_the_button_is_ready_in_half_a_minute(unanswered):
     unanswered.page.clock.install()
     unanswered.page.goto("/phone/")
     unanswered.page.fill("[name=phone_number]", VERIFIED)
@@ -117,7 +115,7 @@ def test_without_an_answer_the_button_is_ready_in_half_a_minute(unanswered: Pers
     assert unanswered.posts() == 2
 
 
-def test_back_restores_the_page_with_a_ready_button(visitor: Person) -> None:
+def test_back_restores_the_page_with_a_ready_button(visitor):
     # Safari restores pages that must not be cached, too. Chromium needs a header that allows it.
     def cacheable(route: Any) -> None:
         response = route.fetch(max_redirects=0)
@@ -139,9 +137,7 @@ def test_back_restores_the_page_with_a_ready_button(visitor: Person) -> None:
 
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_the_button_is_busy_and_keeps_the_focus_and_moves_only_if_it_may(
-    unanswered: Person, motion: Any
-) -> None:
+def test_the_button_is_busy_and_keeps_the_focus_and_moves_only_if_it_may(unanswered, motion):
     unanswered.page.emulate_media(reduced_motion=motion)
 
     unanswered.page.click(BUTTON)

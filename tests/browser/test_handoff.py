@@ -30,9 +30,7 @@ def phone(example: Site, arrive: Callable[..., Person]) -> Person:
     return arrive(example)
 
 
-def test_a_computer_continues_by_itself_when_the_phone_has_verified(
-    computer: Person, phone: Person
-) -> None:
+def test_a_computer_continues_by_itself_when_the_phone_has_verified(computer, phone):
     computer.page.locator("summary").click()
     handoffs.scan(computer, phone)
     code = handoffs.code_on(computer)
@@ -54,9 +52,7 @@ def test_a_computer_continues_by_itself_when_the_phone_has_verified(
     assert computer.violations == phone.violations == []
 
 
-def test_a_computer_without_scripts_follows_by_a_link_and_refreshes(
-    example: Site, arrive: Callable[..., Person], phone: Person
-) -> None:
+def test_a_computer_without_scripts_follows_by_a_link_and_refreshes(example, arrive, phone):
     computer = arrive(example, screen=DESKTOP, scripts=False)
     computer.sign_up()
     computer.page.goto("/phone/?next=/members/")
@@ -72,9 +68,7 @@ def test_a_computer_without_scripts_follows_by_a_link_and_refreshes(
     assert computer.page.url.endswith("/members/")
 
 
-def test_a_wrong_tap_ends_it_and_the_computer_offers_a_new_code(
-    computer: Person, phone: Person
-) -> None:
+def test_a_wrong_tap_ends_it_and_the_computer_offers_a_new_code(computer, phone):
     handoffs.scan(computer, phone)
     code = handoffs.code_on(computer)
     handoffs.tap(phone, next(each for each in handoffs.choices(phone) if each != code), VERIFIED)
@@ -92,9 +86,7 @@ def test_a_wrong_tap_ends_it_and_the_computer_offers_a_new_code(
     expect_heading(computer.page, "Members")
 
 
-def test_a_computer_that_was_not_on_mobile_data_tries_again_with_a_phone(
-    computer: Person, phone: Person
-) -> None:
+def test_a_computer_that_was_not_on_mobile_data_tries_again_with_a_phone(computer, phone):
     computer.start(ON_WIFI, path="/phone/?next=/members/")
     expect_heading(computer.page, "Not verified")
     earlier = computer.page.url
@@ -116,9 +108,7 @@ def test_a_computer_that_was_not_on_mobile_data_tries_again_with_a_phone(
     expect_heading(computer.page, "Members")
 
 
-def test_a_computer_still_follows_after_its_network_was_down(
-    computer: Person, phone: Person
-) -> None:
+def test_a_computer_still_follows_after_its_network_was_down(computer, phone):
     computer.context.set_offline(True)
     with computer.context.expect_event("requestfailed", lambda r: "/screen/" in r.url):
         handoffs.scan(computer, phone)
@@ -127,9 +117,7 @@ def test_a_computer_still_follows_after_its_network_was_down(
     assert handoffs.code_on(computer) in handoffs.choices(phone)
 
 
-def test_a_computer_that_was_signed_out_meanwhile_offers_a_new_code(
-    computer: Person, phone: Person
-) -> None:
+def test_a_computer_that_was_signed_out_meanwhile_offers_a_new_code(computer, phone):
     handoffs.scan(computer, phone)
     code = handoffs.code_on(computer)
     # The verification's page is a 404 for a visitor who is not signed in.
@@ -143,9 +131,7 @@ def test_a_computer_that_was_signed_out_meanwhile_offers_a_new_code(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_phone_that_requests_desktop_pages_gets_the_form_first_and_open(
-    example: Site, arrive: Callable[..., Person], scripts: bool
-) -> None:
+def test_a_phone_that_requests_desktop_pages_gets_the_form_first_and_open(example, arrive, scripts):
     screen = DESKTOP | {"has_touch": True, "is_mobile": True}
     visitor = arrive(example, screen=screen, scripts=scripts)
     visitor.sign_up()
@@ -165,8 +151,8 @@ def test_a_phone_that_requests_desktop_pages_gets_the_form_first_and_open(
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
 def test_a_computer_shows_the_code_first_and_opens_the_form_at_its_mistake(
-    example: Site, arrive: Callable[..., Person], scripts: bool
-) -> None:
+    example, arrive, scripts
+):
     computer = arrive(example, screen=DESKTOP, scripts=scripts)
     computer.sign_up()
     computer.page.goto("/phone/")

@@ -1,14 +1,11 @@
 """What the pages know from the browser: its connection, and its clipboard."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import tour
-from tests.browser.people import Person
-from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
@@ -25,9 +22,7 @@ ADDRESS = "Or open this address in the browser that you always use:"
 
 
 @pytest.mark.parametrize("page", ["start", "choices"])
-def test_a_phone_on_wifi_is_told_so_until_its_connection_changes(
-    arrive: Callable[..., Person], bare: Site, page: str
-) -> None:
+def test_a_phone_on_wifi_is_told_so_until_its_connection_changes(arrive, bare, page):
     phone = arrive(bare)
     phone.context.add_init_script(CONNECTION.replace("TYPE", "wifi"))
     tour.BARE[page](phone)
@@ -53,9 +48,7 @@ def test_a_phone_on_wifi_is_told_so_until_its_connection_changes(
     ],
     ids=["mobile data", "no API", "no scripts"],
 )
-def test_a_browser_that_reports_no_wifi_shows_nothing(
-    arrive: Callable[..., Person], bare: Site, script: str, scripts: bool
-) -> None:
+def test_a_browser_that_reports_no_wifi_shows_nothing(arrive, bare, script, scripts):
     phone = arrive(bare, scripts=scripts)
     errors: list[Any] = []
     phone.page.on("pageerror", lambda error: errors.append(error))
@@ -68,9 +61,7 @@ def test_a_browser_that_reports_no_wifi_shows_nothing(
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
-def test_the_start_pages_address_is_copied_for_another_browser(
-    arrive: Callable[..., Person], bare: Site, is_allowed: bool
-) -> None:
+def test_the_start_pages_address_is_copied_for_another_browser(arrive, bare, is_allowed):
     phone = arrive(bare)
     tour.BARE["invalid callback"](phone)
     field = phone.page.get_by_label(ADDRESS)
@@ -93,9 +84,7 @@ def test_the_start_pages_address_is_copied_for_another_browser(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["no clipboard", "no scripts"])
-def test_without_a_clipboard_the_address_can_be_selected(
-    arrive: Callable[..., Person], bare: Site, scripts: bool
-) -> None:
+def test_without_a_clipboard_the_address_can_be_selected(arrive, bare, scripts):
     phone = arrive(bare, scripts=scripts)
     phone.context.add_init_script("delete Navigator.prototype.clipboard")
     tour.BARE["invalid callback"](phone)

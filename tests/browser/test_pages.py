@@ -75,7 +75,7 @@ def overflow(visitor: Person) -> int:
     return wider
 
 
-def test_axe_finds_nothing(visitor: Person) -> None:
+def test_axe_finds_nothing(visitor):
     found: Any = AXE.run(
         visitor.page,
         options={"runOnly": list(TAGS), "resultTypes": ["violations", "incomplete"]},
@@ -90,7 +90,7 @@ def test_axe_finds_nothing(visitor: Person) -> None:
     ] == []
 
 
-def test_it_weighs_little_obeys_the_policy_and_loads_nothing_else(visitor: Person) -> None:
+def test_it_weighs_little_obeys_the_policy_and_loads_nothing_else(visitor):
     responses = loaded(visitor)
     icon = visitor.page.locator("link[rel=icon]")
     urls = [response.url for response in responses]
@@ -111,7 +111,7 @@ def test_it_weighs_little_obeys_the_policy_and_loads_nothing_else(visitor: Perso
     assert visitor.violations == []
 
 
-def test_it_fits_each_screen_and_letters_of_twice_the_size(visitor: Person) -> None:
+def test_it_fits_each_screen_and_letters_of_twice_the_size(visitor):
     overflows = {}
     for width in WIDTHS:
         visitor.page.set_viewport_size({"width": width, "height": 640})
@@ -125,7 +125,7 @@ def test_it_fits_each_screen_and_letters_of_twice_the_size(visitor: Person) -> N
     assert wider <= 0
 
 
-def test_the_keyboards_focus_can_be_seen_and_a_finger_hits_each_target(visitor: Person) -> None:
+def test_the_keyboards_focus_can_be_seen_and_a_finger_hits_each_target(visitor):
     # The phone's page of a hand-off has a button that nobody can reach.
     shown = ":visible:not([tabindex='-1'])"
     stops = visitor.page.locator(f"a[href]{shown}, button{shown}, input{shown}, summary{shown}")
@@ -165,9 +165,7 @@ FOCUS = """stop => {
 }"""
 
 
-def test_khmer_is_drawn_with_a_font_of_the_system(
-    example: Site, arrive: Callable[..., Person]
-) -> None:
+def test_khmer_is_drawn_with_a_font_of_the_system(example, arrive):
     command = ["fc-list", ":lang=km", "family"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     khmer_fonts = {family for line in listed.splitlines() for family in line.split(",")}

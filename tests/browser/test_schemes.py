@@ -1,14 +1,12 @@
 """Dark phones on light sites, and light phones on dark ones."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.browser import tour
-from tests.browser.people import DESKTOP, Person
-from tests.browser.site import Site
+from tests.browser.people import DESKTOP
 
 pytestmark = pytest.mark.browser
 
@@ -30,9 +28,7 @@ BECOME = """([scheme, paper, ink]) => {
 
 @pytest.mark.parametrize("name", ["mistake", "not on mobile data", "verified"])
 @pytest.mark.parametrize("system", ["light", "dark"])
-def test_text_can_be_read_whatever_scheme_the_site_and_the_phone_have(
-    arrive: Callable[..., Person], bare: Site, system: Scheme, name: str
-) -> None:
+def test_text_can_be_read_whatever_scheme_the_site_and_the_phone_have(arrive, bare, system, name):
     visitor = arrive(bare, screen=DESKTOP)
     visitor.page.emulate_media(color_scheme=system)
     tour.BARE[name](visitor)

@@ -2,7 +2,6 @@
 
 import io
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser import tour
 from tests.browser.history import STAFF
 from tests.browser.people import DESKTOP, PHONE, Person
-from tests.browser.site import ROOT, Site
+from tests.browser.site import ROOT
 
 pytestmark = pytest.mark.browser
 
@@ -51,9 +50,7 @@ def draw(visitor: Person, path: Path, is_whole: bool = True) -> None:
 
 
 @pytest.mark.parametrize("name", PICTURES)
-def test_picture_of_a_page(
-    example: Site, arrive: Callable[..., Person], folder: Path, name: str
-) -> None:
+def test_picture_of_a_page(example, arrive, folder, name):
     page, language, screen = PICTURES[name]
     visitor = arrive(example, language=language, screen=screen)
     (tour.EXAMPLE | tour.COMPUTER)[page](visitor)
@@ -61,7 +58,7 @@ def test_picture_of_a_page(
     draw(visitor, folder / f"{name}.png")
 
 
-def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], folder: Path) -> None:
+def test_picture_of_the_admin(example, arrive, folder):
     staff = arrive(example, screen=DESKTOP)
     staff.page.goto("/admin/django_plasgate_ip/phoneverification/")
     staff.page.fill("[name=username]", STAFF["username"])
@@ -72,7 +69,7 @@ def test_picture_of_the_admin(example: Site, arrive: Callable[..., Person], fold
     draw(staff, folder / "admin.png", is_whole=False)
 
 
-def test_the_documentation_shows_each_picture_that_is_kept() -> None:
+def test_the_documentation_shows_each_picture_that_is_kept():
     pages = [ROOT / "README.rst", *(ROOT / "docs").rglob("*.rst")]
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     shown = set(re.findall(r"screenshots/([\w-]+)\.png", text))

@@ -1,21 +1,16 @@
 """A visitor's whole way in Chromium, on the example project and its sandbox."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.people import ON_WIFI, PASSWORD, SLOW, VERIFIED, Person, expect_heading, press
-from tests.browser.site import Site
+from tests.browser.people import ON_WIFI, PASSWORD, SLOW, VERIFIED, expect_heading, press
 
 pytestmark = pytest.mark.browser
 
 MASKED = "+855 77 *** *18"
 
 
-def test_a_phone_verifies_and_gets_the_page_that_requires_it(
-    example: Site, arrive: Callable[..., Person]
-) -> None:
+def test_a_phone_verifies_and_gets_the_page_that_requires_it(example, arrive):
     visitor = arrive(example)
     page = visitor.page
 
@@ -37,9 +32,7 @@ def test_a_phone_verifies_and_gets_the_page_that_requires_it(
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(
-    example: Site, arrive: Callable[..., Person], scripts: bool
-) -> None:
+def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(example, arrive, scripts):
     visitor = arrive(example, scripts=scripts)
     visitor.sign_up()
     page = visitor.page
@@ -58,7 +51,7 @@ def test_on_wifi_the_page_says_what_to_do_and_the_retry_keeps_next(
     assert visitor.violations == []
 
 
-def test_refresh_and_back_show_the_callbacks_result_and_spend_nothing(visitor: Person) -> None:
+def test_refresh_and_back_show_the_callbacks_result_and_spend_nothing(visitor):
     page = visitor.page
     visitor.start(VERIFIED)
     expect_heading(page, "Verified")
@@ -77,7 +70,7 @@ def test_refresh_and_back_show_the_callbacks_result_and_spend_nothing(visitor: P
     assert visitor.site.log.count("POST /sandbox/ip-auth") == spent
 
 
-def test_a_second_tab_refreshes_until_the_operator_has_answered(visitor: Person) -> None:
+def test_a_second_tab_refreshes_until_the_operator_has_answered(visitor):
     urls = visitor.start_by_script(SLOW)
     visitor.page.evaluate("url => { location.assign(url) }", urls["authorize_url"])
     second = visitor.context.new_page()
@@ -93,9 +86,7 @@ def test_a_second_tab_refreshes_until_the_operator_has_answered(visitor: Person)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_page_leads_to_plasgate_where_the_policy_forbids_a_redirect(
-    bare: Site, arrive: Callable[..., Person], scripts: bool
-) -> None:
+def test_a_page_leads_to_plasgate_where_the_policy_forbids_a_redirect(bare, arrive, scripts):
     visitor = arrive(bare, scripts=scripts)
 
     visitor.start(VERIFIED)
@@ -105,7 +96,7 @@ def test_a_page_leads_to_plasgate_where_the_policy_forbids_a_redirect(
     assert visitor.violations == []
 
 
-def test_no_other_page_or_host_gets_the_code_the_key_or_the_number(visitor: Person) -> None:
+def test_no_other_page_or_host_gets_the_code_the_key_or_the_number(visitor):
     example = visitor.site
     visitor.start(VERIFIED)
     expect_heading(visitor.page, "Verified")

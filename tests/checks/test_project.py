@@ -1,7 +1,6 @@
 """The checks of the site around the app, and of settings that suit development only."""
 
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,9 +130,7 @@ SITES: list[tuple[dict[str, Any], list[str]]] = [
 
 
 @pytest.mark.parametrize(("values", "expected"), SITES)
-def test_a_site_has_a_message_for_what_stops_a_verification(
-    settings: Any, values: dict[str, Any], expected: list[str]
-) -> None:
+def test_a_site_has_a_message_for_what_stops_a_verification(settings, values, expected):
     for name, value in values.items():
         setattr(settings, name, value)
 
@@ -143,7 +140,7 @@ def test_a_site_has_a_message_for_what_stops_a_verification(
         assert message.hint
 
 
-def test_what_can_not_be_imported_or_read_is_left_to_django(settings: Any, tmp_path: Path) -> None:
+def test_what_can_not_be_imported_or_read_is_left_to_django(settings, tmp_path):
     (tmp_path / "base.html").write_bytes(b"\xff")
     options = {"OPTIONS": {"context_processors": [REQUEST]}}
     settings.TEMPLATES = [{**django_templates(), "DIRS": [tmp_path], **options}]
@@ -159,9 +156,7 @@ def test_what_can_not_be_imported_or_read_is_left_to_django(settings: Any, tmp_p
 
 
 @pytest.mark.parametrize("missing", [set(), {"phonenumbers"}, {"phonenumberslite"}])
-def test_two_packages_with_the_same_files_are_warned_of(
-    missing: set[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_packages_with_the_same_files_are_warned_of(missing, monkeypatch):
     def distribution(name: str) -> None:
         if name in missing:
             raise metadata.PackageNotFoundError
@@ -196,8 +191,8 @@ def test_two_packages_with_the_same_files_are_warned_of(
     ],
 )
 def test_settings_that_suit_development_only_are_warned_of_before_a_deployment(
-    settings: Any, values: dict[str, Any], expected: list[str]
-) -> None:
+    settings, values, expected
+):
     for name, value in (PRODUCTION | values).items():
         setattr(settings, name, value)
 

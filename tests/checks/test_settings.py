@@ -51,7 +51,7 @@ GOOD: list[tuple[str, Any]] = [
 ]
 
 
-def test_a_valid_value_has_no_message() -> None:
+def test_a_valid_value_has_no_message():
     for name, value in GOOD:
         with override_settings(**{f"PLASGATE_IP_{name}": value}):
             assert (name, value, ids()) == (name, value, [])
@@ -107,9 +107,7 @@ WRONG: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("number", "name", "value"), WRONG)
-def test_a_wrong_value_has_a_message_that_names_the_setting(
-    settings: Any, number: str, name: str, value: Any
-) -> None:
+def test_a_wrong_value_has_a_message_that_names_the_setting(settings, number, name, value):
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
     (message,) = messages()
@@ -128,9 +126,7 @@ def test_a_wrong_value_has_a_message_that_names_the_setting(
         ("SCOPES", ["openid"], "none of the scopes phone_verify, mobile_id, phone, profile."),
     ],
 )
-def test_a_message_says_what_is_wrong_and_what_is_valid(
-    settings: Any, name: str, value: Any, said: str
-) -> None:
+def test_a_message_says_what_is_wrong_and_what_is_valid(settings, name, value, said):
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
     (message,) = messages()
@@ -147,8 +143,8 @@ def test_a_message_says_what_is_wrong_and_what_is_valid(
     ],
 )
 def test_what_only_calls_of_plasgate_need_is_an_error_before_a_deployment_only(
-    settings: Any, number: str, name: str, value: Any
-) -> None:
+    settings, number, name, value
+):
     setattr(settings, f"PLASGATE_IP_{name}", value)
     (warning,) = messages()
     (error,) = [m for m in messages(deploy=True) if m.level == ERROR]
@@ -161,7 +157,7 @@ def test_what_only_calls_of_plasgate_need_is_an_error_before_a_deployment_only(
 
 
 @pytest.mark.django_db
-def test_commands_that_send_nothing_run_without_keys(settings: Any) -> None:
+def test_commands_that_send_nothing_run_without_keys(settings):
     del settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY
     settings.PLASGATE_IP_CA_BUNDLE = "/run/secrets/not-mounted-here.pem"
     # The sandbox of the tests needs it.
@@ -174,7 +170,7 @@ def test_commands_that_send_nothing_run_without_keys(settings: Any) -> None:
         call_command(*arguments, skip_checks=False, verbosity=0)
 
 
-def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(settings: Any) -> None:
+def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(settings):
     del settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY
     assert ids() == ["W015"]
 
@@ -186,7 +182,7 @@ def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(settings: Any) 
     assert ids() == ["E001", "E002"]
 
 
-def test_no_message_repeats_a_key(settings: Any) -> None:
+def test_no_message_repeats_a_key(settings):
     settings.PLASGATE_IP_PRIVATE_KEY = "pri vate"
     settings.PLASGATE_IP_SECRET_KEY = "sec ret"
     settings.PLASGATE_IP_ENCRYPTION_KEYS = ["fer net"]
@@ -200,7 +196,7 @@ ODD: list[Any] = [None, -1, 10**400, math.nan, True, "\0", "\ud800", "http://[",
 ODD += [{"a": 1}, set(), object(), len, timedelta.max]
 
 
-def test_no_value_makes_a_check_raise() -> None:
+def test_no_value_makes_a_check_raise():
     for name in NAMES:
         # Not the fixture, which keeps each value below the next one.
         with pytest.MonkeyPatch.context() as patch:
@@ -210,7 +206,7 @@ def test_no_value_makes_a_check_raise() -> None:
                 assert all(isinstance(message, CheckMessage) for message in found), (name, value)
 
 
-def test_the_default_region_is_one_that_the_site_accepts(settings: Any) -> None:
+def test_the_default_region_is_one_that_the_site_accepts(settings):
     settings.PLASGATE_IP_REGIONS = ["TH", "VN"]
     (message,) = messages()
     assert message.id == "django_plasgate_ip.E026"

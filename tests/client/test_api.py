@@ -61,7 +61,7 @@ def authorize_query(*args: Any) -> dict[str, str]:
     return dict(pairs)
 
 
-def test_the_start_url_is_written_without_plus_signs() -> None:
+def test_the_start_url_is_written_without_plus_signs():
     url = PlasGateClient().authorize_url(CALLBACK, "mobile_id phone_verify", "077 696 118")
 
     assert url == (
@@ -78,8 +78,8 @@ def test_the_start_url_is_written_without_plus_signs() -> None:
     [(["login_hint"], DIGITS), (("msisdn", "phone_number"), PhoneNumber.from_string(NUMBER))],
 )
 def test_the_scopes_are_normalised_and_a_setting_names_the_numbers_parameters(
-    names: Any, number: Any, settings: Any
-) -> None:
+    names, number, settings
+):
     settings.PLASGATE_IP_PHONE_PARAMETERS = names
 
     assert authorize_query(CALLBACK, ["profile", "mobile_id"], number) == {
@@ -90,7 +90,7 @@ def test_the_scopes_are_normalised_and_a_setting_names_the_numbers_parameters(
     }
 
 
-def test_what_the_scopes_do_not_need_is_not_sent_and_need_not_be_a_number() -> None:
+def test_what_the_scopes_do_not_need_is_not_sent_and_need_not_be_a_number():
     scopes = "openid ip:phone phone mobile_id"
 
     assert authorize_query(CALLBACK, scopes, "not even a number") == {
@@ -108,21 +108,19 @@ def test_what_the_scopes_do_not_need_is_not_sent_and_need_not_be_a_number() -> N
         ("openid", NUMBER, InvalidScopes),
     ],
 )
-def test_an_illegal_start_raises(scopes: str, number: str | None, error: type[Exception]) -> None:
+def test_an_illegal_start_raises(scopes, number, error):
     with pytest.raises(error):
         PlasGateClient().authorize_url(CALLBACK, scopes, number)
 
 
-def test_the_redirect_uri_arrives_byte_for_byte() -> None:
+def test_the_redirect_uri_arrives_byte_for_byte():
     uri = "https://shop.example/ភាសា?nonce=a%20b&c=d+e&x=%e1#f"
 
     assert authorize_query(uri, "phone")["redirect_uri"] == uri
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_the_base_url_and_the_endpoint_may_have_slashes(
-    slash: str, settings: Any, plasgate: PlasGate
-) -> None:
+def test_the_base_url_and_the_endpoint_may_have_slashes(slash, settings, plasgate):
     keys = {"base_url": "https://stageapi.plasgate.com/ip" + slash}
     settings.PLASGATE_IP_EXCHANGE_ENDPOINT = slash + "check-info"
     plasgate.says(url="https://stageapi.plasgate.com/ip/check-info")
@@ -133,14 +131,14 @@ def test_the_base_url_and_the_endpoint_may_have_slashes(
 
 
 @pytest.mark.parametrize("name", ["PLASGATE_IP_PRIVATE_KEY", "PLASGATE_IP_SECRET_KEY"])
-def test_a_missing_key_is_named(name: str, settings: Any) -> None:
+def test_a_missing_key_is_named(name, settings):
     setattr(settings, name, "")
 
     with pytest.raises(ImproperlyConfigured, match=f"Set {name}"):
         PlasGateClient()
 
 
-def test_the_exchange_sends_no_other_headers(plasgate: PlasGate) -> None:
+def test_the_exchange_sends_no_other_headers(plasgate):
     plasgate.says()
     exchange()
 
@@ -156,7 +154,7 @@ def test_the_exchange_sends_no_other_headers(plasgate: PlasGate) -> None:
 
 
 @pytest.mark.parametrize("text", ["a b+c%20d&e=f\"\\'\n\x00 \U0001f600", "\udcff"])
-def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) -> None:
+def test_the_callbacks_values_are_sent_unchanged(text, plasgate):
     plasgate.says()
     PlasGateClient().exchange(text, text, CALLBACK + text)
 
@@ -178,9 +176,7 @@ def test_the_callbacks_values_are_sent_unchanged(text: str, plasgate: PlasGate) 
         (101, InvalidResponse),
     ],
 )
-def test_a_status_other_than_2xx_is_an_error_even_with_a_success(
-    status: int, error: type[ExchangeError], plasgate: PlasGate
-) -> None:
+def test_a_status_other_than_2xx_is_an_error_even_with_a_success(status, error, plasgate):
     plasgate.says(VERIFIED, status=status, headers={"Retry-After": "0"})
 
     with pytest.raises(error, match=str(status)) as caught:
@@ -192,14 +188,14 @@ def test_a_status_other_than_2xx_is_an_error_even_with_a_success(
 
 
 @pytest.mark.parametrize("status", [200, 204, 205])
-def test_a_2xx_without_a_body_is_an_invalid_response(status: int, plasgate: PlasGate) -> None:
+def test_a_2xx_without_a_body_is_an_invalid_response(status, plasgate):
     plasgate.says(b"", status=status)
 
     with pytest.raises(InvalidResponse, match="not JSON"):
         exchange()
 
 
-def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate: PlasGate) -> None:
+def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate):
     """Also where a value is too short to look like a key."""
     keys = {"private_key": "short-key", "secret_key": "a & b & c"}
     echo = f"short-key a &amp; b &amp; c {CODE} {STATE} insufficient balance"
@@ -211,7 +207,7 @@ def test_an_error_has_the_text_of_its_body_without_what_was_sent(plasgate: PlasG
 
 
 @pytest.mark.parametrize("name", ["Content-Encoding", "Content-Length"])
-def test_an_error_keeps_its_status_if_its_body_is_unreadable(name: str, plasgate: PlasGate) -> None:
+def test_an_error_keeps_its_status_if_its_body_is_unreadable(name, plasgate):
     plasgate.says(b"insufficient balance", status=403, headers={name: "gzip"})
 
     with pytest.raises(CredentialsRejected) as caught:
@@ -228,9 +224,7 @@ def test_an_error_keeps_its_status_if_its_body_is_unreadable(name: str, plasgate
         ("Content-Length", "-9", "length"),
     ],
 )
-def test_a_compressed_answer_or_one_with_an_invalid_length_is_refused(
-    name: str, value: str, error: str, plasgate: PlasGate
-) -> None:
+def test_a_compressed_answer_or_one_with_an_invalid_length_is_refused(name, value, error, plasgate):
     plasgate.says(headers={name: value})
 
     with pytest.raises(InvalidResponse, match=error):
@@ -250,8 +244,8 @@ def test_a_compressed_answer_or_one_with_an_invalid_length_is_refused(
     ],
 )
 def test_any_2xx_with_a_body_is_an_answer_whose_headers_may_have_any_of_https_forms(
-    status: int, headers: dict[str, str], plasgate: PlasGate
-) -> None:
+    status, headers, plasgate
+):
     plasgate.says(status=status, headers=headers)
 
     assert exchange().claims == VERIFIED
@@ -270,9 +264,7 @@ def test_any_2xx_with_a_body_is_an_answer_whose_headers_may_have_any_of_https_fo
     ],
     ids=lambda value: repr(value)[:50],
 )
-def test_every_exception_becomes_one_of_the_apps_and_names_only_the_type(
-    raised: Exception, error: type[ExchangeError], plasgate: PlasGate
-) -> None:
+def test_every_exception_becomes_one_of_the_apps_and_names_only_the_type(raised, error, plasgate):
     plasgate.says(raised)
 
     with pytest.raises(error) as caught:
@@ -283,7 +275,7 @@ def test_every_exception_becomes_one_of_the_apps_and_names_only_the_type(
     assert "…" not in str(caught.value)
 
 
-def test_a_ca_bundle_that_cannot_be_read_is_named(settings: Any, plasgate: PlasGate) -> None:
+def test_a_ca_bundle_that_cannot_be_read_is_named(settings, plasgate):
     settings.PLASGATE_IP_CA_BUNDLE = "/nowhere/ca.pem"
 
     with pytest.raises(ProviderUnreachable, match=r"PLASGATE_IP_CA_BUNDLE .*FileNotFoundError"):
@@ -308,9 +300,7 @@ def assert_tracked_without_keys(error: BaseException | None) -> None:
 @pytest.mark.parametrize(
     "inside", [RuntimeError("inside"), requests.ReadTimeout("inside"), SystemExit(3)], ids=repr
 )
-def test_an_exception_from_inside_carries_neither_secrets_nor_frames(
-    inside: BaseException, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_exception_from_inside_carries_neither_secrets_nor_frames(inside, monkeypatch):
     """The exception that stops a worker is not replaced."""
 
     def request(self: Any, method: str, url: str, *args: Any, **kwargs: Any) -> None:
@@ -325,7 +315,7 @@ def test_an_exception_from_inside_carries_neither_secrets_nor_frames(
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
-def test_a_refused_connection_is_named_without_secrets() -> None:
+def test_a_refused_connection_is_named_without_secrets():
     """The caller's own exception stays the context, and is not named."""
     theirs = KeyError("the caller's")
     try:
@@ -342,7 +332,7 @@ def test_a_refused_connection_is_named_without_secrets() -> None:
     assert_tracked_without_keys(caught.value)
 
 
-def test_an_answer_that_repeats_the_secret_is_not_in_the_error(plasgate: PlasGate) -> None:
+def test_an_answer_that_repeats_the_secret_is_not_in_the_error(plasgate):
     plasgate.says(f"<pre>private_key={PRIVATE_KEY} X-Secret: {SECRET_KEY}</pre>".encode())
     with pytest.raises(InvalidResponse) as caught:
         exchange()
@@ -350,7 +340,7 @@ def test_an_answer_that_repeats_the_secret_is_not_in_the_error(plasgate: PlasGat
     assert_tracked_without_keys(caught.value)
 
 
-def test_an_error_mail_shows_neither_code_nor_secret(plasgate: PlasGate) -> None:
+def test_an_error_mail_shows_neither_code_nor_secret(plasgate):
     plasgate.says(b"", status=500)
     try:
         exchange()

@@ -1,12 +1,10 @@
 """A site with tenants: each tenant's keys verify its own visitors only."""
 
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest
 
@@ -14,7 +12,6 @@ from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.client.credentials import for_request
 from django_plasgate_ip.models import PhoneVerification
 from tests import small_site
-from tests.conftest import Answers
 from tests.visitor import Page, Visitor, newest, outcome
 
 KEYS = {
@@ -40,9 +37,7 @@ def shops(settings: Any) -> None:
     del settings.PLASGATE_IP_SECRET_KEY
 
 
-def test_a_tenants_visitors_are_verified_with_its_keys_and_the_row_has_neither(
-    user: User, answers: Answers
-) -> None:
+def test_a_tenants_visitors_are_verified_with_its_keys_and_the_row_has_neither(user, answers):
     answers()
 
     for host, keys in KEYS.items():
@@ -62,7 +57,7 @@ def test_a_tenants_visitors_are_verified_with_its_keys_and_the_row_has_neither(
     assert len(answers.calls) == 2
 
 
-def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
+def test_an_exception_of_the_sites_function_is_not_caught(user):
     browser = Visitor(SERVER_NAME="no-such.shop.example")
     browser.force_login(user)
 
@@ -82,9 +77,7 @@ def test_an_exception_of_the_sites_function_is_not_caught(user: User) -> None:
     ],
     ids=range(6),
 )
-def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(
-    rf: Any, settings: Any, returned: Any
-) -> None:
+def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(rf, settings, returned):
     settings.PLASGATE_IP_CREDENTIALS = lambda request: returned
 
     with pytest.raises(ImproperlyConfigured, match=r"^PLASGATE_IP_CREDENTIALS must") as caught:
@@ -93,7 +86,7 @@ def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(
     assert "a-secret" not in str(caught.value)
 
 
-def test_without_the_setting_the_sites_own_keys_are_used(rf: Any, settings: Any) -> None:
+def test_without_the_setting_the_sites_own_keys_are_used(rf, settings):
     del settings.PLASGATE_IP_CREDENTIALS
     settings.PLASGATE_IP_PRIVATE_KEY = "a private key"
 
@@ -101,7 +94,7 @@ def test_without_the_setting_the_sites_own_keys_are_used(rf: Any, settings: Any)
     assert (keys, repr(keys)) == (Credentials("a private key", ""), "Credentials()")
 
 
-def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
+def test_a_settings_file_can_import_credentials(tmp_path):
     small_site.write(tmp_path)
     (tmp_path / "shop.py").write_text(
         "from django_plasgate_ip.client import Credentials\n"
@@ -113,9 +106,7 @@ def test_a_settings_file_can_import_credentials(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_only(
-    user: User, settings: Any
-) -> None:
+def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_only(user, settings):
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     phone, there = (Visitor(SERVER_NAME=host) for host in KEYS)
     there.cookies = phone.cookies  # as with SESSION_COOKIE_DOMAIN = ".shop.example"

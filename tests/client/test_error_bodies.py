@@ -42,11 +42,11 @@ NGINX = (
         (b"no " * 20_000, "no " * 66 + "no"),
     ],
 )
-def test_the_message_of_a_body_is_one_short_line(body: bytes, text: str) -> None:
+def test_the_message_of_a_body_is_one_short_line(body, text):
     assert text_of(body, KEYS) == text
 
 
-def test_a_short_code_of_the_visitors_does_not_cut_a_number_in_pieces() -> None:
+def test_a_short_code_of_the_visitors_does_not_cut_a_number_in_pieces():
     assert text_of(b"Number +85577696118 is wrong", ("7", "x")) == "Number *** is wrong"
 
 
@@ -57,7 +57,7 @@ def test_a_short_code_of_the_visitors_does_not_cut_a_number_in_pieces() -> None:
         *product((0, 185, 485, 985), ("{}", "<wbr>{}", "private_key={}&", '"{}",')),
     ],
 )
-def test_no_part_of_a_key_or_number_is_left_at_a_limit(before: int, form: str) -> None:
+def test_no_part_of_a_key_or_number_is_left_at_a_limit(before, form):
     """The words before it become short, so that nothing after them is cut away."""
     for secret in (*KEYS, NUMBER, MOBILE_ID):
         for body in echoes("9" * before + " " + form.format(secret)):

@@ -35,7 +35,7 @@ def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
         {"mobile_id": 5, "login_hint": ["x"], "sub": "x" * 5000, "phone_number": "none"},
     ],
 )
-def test_a_failed_answer_never_has_ids_or_numbers(changes: dict[str, Any]) -> None:
+def test_a_failed_answer_never_has_ids_or_numbers(changes):
     answer = read(FAILED, **changes)
 
     assert not answer.succeeded
@@ -43,7 +43,7 @@ def test_a_failed_answer_never_has_ids_or_numbers(changes: dict[str, Any]) -> No
     assert answer.claims == FAILED | changes
 
 
-def test_the_claims_are_the_whole_answer_unchanged() -> None:
+def test_the_claims_are_the_whole_answer_unchanged():
     claims = VERIFIED | PROFILE | {"new": {"a": [None, 0, False, "", 0.5, {}]}, "sid": 5}
 
     assert parse_answer(json.dumps(claims).encode()).claims == claims
@@ -56,7 +56,7 @@ def test_the_claims_are_the_whole_answer_unchanged() -> None:
         *product(["false", "truee", 1, [True]], [False]),
     ],
 )
-def test_only_true_is_true(value: Any, flag: bool) -> None:
+def test_only_true_is_true(value, flag):
     success = read(phone_number_verified=value, status=" Success ")
 
     assert (success.succeeded, success.phone_number_verified) == (True, flag)
@@ -64,7 +64,7 @@ def test_only_true_is_true(value: Any, flag: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["sub", "login_hint"])
-def test_a_null_blank_or_missing_member_is_empty_and_a_missing_flag_none(name: str) -> None:
+def test_a_null_blank_or_missing_member_is_empty_and_a_missing_flag_none(name):
     for value in (None, "", " "):
         body = json.dumps(VERIFIED | {name: value, "phone_number_verified": value}).encode()
         assert getattr(parse_answer(body), name) == ""
@@ -85,7 +85,7 @@ def test_a_null_blank_or_missing_member_is_empty_and_a_missing_flag_none(name: s
         ("login_hint", " 077 696 118", "077 696 118"),
     ],
 )
-def test_a_member_is_read_as_its_text_or_its_digits(name: str, value: Any, text: str) -> None:
+def test_a_member_is_read_as_its_text_or_its_digits(name, value, text):
     answer = read(None, **{name: value})
 
     assert getattr(answer, name) == text
@@ -93,7 +93,7 @@ def test_a_member_is_read_as_its_text_or_its_digits(name: str, value: Any, text:
 
 
 @pytest.mark.parametrize("name", ["sub", "mobile_id"])
-def test_a_placeholder_and_what_is_no_id_are_missing(name: str) -> None:
+def test_a_placeholder_and_what_is_no_id_are_missing(name):
     values: list[Any] = [
         *["anonymous", " ANONYMOUS\n", "null", "None", "undefined", "Unknown", "n/a", "N.A.", "-"],
         *["anonymousUser", "not found", "empty", "--", "(null)", "<none>", "NaN", "false"],
@@ -107,13 +107,13 @@ def test_a_placeholder_and_what_is_no_id_are_missing(name: str) -> None:
         assert answer.is_anonymous is (name == "sub" and "anonymous" in str(value).lower())
 
 
-def test_a_status_that_is_there_is_success_or_failed() -> None:
+def test_a_status_that_is_there_is_success_or_failed():
     for status in (None, "", " ", "succes", "ok", True, 1, ["success"]):
         with pytest.raises(InvalidResponse, match=r"^The answer's status is neither success nor "):
             parse_answer(json.dumps(VERIFIED | {"status": status}).encode())
 
 
-def test_without_a_status_the_members_are_read() -> None:
+def test_without_a_status_the_members_are_read():
     answer = read(None, status=None)
 
     assert (answer.succeeded, answer.phone_number_verified) == (None, True)
@@ -140,7 +140,7 @@ def test_without_a_status_the_members_are_read() -> None:
     ],
     ids=lambda body: repr(body[:40]),
 )
-def test_a_body_that_is_not_one_json_object_is_invalid(body: bytes) -> None:
+def test_a_body_that_is_not_one_json_object_is_invalid(body):
     with pytest.raises(InvalidResponse) as caught:
         parse_answer(body)
 
@@ -149,7 +149,7 @@ def test_a_body_that_is_not_one_json_object_is_invalid(body: bytes) -> None:
     assert "success" not in str(caught.value)
 
 
-def test_characters_that_no_database_stores_are_replaced_in_the_claims_only() -> None:
+def test_characters_that_no_database_stores_are_replaced_in_the_claims_only():
     answer = read(None, t="a\0b\ud800", deep=[{"\0": "\udfff\U0001f600", "n": 0}], mobile_id="a\0b")
 
     assert (answer.claims["t"], answer.claims["mobile_id"]) == ("a\ufffdb\ufffd", "a\ufffdb")
@@ -158,7 +158,7 @@ def test_characters_that_no_database_stores_are_replaced_in_the_claims_only() ->
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_nesting_as_deep_as_allowed_is_kept(opening: str, closing: str) -> None:
+def test_nesting_as_deep_as_allowed_is_kept(opening, closing):
     body = nested(MAX_DEPTH, opening, closing)
 
     assert parse_answer(body).claims == json.loads(body)
@@ -181,7 +181,7 @@ members = st.sampled_from(
         lambda answer: json.dumps(answer).encode()
     )
 )
-def test_any_body_is_read_or_invalid(body: bytes) -> None:
+def test_any_body_is_read_or_invalid(body):
     try:
         answer = parse_answer(body)
     except InvalidResponse:
@@ -219,7 +219,7 @@ def test_any_body_is_read_or_invalid(body: bytes) -> None:
     ],
     ids=lambda text: repr(text)[:30],
 )
-def test_the_description_becomes_one_clean_line(text: Any, cleaned: str) -> None:
+def test_the_description_becomes_one_clean_line(text, cleaned):
     assert read(FAILED, error_description=text).error_description == cleaned
 
 
@@ -227,7 +227,7 @@ def test_the_description_becomes_one_clean_line(text: Any, cleaned: str) -> None
     ("text", "limit", "line"),
     [(" Turn  off\n", 8, "Turn off"), ("a1 k2~!ef", 8, "a1"), ("កខគ", 2, "កខ"), ("ក១២៣", 3, "ក")],
 )
-def test_a_line_is_cut_before_a_word_or_digits(text: str, limit: int, line: str) -> None:
+def test_a_line_is_cut_before_a_word_or_digits(text, limit, line):
     assert whole_words(text, limit) == line
 
 
@@ -250,7 +250,7 @@ NUMBERS = [
 ]
 
 
-def test_a_number_is_masked_however_it_is_written() -> None:
+def test_a_number_is_masked_however_it_is_written():
     for number in NUMBERS:
         cleaned = read(FAILED, error_description=f"No {number} here").error_description
         assert "***" in cleaned, number

@@ -3,23 +3,21 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
-from unittest.mock import DEFAULT, Mock
+from unittest.mock import DEFAULT
 
 import pytest
 
 from django_plasgate_ip.client import transport
 from django_plasgate_ip.exceptions import ExchangeError, InvalidResponse
 from tests.client.conftest import ends_soon, exchange
-from tests.provider import BODY, PATIENCE, Play, Start, Wire, answer, resets, says, serve, serves
+from tests.provider import BODY, PATIENCE, Wire, answer, resets, says, serve, serves
 from tests.settings import PLASGATE_IP_PRIVATE_KEY as PRIVATE_KEY
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 from tests.visitor import CODE
 
 
 @pytest.mark.parametrize(("status", "length"), [("302 Found", 99), ("307 Temp", 0)])
-def test_a_redirect_is_neither_followed_nor_read(status: str, length: int, start: Start) -> None:
+def test_a_redirect_is_neither_followed_nor_read(status, length, start):
     elsewhere = start(serve)
 
     def play(wire: Wire) -> None:
@@ -35,7 +33,7 @@ def test_a_redirect_is_neither_followed_nor_read(status: str, length: int, start
     assert elsewhere.connections == 0
 
 
-def test_one_visitors_cookie_is_not_sent_with_anothers_call(start: Start) -> None:
+def test_one_visitors_cookie_is_not_sent_with_anothers_call(start):
     cookie = "Set-Cookie: session=somebody; Path=/; Domain=127.0.0.1"
     provider = start(serves(answer(BODY, "200 OK", cookie)))
     for _each in range(2):
@@ -45,7 +43,7 @@ def test_one_visitors_cookie_is_not_sent_with_anothers_call(start: Start) -> Non
     assert b"cookie" not in provider.requests[1].lower()
 
 
-def test_the_proxy_is_a_setting(start: Start, settings: Any) -> None:
+def test_the_proxy_is_a_setting(start, settings):
     proxy = start(serve)
     settings.PLASGATE_IP_PROXY = f"http://somebody:else@{proxy.address}"
 
@@ -55,9 +53,7 @@ def test_the_proxy_is_a_setting(start: Start, settings: Any) -> None:
     assert b"Proxy-Authorization: Basic " in request
 
 
-def test_proxies_and_netrc_of_the_environment_are_ignored(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxies_and_netrc_of_the_environment_are_ignored(start, tmp_path, monkeypatch):
     proxy = start(serve)
     provider = start(serve)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -74,7 +70,7 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(
     assert b"authorization" not in provider.requests[0].lower()
 
 
-def test_other_keys_share_the_connection_and_not_the_secret(start: Start) -> None:
+def test_other_keys_share_the_connection_and_not_the_secret(start):
     provider = start(serve)
     for tenant in ("tenant-a", "tenant-b"):
         exchange(private_key=tenant, secret_key=f"secret-of-{tenant}")
@@ -95,9 +91,7 @@ def test_other_keys_share_the_connection_and_not_the_secret(start: Start) -> Non
         resets,
     ],
 )
-def test_nothing_secret_is_logged_at_any_level(
-    play: Play, start: Start, caplog: pytest.LogCaptureFixture, dialling: Mock
-) -> None:
+def test_nothing_secret_is_logged_at_any_level(play, start, caplog, dialling):
     caplog.set_level(logging.DEBUG)
     start(play)
     # urllib3 also warns about a second try.
@@ -113,7 +107,7 @@ def test_nothing_secret_is_logged_at_any_level(
         assert record.exc_info is None
 
 
-def test_records_of_other_callers_do_not_change(caplog: pytest.LogCaptureFixture) -> None:
+def test_records_of_other_callers_do_not_change(caplog):
     """Even if a record has a URL like the exchange's, and another thread is in a call."""
     logger = logging.getLogger("urllib3.connectionpool")
     caplog.set_level(logging.DEBUG)

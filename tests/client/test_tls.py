@@ -4,7 +4,6 @@ import os
 import socket
 import ssl
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,8 @@ from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
 
 @pytest.mark.parametrize("host", ["localhost", "other.example"])
 def test_a_certificate_of_another_authority_or_host_is_refused_and_gets_no_request(
-    host: str, start: Start, tls: ssl.SSLContext, tmp_path: Path, settings: Any
-) -> None:
+    host, start, tls, tmp_path, settings
+):
     bundle = certificates.self_signed(tmp_path / "bundle.pem", host)
     settings.PLASGATE_IP_CA_BUNDLE = str(bundle)
     provider = start(serve, tls=tls if host == "localhost" else certificates.server(bundle))
@@ -36,9 +35,7 @@ def test_a_certificate_of_another_authority_or_host_is_refused_and_gets_no_reque
     assert provider.connections == 1
 
 
-def test_a_bundle_of_the_environment_is_ignored(
-    start: Start, tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bundle_of_the_environment_is_ignored(start, tls, certificate, monkeypatch):
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate))
     provider = start(serve, tls=tls)
@@ -51,13 +48,8 @@ def test_a_bundle_of_the_environment_is_ignored(
 @pytest.mark.parametrize("through_proxy", [False, True], ids=["direct", "through a proxy"])
 @pytest.mark.usefixtures("trusted", "swept")
 def test_session_keys_are_not_written_to_a_file_of_the_environment(
-    through_proxy: bool,
-    start: Start,
-    tls: ssl.SSLContext,
-    tmp_path: Path,
-    settings: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    through_proxy, start, tls, tmp_path, settings, monkeypatch
+):
     monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
     provider = start(says() if through_proxy else serve, tls=tls)
     if through_proxy:
@@ -72,7 +64,7 @@ def test_session_keys_are_not_written_to_a_file_of_the_environment(
 
 
 @pytest.mark.usefixtures("trusted", "short")
-def test_the_deadline_holds_while_the_tls_handshake_drips(start: Start, settings: Any) -> None:
+def test_the_deadline_holds_while_the_tls_handshake_drips(start, settings):
     def play(wire: Wire) -> None:
         wire.sock.recv(65536)
         # The head of a record that never ends.
@@ -87,7 +79,7 @@ def test_the_deadline_holds_while_the_tls_handshake_drips(start: Start, settings
 
 
 @pytest.mark.usefixtures("trusted", "short")
-def test_the_deadline_holds_when_a_tls_record_never_ends(start: Start, tls: ssl.SSLContext) -> None:
+def test_the_deadline_holds_when_a_tls_record_never_ends(start, tls):
     def play(wire: Wire) -> None:
         wire.request()
         # Below the TLS layer: the head of a record of application data that never ends.
@@ -101,7 +93,7 @@ def test_the_deadline_holds_when_a_tls_record_never_ends(start: Start, tls: ssl.
 
 
 @pytest.mark.usefixtures("short", "swept")
-def test_the_deadline_holds_while_a_proxy_connects(start: Start, settings: Any) -> None:
+def test_the_deadline_holds_while_a_proxy_connects(start, settings):
     proxy = start(drips(b"HTTP/1.1 200 Connection established\r\nX: "))
     settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
 
@@ -113,7 +105,7 @@ def test_the_deadline_holds_while_a_proxy_connects(start: Start, settings: Any) 
 
 
 @pytest.mark.usefixtures("swept")
-def test_the_limit_holds_while_a_proxy_connects(start: Start, settings: Any) -> None:
+def test_the_limit_holds_while_a_proxy_connects(start, settings):
     proxy = start(floods(b"HTTP/1.1 200 Connection established\r\n", b"X: %s\r\n" % (b"x" * 999)))
     settings.PLASGATE_IP_PROXY = f"http://{proxy.address}"
 
@@ -123,9 +115,7 @@ def test_the_limit_holds_while_a_proxy_connects(start: Start, settings: Any) -> 
 
 
 @pytest.mark.usefixtures("short", "swept", "trusted")
-def test_the_deadline_holds_for_tls_inside_of_a_proxys_tls(
-    start: Start, tls: ssl.SSLContext, settings: Any
-) -> None:
+def test_the_deadline_holds_for_tls_inside_of_a_proxys_tls(start, tls, settings):
     def drip_the_inner_handshake(wire: Wire) -> None:
         wire.request()
         wire.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -159,7 +149,7 @@ def proxy(start: Start, tls: ssl.SSLContext, trusted: None, settings: Any) -> Pr
     return proxy
 
 
-def test_tls_is_used_inside_of_the_proxys_tunnel(proxy: Provider) -> None:
+def test_tls_is_used_inside_of_the_proxys_tunnel(proxy):
     assert exchange(base_url="https://localhost/ip/").succeeded
     assert exchange(base_url="https://localhost/ip/").succeeded
     connect, *requests = proxy.requests
@@ -168,7 +158,7 @@ def test_tls_is_used_inside_of_the_proxys_tunnel(proxy: Provider) -> None:
     assert proxy.connections == 1
 
 
-def test_a_certificate_of_another_host_is_refused_inside_of_a_tunnel(proxy: Provider) -> None:
+def test_a_certificate_of_another_host_is_refused_inside_of_a_tunnel(proxy):
     with pytest.raises(ProviderUnreachable):
         exchange(base_url="https://plasgate.invalid/ip/")
     assert len(proxy.requests) == 1

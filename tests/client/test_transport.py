@@ -3,14 +3,13 @@
 import os
 import signal
 import socket
-import ssl
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import DEFAULT, Mock
+from unittest.mock import DEFAULT
 
 import pytest
 
@@ -30,8 +29,6 @@ from tests.provider import (
     CHUNKS,
     HEAD,
     PATIENCE,
-    Play,
-    Start,
     Wire,
     answer,
     closed_port,
@@ -59,7 +56,7 @@ from tests.visitor import CODE, VERIFIED
     ],
     ids=lambda parts: repr(b"".join(parts))[2:40],
 )
-def test_an_answer_may_have_any_of_https_forms(parts: list[bytes], start: Start) -> None:
+def test_an_answer_may_have_any_of_https_forms(parts, start):
     start(says(*parts))
 
     assert exchange().claims == VERIFIED
@@ -84,9 +81,7 @@ def test_an_answer_may_have_any_of_https_forms(parts: list[bytes], start: Start)
         (says(answer(b"x" * 9, "500 Oops")[:-5]), ProviderError),
     ],
 )
-def test_a_broken_answer_is_distinguished_from_a_failed_connection(
-    play: Play, error: type[ExchangeError], start: Start
-) -> None:
+def test_a_broken_answer_is_distinguished_from_a_failed_connection(play, error, start):
     provider = start(play)
 
     with ends_soon(), pytest.raises(ExchangeError) as caught:
@@ -97,7 +92,7 @@ def test_a_broken_answer_is_distinguished_from_a_failed_connection(
     assert len(provider.requests) <= 1
 
 
-def test_a_response_may_have_64_kib_with_its_head_and_not_one_byte_more(start: Start) -> None:
+def test_a_response_may_have_64_kib_with_its_head_and_not_one_byte_more(start):
     head = len(answer(b" " * 60_000)) - 60_000
     whole = answer(BODY + b" " * (64 * 1024 - head - len(BODY)))
     # Each response of a connection is counted for itself.
@@ -124,8 +119,8 @@ ENDLESS = {
 @pytest.mark.parametrize(("begin", "repeat"), ENDLESS.values(), ids=ENDLESS)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_an_endless_response_is_refused_before_the_deadline(
-    begin: bytes, repeat: bytes, secure: bool, start: Start, tls: ssl.SSLContext, trusted: None
-) -> None:
+    begin, repeat, secure, start, tls, trusted
+):
     provider = start(floods(begin, repeat), tls=tls if secure else None)
 
     with ends_soon(), pytest.raises(InvalidResponse, match="ResponseTooLong"):
@@ -146,7 +141,7 @@ def test_an_endless_response_is_refused_before_the_deadline(
     ],
 )
 @pytest.mark.usefixtures("short")
-def test_the_deadline_holds_while_any_part_drips(play: Play, start: Start) -> None:
+def test_the_deadline_holds_while_any_part_drips(play, start):
     provider = start(play)
 
     with ends_soon(), pytest.raises(ProviderTimeout):
@@ -155,7 +150,7 @@ def test_the_deadline_holds_while_any_part_drips(play: Play, start: Start) -> No
     assert len(provider.requests) <= 1
 
 
-def test_the_deadline_holds_while_the_request_is_sent(start: Start, settings: Any) -> None:
+def test_the_deadline_holds_while_the_request_is_sent(start, settings):
     start(lambda wire: (wire.request(), wire.send(answer()), wire.wait()))
     # A call with a long deadline leaves its connection behind.
     assert exchange().succeeded
@@ -165,7 +160,7 @@ def test_the_deadline_holds_while_the_request_is_sent(start: Start, settings: An
         PlasGateClient().exchange(CODE, "x" * 16_000_000, CALLBACK)
 
 
-def test_a_deadline_ends_with_its_block() -> None:
+def test_a_deadline_ends_with_its_block():
     with transport.deadline(PATIENCE):
         with transport.deadline(0):
             assert transport.overdue()
@@ -183,9 +178,7 @@ def test_a_deadline_ends_with_its_block() -> None:
         ("PLASGATE_IP_TIMEOUT", ProviderTimeout),
     ],
 )
-def test_a_connection_that_is_not_accepted_ends_with_either_timeout(
-    setting: str, error: type[ExchangeError], settings: Any
-) -> None:
+def test_a_connection_that_is_not_accepted_ends_with_either_timeout(setting, error, settings):
     setattr(settings, setting, DEADLINE / 2)
     with socket.socket() as listener, ExitStack() as queue:
         listener.bind(("127.0.0.1", 0))
@@ -199,9 +192,7 @@ def test_a_connection_that_is_not_accepted_ends_with_either_timeout(
     assert type(caught.value) is error
 
 
-def test_the_deadline_holds_for_a_handshake_after_a_slow_connect(
-    dialling: Mock, start: Start, settings: Any
-) -> None:
+def test_the_deadline_holds_for_a_handshake_after_a_slow_connect(dialling, start, settings):
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = DEADLINE
 
     def connect_slowly(*args: Any, **kwargs: Any) -> Any:
@@ -217,7 +208,7 @@ def test_the_deadline_holds_for_a_handshake_after_a_slow_connect(
     assert time.monotonic() - started < DEADLINE * 1.5
 
 
-def test_a_refused_connection_is_tried_twice(dialling: Mock, start: Start) -> None:
+def test_a_refused_connection_is_tried_twice(dialling, start):
     with ends_soon(), pytest.raises(ProviderUnreachable):
         exchange(base_url=f"http://127.0.0.1:{closed_port()}/ip/")
     assert dialling.call_count == 2
@@ -229,7 +220,7 @@ def test_a_refused_connection_is_tried_twice(dialling: Mock, start: Start) -> No
     assert len(provider.requests) == 1
 
 
-def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(start: Start) -> None:
+def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(start):
     provider = start(lambda wire: (wire.request(), wire.send(answer()), wire.request()), serve)
     assert exchange().succeeded
 
@@ -239,7 +230,7 @@ def test_a_kept_connection_that_breaks_on_the_request_is_not_replaced(start: Sta
     assert (provider.connections, len(provider.requests)) == (1, 2)
 
 
-def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start: Start) -> None:
+def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start):
     together = threading.Barrier(4)
 
     def play(wire: Wire) -> None:
@@ -256,7 +247,7 @@ def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start: St
     assert (provider.connections, len(provider.requests)) == (4, 8)
 
 
-def test_a_kept_connection_that_the_provider_closed_is_replaced(start: Start) -> None:
+def test_a_kept_connection_that_the_provider_closed_is_replaced(start):
     closed = threading.Event()
 
     def once(wire: Wire) -> None:
@@ -278,8 +269,8 @@ def test_a_kept_connection_that_the_provider_closed_is_replaced(start: Start) ->
     [(transport.MAX_IDLE_SECONDS, 1), (transport.MAX_IDLE_SECONDS + 1, 3)],
 )
 def test_a_connection_is_kept_for_a_limited_idle_time_since_the_last_call(
-    idle: float, connections_made: int, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    idle, connections_made, start, monkeypatch
+):
     provider = start(serve)
     for calls in range(3):
         now = SimpleNamespace(monotonic=lambda calls=calls: calls * idle)
@@ -291,7 +282,7 @@ def test_a_connection_is_kept_for_a_limited_idle_time_since_the_last_call(
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_child_makes_its_own_connections(start: Start) -> None:
+def test_a_forked_child_makes_its_own_connections(start):
     provider = start(serve)
     assert exchange().succeeded
 

@@ -13,9 +13,8 @@ from django_plasgate_ip import scopes as scope_sets
 from django_plasgate_ip.client import Answer, PlasGateClient
 from django_plasgate_ip.client.parsing import parse_answer
 from django_plasgate_ip.verification import verdict
-from tests.conftest import Answers
 from tests.contract import api_page
-from tests.visitor import Visitor, changed, newest, outcome
+from tests.visitor import changed, newest, outcome
 
 
 def table(text: str) -> dict[str, str]:
@@ -53,7 +52,7 @@ def keys(settings: Any) -> None:
     settings.PLASGATE_IP_PUBLIC_URL = SITE
 
 
-def test_the_scopes_are_the_pages() -> None:
+def test_the_scopes_are_the_pages():
     supported, custom = (
         re.findall(r"[\w:]+", names) for names in re.findall(r": ([^.]+)\.", api_page.SCOPES)
     )
@@ -62,7 +61,7 @@ def test_the_scopes_are_the_pages() -> None:
     assert set(scope_sets.CUSTOM) == set(custom)
 
 
-def test_the_start_has_the_pages_parameters_and_the_number_twice() -> None:
+def test_the_start_has_the_pages_parameters_and_the_number_twice():
     """The page's table says ``phone_number`` and its text ``login_hint``: the app sends both."""
     client = PlasGateClient(START["private_key"])
 
@@ -73,7 +72,7 @@ def test_the_start_has_the_pages_parameters_and_the_number_twice() -> None:
     assert dict(parse_qsl(query)) == START | {"login_hint": START["phone_number"]}
 
 
-def test_the_exchange_is_the_pages(answers: Answers) -> None:
+def test_the_exchange_is_the_pages(answers):
     answers(body=api_page.SUCCESS)
     PlasGateClient().exchange(BODY["code"], BODY["state"], BODY["redirect_uri"])
 
@@ -86,7 +85,7 @@ def test_the_exchange_is_the_pages(answers: Answers) -> None:
     assert call.sent == BODY
 
 
-def test_the_pages_success_is_read() -> None:
+def test_the_pages_success_is_read():
     assert parse_answer(api_page.SUCCESS.encode()) == Answer(
         succeeded=True,
         phone_number_verified=True,
@@ -99,7 +98,7 @@ def test_the_pages_success_is_read() -> None:
     )
 
 
-def test_the_pages_failure_is_read_without_its_number_and_ids() -> None:
+def test_the_pages_failure_is_read_without_its_number_and_ids():
     """The page's failure has a ``mobile_id``. The operator did not confirm it."""
     answer = parse_answer(api_page.FAILURE.encode())
 
@@ -128,9 +127,7 @@ def test_the_pages_failure_is_read_without_its_number_and_ids() -> None:
     ],
     ids=["phone_verify", "mobile_id", "phone", "profile", "all"],
 )
-def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
-    scopes: list[str], members: dict[str, Any]
-) -> None:
+def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(scopes, members):
     """The examples have no ``status``, unlike the page's answers of the exchange."""
     claims: dict[str, Any] = {}
     for scope in scopes:
@@ -144,9 +141,7 @@ def test_the_pages_claims_are_read_and_prove_what_their_scopes_promise(
 
 
 @pytest.mark.parametrize("redirect_uri", [SITES_URI, SITES_URI.replace("https", "http")])
-def test_the_pages_callback_and_success_verify_the_number(
-    visitor: Visitor, answers: Answers, redirect_uri: str
-) -> None:
+def test_the_pages_callback_and_success_verify_the_number(visitor, answers, redirect_uri):
     """The page's start has ``https://ip-demo…``, and its callback ``http://ip-demo…``."""
     answers(body=api_page.SUCCESS)
     visitor.start("+85577696118", path="/phone/?moved=1")
@@ -191,7 +186,7 @@ def walk(sandbox: Client, **changes: str) -> tuple[dict[str, str], dict[str, Any
     return callback, response.json()
 
 
-def test_the_sandboxs_callback_is_the_pages_on_29(sandbox: Client) -> None:
+def test_the_sandboxs_callback_is_the_pages_on_29(sandbox):
     """It even has the page's other scheme; each other number has the scheme of the start."""
     callback, _answer = walk(sandbox, phone_number="85577696129")
     usual, _answer = walk(sandbox)
@@ -205,7 +200,7 @@ def test_the_sandboxs_callback_is_the_pages_on_29(sandbox: Client) -> None:
 
 
 @pytest.mark.parametrize("example", [SUCCESS, FAILURE], ids=["success", "failure"])
-def test_the_sandboxs_answers_are_the_pages(sandbox: Client, example: dict[str, str]) -> None:
+def test_the_sandboxs_answers_are_the_pages(sandbox, example):
     number = example["login_hint"]
     _callback, answer = walk(sandbox, phone_number=number)
 
@@ -215,7 +210,7 @@ def test_the_sandboxs_answers_are_the_pages(sandbox: Client, example: dict[str, 
 
 
 @pytest.mark.parametrize("scope", CLAIMS)
-def test_the_sandboxs_claims_of_a_scope_are_the_pages(sandbox: Client, scope: str) -> None:
+def test_the_sandboxs_claims_of_a_scope_are_the_pages(sandbox, scope):
     """The page's claims have a UUID as ``sub``, and its answers 64 hex digits."""
     _callback, answer = walk(sandbox, scope=scope, phone_number="381123456789")
 

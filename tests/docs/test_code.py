@@ -106,11 +106,11 @@ def run(names: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", WITH_CODE)
-def test_the_python_runs(names: dict[str, Any], name: str) -> None:
+def test_the_python_runs(names, name):
     assert run(names, name)["__name__"] == "documentation"
 
 
-def test_the_template_tags_render(names: dict[str, Any], user: User) -> None:
+def test_the_template_tags_render(names, user):
     (template,) = code_of("docs/pages.rst", "html+django")
     make_verification(user)
 
@@ -122,7 +122,7 @@ def test_the_template_tags_render(names: dict[str, Any], user: User) -> None:
     assert not any(code_of(n, "html+django") for n in {*DOCUMENTS} - tested)
 
 
-def test_the_sites_own_form_starts_a_verification(names: dict[str, Any], user: User) -> None:
+def test_the_sites_own_form_starts_a_verification(names, user):
     signup = run(names, "docs/pages.rst")["signup"]
     names["render"] = lambda request, template, context: HttpResponse(context["problem"])
 
@@ -130,7 +130,7 @@ def test_the_sites_own_form_starts_a_verification(names: dict[str, Any], user: U
     assert signup(request_of(user, phone="077")).content == b"Please check the number."
 
 
-def test_the_async_views_start_and_finish(names: Any, user: User, answers: Answers) -> None:
+def test_the_async_views_start_and_finish(names, user, answers):
     answers()
     views = run(names, "docs/pages.rst")
     request = request_of(user, phone=TYPED)
@@ -143,7 +143,7 @@ def test_the_async_views_start_and_finish(names: Any, user: User, answers: Answe
     assert finish(came_back(request_of(user)))["Location"] == "/phone/"
 
 
-def test_the_receiver_greets(names: dict[str, Any], user: User) -> None:
+def test_the_receiver_greets(names, user):
     run(names, "docs/signals.rst")
     request = request_of(user)
     verified = make_verification(user)
@@ -152,9 +152,7 @@ def test_the_receiver_greets(names: dict[str, Any], user: User) -> None:
     assert [str(message) for message in get_messages(request)] == [f"{MASKED} is yours."]
 
 
-def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(
-    names: dict[str, Any], user: User, settings: Any
-) -> None:
+def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(names, user, settings):
     page = path("me/", lambda request: HttpResponse(), name="confirm-it-is-me")
     settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": [*urls.urlpatterns, page]})
     payout = run(names, "docs/verified-phones.rst")["payout"]
@@ -185,14 +183,12 @@ def code_in(printed: str) -> str:
     return re.findall(r"^SMS to \+85577696118: (\d{6}) is your code", printed, re.MULTILINE)[-1]
 
 
-def test_the_code_by_sms_is_that_of_the_example() -> None:
+def test_the_code_by_sms_is_that_of_the_example():
     example = ROOT / "example_project/example/phone_code.py"
     assert example.read_text(encoding="utf-8").rstrip() in code_of(FALLBACK)
 
 
-def test_a_code_by_sms_verifies_its_number_for_its_user_once(
-    code_page: Any, user: User, other_user: User, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_code_by_sms_verifies_its_number_for_its_user_once(code_page, user, other_user, capsys):
     assert code_page(user, phone_number=TYPED)["Location"] == "/phone-code/"
     code = code_in(capsys.readouterr().out)
     assert b"We have sent you a code." in code_page(user).content
@@ -210,16 +206,14 @@ def test_a_code_by_sms_verifies_its_number_for_its_user_once(
     assert PhoneVerification.objects.count() == 1
 
 
-def test_of_two_requests_with_the_right_code_one_verifies(
-    code_page: Any, user: User, capsys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_requests_with_the_right_code_one_verifies(code_page, user, capsys, monkeypatch):
     code_page(user, phone_number=TYPED)
     monkeypatch.setattr(cache, "delete", lambda key: False)  # the other one was first
     assert b"wrong or too old" in code_page(user, code=code_in(capsys.readouterr().out)).content
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_code_by_sms_has_five_tries(code_page: Any, user: User, capsys: Any) -> None:
+def test_a_code_by_sms_has_five_tries(code_page, user, capsys):
     code_page(user, phone_number=TYPED)
     code = code_in(capsys.readouterr().out)
     for _guess in range(5):
@@ -231,8 +225,8 @@ def test_a_code_by_sms_has_five_tries(code_page: Any, user: User, capsys: Any) -
 
 
 def test_codes_by_sms_are_limited_by_user_and_number_and_stay_in_the_country(
-    code_page: Any, user: User, other_user: User, capsys: Any
-) -> None:
+    code_page, user, other_user, capsys
+):
     assert b"to this country" in code_page(user, phone_number="+33 6 12 34 56 78").content
     sent = [code_page(user, phone_number=TYPED).status_code for _ in range(4)]
     assert sent == [302, 302, 302, 200]
@@ -243,8 +237,8 @@ def test_codes_by_sms_are_limited_by_user_and_number_and_stay_in_the_country(
 
 
 def test_the_code_page_knows_the_number_that_this_browser_has_just_typed(
-    code_page: Any, names: dict[str, Any], user: User, other_user: User
-) -> None:
+    code_page, names, user, other_user
+):
     cases = (user, "", True), (user, "a phone's", False), (other_user, "", False)
     for owner, continued_in, is_shown in cases:
         request = request_of(user)
@@ -253,9 +247,7 @@ def test_the_code_page_knows_the_number_that_this_browser_has_just_typed(
         assert (f"+{DIGITS}" in names["phone_code"](request).content.decode()) is is_shown
 
 
-def test_an_api_asks_about_the_user_that_its_own_token_names(
-    names: dict[str, Any], user: User, other_user: User, settings: Any
-) -> None:
+def test_an_api_asks_about_the_user_that_its_own_token_names(names, user, other_user, settings):
     def user_of_token(token: str) -> User | None:
         return User.objects.filter(username=token).first()
 
@@ -290,9 +282,7 @@ def test_an_api_asks_about_the_user_that_its_own_token_names(
     assert refused["detail"][0]["code"] == "phone_change_unacknowledged"
 
 
-def test_the_endpoints_of_ninja_verify_an_app(
-    names: dict[str, Any], user: User, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_the_endpoints_of_ninja_verify_an_app(names, user, plasgate_ip, settings):
     names["user_of_token"] = lambda token: User.objects.filter(username=token).first()
     api = run(names, "docs/apps.rst")["phone_api"]
     pages = [path("api/", api.urls), *urls.urlpatterns]
@@ -320,7 +310,7 @@ def test_the_endpoints_of_ninja_verify_an_app(
     assert not app.cookies
 
 
-def test_who_signs_up_in_an_app_gets_the_number_once(names: dict[str, Any], settings: Any) -> None:
+def test_who_signs_up_in_an_app_gets_the_number_once(names, settings):
     sign_up = run(names, "docs/apps.rst")["SignUp"].as_view()
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     row = make_verification(session_id=app_handle.session_id_of("a"), callback_session_id="")
@@ -334,16 +324,14 @@ def test_who_signs_up_in_an_app_gets_the_number_once(names: dict[str, Any], sett
     assert sign_up(request).status_code == 404
 
 
-def test_the_kit_plays_an_app(
-    names: dict[str, Any], django_user_model: Any, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_the_kit_plays_an_app(names, django_user_model, plasgate_ip, settings):
     pages = [path("api/phone/", include("django_plasgate_ip.contrib.rest.urls"))]
     settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": [*pages, *urls.urlpatterns]})
 
     run(names, "docs/testing.rst")["test_an_app_on_wifi_is_told_so"](django_user_model, plasgate_ip)
 
 
-def test_who_signs_up_by_phone_may_log_in_by_phone(names: dict[str, Any], user: User) -> None:
+def test_who_signs_up_by_phone_may_log_in_by_phone(names, user):
     sign_up = run(names, "docs/login.rst")["sign_up"]
     names["render"] = lambda request, template, context: HttpResponse(context["number"])
     posted = {"username": "sok", "password1": "tuk-tuk-tonle-sap", "password2": "tuk-tuk-tonle-sap"}
@@ -358,7 +346,7 @@ def test_who_signs_up_by_phone_may_log_in_by_phone(names: dict[str, Any], user: 
     assert (trusted, trusted.claimed_at_login) == (row, True)
 
 
-def test_a_new_number_is_acknowledged_with_the_password(names: dict[str, Any], user: User) -> None:
+def test_a_new_number_is_acknowledged_with_the_password(names, user):
     confirm = run(names, "docs/login.rst")["confirm_it_is_me"]
     names["render"] = lambda request, template, context: HttpResponse(str(context["changes"]))
     shown, later = (make_verification(user, number_changed=True) for _ in range(2))
@@ -373,9 +361,7 @@ def test_a_new_number_is_acknowledged_with_the_password(names: dict[str, Any], u
     assert list(PhoneVerification.objects.with_unacknowledged_change()) == [later]
 
 
-def test_a_number_of_two_accounts_is_taken_from_the_second(
-    names: dict[str, Any], user: User, other_user: User
-) -> None:
+def test_a_number_of_two_accounts_is_taken_from_the_second(names, user, other_user):
     run(names, "docs/login.rst")
     first, second = make_verification(user), make_verification(other_user)
     others = make_verification(other_user, phone_number="012 345 678"), make_verification()
@@ -390,9 +376,7 @@ def test_a_number_of_two_accounts_is_taken_from_the_second(
     assert set(PhoneVerification.objects.exclude(user=None)) == {first, others[0]}
 
 
-def test_the_log_is_json_without_a_number(
-    names: dict[str, Any], user: User, answers: Answers, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_is_json_without_a_number(names, user, answers, caplog):
     caplog.set_level(logging.INFO, "django_plasgate_ip")
     formatter = run(names, "docs/monitoring.rst")["JSONFormatter"]()
     ended_by_callback(user, answers)
@@ -403,9 +387,7 @@ def test_the_log_is_json_without_a_number(
     assert DIGITS[-6:] not in repr(line)
 
 
-def test_the_metrics_count_and_time_what_has_ended(
-    names: dict[str, Any], user: User, answers: Answers
-) -> None:
+def test_the_metrics_count_and_time_what_has_ended(names, user, answers):
     run(names, "docs/monitoring.rst")
     ended_by_callback(user, answers)
     late = make_verification(user, reason="expired")
@@ -419,9 +401,7 @@ def test_the_metrics_count_and_time_what_has_ended(
     assert 'phone_verification_seconds_count{operator="Cellcard"} 1.0' in shown
 
 
-def test_the_health_check_fails_if_few_of_many_are_verified(
-    names: dict[str, Any], user: User
-) -> None:
+def test_the_health_check_fails_if_few_of_many_are_verified(names, user):
     health = run(names, "docs/monitoring.rst")["phone_health"]
     late = timedelta(minutes=10)
     for reason in [None, *["provider_timeout"] * 18]:
@@ -446,9 +426,7 @@ def ended_by_callback(user: User, answers: Answers) -> None:
     flow.complete(came_back(request))
 
 
-def test_a_visitor_on_the_way_is_verified_with_the_old_keys(
-    names: dict[str, Any], user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_visitor_on_the_way_is_verified_with_the_old_keys(names, user, settings, monkeypatch):
     for name in ("OLD_PRIVATE", "OLD_SECRET", "NEW_PRIVATE", "NEW_SECRET"):
         monkeypatch.setenv(f"{name}_KEY", name)
     function = run(names, "docs/rotating-keys.rst")["old_or_new_keys"]
@@ -466,7 +444,7 @@ def test_a_visitor_on_the_way_is_verified_with_the_old_keys(
     assert "NEW_PRIVATE" in again["authorize_url"]
 
 
-def test_a_tenant_is_found_by_its_host(names: dict[str, Any], user: User) -> None:
+def test_a_tenant_is_found_by_its_host(names, user):
     keys_for = run(names, "docs/tenants.rst")["keys_for"]
     shop = SimpleNamespace(private_key="a", secret_key="b")
     names["Shop"] = mock.Mock(

@@ -3,7 +3,6 @@
 import ast
 import re
 from datetime import timedelta
-from typing import Any
 
 from django.core.management import get_commands
 from django.dispatch import Signal
@@ -46,12 +45,12 @@ def check_ids_in_code() -> set[str]:
     }
 
 
-def test_the_settings_are_those_of_the_code() -> None:
+def test_the_settings_are_those_of_the_code():
     assert set(documented_settings()) == settings_in_code()
     assert set(re.findall(r"PLASGATE_IP_[A-Z]+(?:_[A-Z]+)*", ALL)) == settings_in_code()
 
 
-def test_the_defaults_are_those_of_the_code(settings: Any) -> None:
+def test_the_defaults_are_those_of_the_code(settings):
     for name, documented in documented_settings().items():
         if hasattr(settings, name):
             delattr(settings, name)
@@ -62,15 +61,15 @@ def test_the_defaults_are_those_of_the_code(settings: Any) -> None:
             assert ast.literal_eval(documented or "''") == default, name
 
 
-def test_the_reasons_are_those_of_the_code() -> None:
+def test_the_reasons_are_those_of_the_code():
     assert table("Reasons") == {reason.value: reason.status.value for reason in Reason}
 
 
-def test_the_error_codes_are_those_of_the_endpoints() -> None:
+def test_the_error_codes_are_those_of_the_endpoints():
     assert set(table("Errors")) == set(errors.CODES)
 
 
-def test_the_signals_are_those_of_the_code() -> None:
+def test_the_signals_are_those_of_the_code():
     names = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
     assert len(names) == 4
     words = set(re.findall(r"\w+", section("Signals").astext()))
@@ -78,32 +77,32 @@ def test_the_signals_are_those_of_the_code() -> None:
     assert set(re.findall(r"autodata:: (\w+)", read("docs/api.rst"))) == names
 
 
-def test_the_checks_are_those_of_the_code() -> None:
+def test_the_checks_are_those_of_the_code():
     assert set(table("System checks")) == check_ids_in_code()
     assert set(re.findall(rf"(?:{'|'.join(CHECKS)})\.[A-Z]\d+", ALL)) == check_ids_in_code()
 
 
-def test_the_indexes_are_those_of_the_model() -> None:
+def test_the_indexes_are_those_of_the_model():
     assert set(table("Indexes")) == {index.name for index in PhoneVerification._meta.indexes}
 
 
-def test_the_magic_numbers_are_those_of_the_sandbox() -> None:
+def test_the_magic_numbers_are_those_of_the_sandbox():
     assert table("Magic numbers") == {outcome.ending: outcome.label for outcome in Outcome}
 
 
-def test_the_commands_are_those_of_the_app() -> None:
+def test_the_commands_are_those_of_the_app():
     commands = {name for name, app in get_commands().items() if app == "django_plasgate_ip"}
     assert set(re.findall(r"manage\.py (plasgate_ip_\w+)", ALL)) == commands
 
 
-def test_the_fake_has_what_the_reference_names() -> None:
+def test_the_fake_has_what_the_reference_names():
     terms = [term.astext() for term in section("Reference").findall(nodes.term)]
     names = {term.removeprefix(".").partition("(")[0] for term in terms}
     public = {name for name in dir(PlasGate()) if not name.startswith("_")}
     assert names == public | {"make_verification"}
 
 
-def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
+def test_the_templates_have_the_blocks_that_a_site_overrides():
     folder = ROOT / "django_plasgate_ip/templates/django_plasgate_ip"
     templates = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
     for block in ("content", "title", "plasgate_ip"):
@@ -111,19 +110,19 @@ def test_the_templates_have_the_blocks_that_a_site_overrides() -> None:
         assert f"{{% block {block} %}}" in templates
 
 
-def test_the_context_is_that_of_the_templates() -> None:
+def test_the_context_is_that_of_the_templates():
     paths = (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/**/*.html")
     templates = "".join(path.read_text(encoding="utf-8") for path in paths)
     assert set(table("Context")) == set(re.findall(r"\bplasgate_ip\.(\w+)", templates))
 
 
-def test_the_changelog_begins_with_the_version() -> None:
+def test_the_changelog_begins_with_the_version():
     (version,) = re.findall(r'^version = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
     _changelog, first = list(document("CHANGELOG.rst").findall(nodes.title))[:2]
     assert first.astext().split()[0] == version
 
 
-def test_the_addresses_stand_in_one_place() -> None:
+def test_the_addresses_stand_in_one_place():
     urls = re.findall(r'^(?:Source|Documentation) = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
     assert len(urls) == 2
     folders = ("docs", "django_plasgate_ip", "example_project", "benchmarks", ".github", ".ci")
@@ -136,7 +135,7 @@ def test_the_addresses_stand_in_one_place() -> None:
         assert texts[ROOT / "pyproject.toml"].count(address) == 1
 
 
-def test_the_readme_is_one_screen_with_links_that_lead_somewhere() -> None:
+def test_the_readme_is_one_screen_with_links_that_lead_somewhere():
     text = read("README.rst")
     assert len(text.encode()) <= 8192
     assert text.count("\n") <= 200

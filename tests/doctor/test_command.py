@@ -3,7 +3,6 @@
 import io
 import json
 import re
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -29,7 +28,7 @@ def run(*arguments: str, out: io.StringIO | None = None) -> str:
     return out.getvalue()
 
 
-def test_a_good_site_is_ok_from_the_settings_to_plasgate(plasgate: Answers) -> None:
+def test_a_good_site_is_ok_from_the_settings_to_plasgate(plasgate):
     said = run()
 
     assert re.findall(r"^\w+$", said, re.MULTILINE) == ["Settings", "Checks", "Site", "Network"]
@@ -38,9 +37,7 @@ def test_a_good_site_is_ok_from_the_settings_to_plasgate(plasgate: Answers) -> N
     assert len(plasgate.calls) == 1
 
 
-def test_offline_makes_no_call_and_prints_what_to_do_below_what_is_wrong(
-    answers: Answers, settings: Any
-) -> None:
+def test_offline_makes_no_call_and_prints_what_to_do_below_what_is_wrong(answers, settings):
     settings.PLASGATE_IP_PUBLIC_URL = None
     lines = run("--offline").splitlines()
 
@@ -53,7 +50,7 @@ def test_offline_makes_no_call_and_prints_what_to_do_below_what_is_wrong(
     assert re.fullmatch(r"ok: \d+, warning: 1, error: 0", lines[-1])
 
 
-def test_problems_come_first_and_each_once(settings: Any) -> None:
+def test_problems_come_first_and_each_once(settings):
     settings.PLASGATE_IP_PUBLIC_URL = None
     settings.PLASGATE_IP_BASE_URL = "no URL"
     out = io.StringIO()
@@ -71,7 +68,7 @@ def test_problems_come_first_and_each_once(settings: Any) -> None:
     assert starts[1].startswith("-> Correct PLASGATE_IP_BASE_URL first.")
 
 
-def test_an_error_gives_status_1_after_the_whole_output(settings: Any) -> None:
+def test_an_error_gives_status_1_after_the_whole_output(settings):
     settings.PLASGATE_IP_TIMEOUT = 0
     text, as_json = io.StringIO(), io.StringIO()
     for out, arguments in ((text, ["--offline"]), (as_json, ["--offline", "--json"])):
@@ -87,9 +84,7 @@ def test_an_error_gives_status_1_after_the_whole_output(settings: Any) -> None:
     assert Command.requires_system_checks == []
 
 
-def test_json_holds_the_same_findings_as_the_text_and_no_secret(
-    plasgate: Answers, settings: Any
-) -> None:
+def test_json_holds_the_same_findings_as_the_text_and_no_secret(plasgate, settings):
     text, as_json = run(), run("--json")
     found = json.loads(as_json)["findings"]
 
@@ -108,7 +103,7 @@ def blurred(text: str) -> str:
     return re.sub(r"\d[\d.:]*", "0", text)
 
 
-def test_the_documented_example_is_what_it_prints(plasgate: Answers, settings: Any) -> None:
+def test_the_documented_example_is_what_it_prints(plasgate, settings):
     settings.PLASGATE_IP_PUBLIC_URL = None
     printed = run().splitlines()
 

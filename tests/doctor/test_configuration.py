@@ -40,7 +40,7 @@ def line(name: str) -> Finding:
     return found
 
 
-def test_a_good_site_has_a_line_for_each_setting_and_nothing_to_do() -> None:
+def test_a_good_site_has_a_line_for_each_setting_and_nothing_to_do():
     found = findings()
 
     assert {finding.level for finding in found} == {Level.OK}
@@ -51,7 +51,7 @@ def test_a_good_site_has_a_line_for_each_setting_and_nothing_to_do() -> None:
     assert found[-1].what == "All checks of the app pass, including those of check --deploy."
 
 
-def test_a_value_is_shown_as_the_app_reads_it(settings: Any) -> None:
+def test_a_value_is_shown_as_the_app_reads_it(settings):
     settings.PLASGATE_IP_BASE_URL = "https://stageapi.plasgate.com/ip"
     settings.PLASGATE_IP_ATTEMPT_LIFETIME = timedelta(minutes=7)
 
@@ -61,7 +61,7 @@ def test_a_value_is_shown_as_the_app_reads_it(settings: Any) -> None:
     assert line("PLASGATE_IP_TIMEOUT").what == "PLASGATE_IP_TIMEOUT: 10 (default)"
 
 
-def test_keys_are_not_shown(settings: Any) -> None:
+def test_keys_are_not_shown(settings):
     (key,) = settings.PLASGATE_IP_ENCRYPTION_KEYS
     said = repr(findings())
 
@@ -86,7 +86,7 @@ def test_keys_are_not_shown(settings: Any) -> None:
         ("ENCRYPTION_KEYS", ("a", "b"), "set, 2 keys"),
     ],
 )
-def test_a_key_is_masked(name: str, value: Any, shown: str, settings: Any) -> None:
+def test_a_key_is_masked(name, value, shown, settings):
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
     assert f"PLASGATE_IP_{name}: {shown}" in line(f"PLASGATE_IP_{name}").what
@@ -116,9 +116,7 @@ def test_a_key_is_masked(name: str, value: Any, shown: str, settings: Any) -> No
     ],
     ids=repr,
 )
-def test_no_arguments_keys_passwords_or_queries_are_shown(
-    name: str, value: Any, shown: str, settings: Any
-) -> None:
+def test_no_arguments_keys_passwords_or_queries_are_shown(name, value, shown, settings):
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
     assert "pass-word" not in repr(findings())
@@ -136,7 +134,7 @@ def test_no_arguments_keys_passwords_or_queries_are_shown(
         f"'{PLASGATE_IP_SECRET_KEY}'",
     ],
 )
-def test_a_secret_that_a_shell_has_changed_is_warned_of(secret: str, settings: Any) -> None:
+def test_a_secret_that_a_shell_has_changed_is_warned_of(secret, settings):
     settings.PLASGATE_IP_SECRET_KEY = secret
     found = line("PLASGATE_IP_SECRET_KEY")
 
@@ -146,14 +144,14 @@ def test_a_secret_that_a_shell_has_changed_is_warned_of(secret: str, settings: A
     assert secret.strip("$=") not in repr(findings())
 
 
-def test_the_sandboxs_secret_and_a_tenants_site_without_one_are_ok(settings: Any) -> None:
+def test_the_sandboxs_secret_and_a_tenants_site_without_one_are_ok(settings):
     settings.PLASGATE_IP_CREDENTIALS = "tests.checks.reported.ids"
     for secret in ("$5$rounds=535000$sandbox$secret-key", ""):
         settings.PLASGATE_IP_SECRET_KEY = secret
         assert line("PLASGATE_IP_SECRET_KEY").level is Level.OK
 
 
-def test_what_a_check_reports_is_one_finding_with_the_value(settings: Any) -> None:
+def test_what_a_check_reports_is_one_finding_with_the_value(settings):
     settings.PLASGATE_IP_TIMEOUT = 0
     settings.PLASGATE_IP_PUBLIC_URL = None
     settings.DEBUG = False
@@ -176,21 +174,21 @@ def test_what_a_check_reports_is_one_finding_with_the_value(settings: Any) -> No
     assert configuration.wrong_settings() == {"PLASGATE_IP_TIMEOUT"}
 
 
-def test_both_values_of_settings_that_do_not_agree_are_shown(settings: Any) -> None:
+def test_both_values_of_settings_that_do_not_agree_are_shown(settings):
     settings.PLASGATE_IP_REGIONS = ["TH"]
     (problem,) = [f for f in findings() if f.level is Level.ERROR]
     shown = "PLASGATE_IP_DEFAULT_REGION: 'KH'. PLASGATE_IP_REGIONS: ['TH']."
     assert problem.what.endswith(f"{shown} (django_plasgate_ip.E026)")
 
 
-def test_a_silenced_check_is_not_reported(settings: Any) -> None:
+def test_a_silenced_check_is_not_reported(settings):
     settings.PLASGATE_IP_PUBLIC_URL = None
     settings.SILENCED_SYSTEM_CHECKS = ["django_plasgate_ip.W006"]
 
     assert {f.level for f in findings()} == {Level.OK}
 
 
-def test_a_check_of_another_app_that_raises_does_not_hide_ours(settings: Any) -> None:
+def test_a_check_of_another_app_that_raises_does_not_hide_ours(settings):
     settings.ROOT_URLCONF = "nowhere.urls"
     settings.PLASGATE_IP_TIMEOUT = 0
     stopped, ours = [f for f in findings() if f.about == "Checks"]
@@ -201,7 +199,7 @@ def test_a_check_of_another_app_that_raises_does_not_hide_ours(settings: Any) ->
     assert "E013" in ours.what
 
 
-def test_a_setting_that_does_not_exist_is_named_without_its_value(settings: Any) -> None:
+def test_a_setting_that_does_not_exist_is_named_without_its_value(settings):
     settings.PLASGATE_IP_SECRETKEY = "of-somebody"
     settings.PLASGATE_IP_SANDBOX_DELAY = 1
     found = [f for f in findings() if f.level is not Level.OK]
@@ -214,7 +212,7 @@ def test_a_setting_that_does_not_exist_is_named_without_its_value(settings: Any)
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", [None, "http://[", b"x", {"a": 1}, str.upper], ids=type)
-def test_wrong_values_of_all_settings_do_not_stop_the_doctor(value: Any, settings: Any) -> None:
+def test_wrong_values_of_all_settings_do_not_stop_the_doctor(value, settings):
     for name in NAMES:
         setattr(settings, name, value)
 
@@ -224,7 +222,7 @@ def test_wrong_values_of_all_settings_do_not_stop_the_doctor(value: Any, setting
     assert {f.about for f in found} == {"Settings", "Checks", "Site"}
 
 
-def test_a_missing_key_is_one_finding(settings: Any) -> None:
+def test_a_missing_key_is_one_finding(settings):
     settings.PLASGATE_IP_SECRET_KEY = ""
     assert [f.what for f in findings() if f.level is not Level.OK] == [
         "PLASGATE_IP_SECRET_KEY is not set. (django_plasgate_ip.E002)"

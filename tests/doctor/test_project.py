@@ -12,7 +12,6 @@ from django.db.migrations.recorder import MigrationRecorder
 from django_plasgate_ip.doctor import project
 from django_plasgate_ip.doctor.findings import Finding, Level
 from django_plasgate_ip.models import PhoneVerification
-from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +31,7 @@ def findings() -> list[Finding]:
     return list(project.examine())
 
 
-def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor: Visitor) -> None:
+def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor):
     table, sessions, redirect_uri = found = findings()
 
     assert [(finding.about, finding.level, finding.do) for finding in found] == [
@@ -45,7 +44,7 @@ def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor: Visitor) 
     assert shown == visitor.sent["redirect_uri"] == "https://testserver/phone/callback/"
 
 
-def test_a_migration_that_is_not_applied_is_an_error() -> None:
+def test_a_migration_that_is_not_applied_is_an_error():
     MigrationRecorder(connection).record_unapplied("django_plasgate_ip", "0001_initial")
     found = findings()[0]
 
@@ -54,9 +53,7 @@ def test_a_migration_that_is_not_applied_is_an_error() -> None:
     assert "migrate" in found.do
 
 
-def test_a_table_that_can_not_be_read_is_an_error_without_the_databases_words(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_table_that_can_not_be_read_is_an_error_without_the_databases_words(monkeypatch):
     monkeypatch.setattr(PhoneVerification._meta, "db_table", "elsewhere")
     found = findings()[0]
 
@@ -66,7 +63,7 @@ def test_a_table_that_can_not_be_read_is_an_error_without_the_databases_words(
     assert "elsewhere" not in repr(found)
 
 
-def test_the_trial_session_is_deleted_and_would_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_trial_session_is_deleted_and_would_expire(monkeypatch):
     ages = []
     delete = db.SessionStore.delete
 
@@ -88,9 +85,7 @@ def test_the_trial_session_is_deleted_and_would_expire(monkeypatch: pytest.Monke
         (OWN, "ConnectionRefusedError"),
     ],
 )
-def test_sessions_that_can_not_be_stored_are_an_error(
-    engine: str, problem: str, settings: Any
-) -> None:
+def test_sessions_that_can_not_be_stored_are_an_error(engine, problem, settings):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     settings.SESSION_ENGINE = engine
     found = findings()[1]
@@ -101,7 +96,7 @@ def test_sessions_that_can_not_be_stored_are_an_error(
     assert "pass-word" not in repr(found)
 
 
-def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:
+def test_a_site_without_our_urls_has_an_error(settings):
     settings.ROOT_URLCONF = OWN
     found = findings()[-1]
 
@@ -125,9 +120,7 @@ def test_a_site_without_our_urls_has_an_error(settings: Any) -> None:
         ({"SCOPES": ["no such scope"], "CALLBACK_NONCE": False}, "to register", ""),
     ],
 )
-def test_what_a_person_has_to_decide_about_the_redirect_uri_is_reported(
-    values: dict[str, Any], what: str, do: str, settings: Any
-) -> None:
+def test_what_a_person_has_to_decide_about_the_redirect_uri_is_reported(values, what, do, settings):
     for name, value in values.items():
         setattr(settings, f"PLASGATE_IP_{name}", value)
     found = findings()[-1]
@@ -138,6 +131,6 @@ def test_what_a_person_has_to_decide_about_the_redirect_uri_is_reported(
     assert do in found.do
 
 
-def test_a_malformed_public_url_is_left_to_its_check(settings: Any) -> None:
+def test_a_malformed_public_url_is_left_to_its_check(settings):
     settings.PLASGATE_IP_PUBLIC_URL = "https://["
     assert len(findings()) == 2

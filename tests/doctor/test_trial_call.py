@@ -4,7 +4,6 @@ import gc
 import re
 import socket
 import uuid
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,8 @@ from urllib3.exceptions import LocationParseError
 from django_plasgate_ip.doctor import trial_call
 from django_plasgate_ip.doctor.findings import Finding, Level
 from tests import certificates
-from tests.conftest import EXCHANGE_URL, Answers
-from tests.provider import Start, Wire, answer, drips, resets, says, serve
+from tests.conftest import EXCHANGE_URL
+from tests.provider import Wire, answer, drips, resets, says, serve
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import CODE, FAILED, SUB, VERIFIED, changed
 
@@ -34,7 +33,7 @@ def patience(settings: Any) -> None:
     settings.PLASGATE_IP_TIMEOUT = settings.PLASGATE_IP_CONNECT_TIMEOUT = 10
 
 
-def test_one_call_is_made_with_both_keys_and_no_number(answers: Answers) -> None:
+def test_one_call_is_made_with_both_keys_and_no_number(answers):
     answers(http=403)
     finding = found()
 
@@ -55,7 +54,7 @@ def test_one_call_is_made_with_both_keys_and_no_number(answers: Answers) -> None
     assert len([code for code in codes if re.fullmatch(form, code)]) == 2
 
 
-def test_the_call_goes_to_the_endpoint_of_the_settings(start: Start, settings: Any) -> None:
+def test_the_call_goes_to_the_endpoint_of_the_settings(start, settings):
     provider = start(says(answer(b"", "404 Not Found")))
     settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
     finding = found()
@@ -69,13 +68,13 @@ def test_the_call_goes_to_the_endpoint_of_the_settings(start: Start, settings: A
 @pytest.mark.parametrize(
     ("url", "port"), [("http://localhost", 80), ("https://localhost", 443), ("https://[::1]:9", 9)]
 )
-def test_the_port_is_named(answers: Answers, settings: Any, url: str, port: int) -> None:
+def test_the_port_is_named(answers, settings, url, port):
     settings.PLASGATE_IP_BASE_URL = url
 
     assert f", port {port}, with a made-up code" in found().what
 
 
-def test_settings_that_no_call_can_use_are_named(settings: Any, answers: Answers) -> None:
+def test_settings_that_no_call_can_use_are_named(settings, answers):
     wrong = {
         "PLASGATE_IP_BASE_URL": "no URL",
         "PLASGATE_IP_CA_BUNDLE": "/nowhere.pem",
@@ -98,9 +97,7 @@ def test_settings_that_no_call_can_use_are_named(settings: Any, answers: Answers
 
 
 @pytest.mark.parametrize("missing", ["PLASGATE_IP_PRIVATE_KEY", "PLASGATE_IP_SECRET_KEY"])
-def test_no_call_is_made_if_only_the_tenants_have_keys(
-    missing: str, answers: Answers, settings: Any
-) -> None:
+def test_no_call_is_made_if_only_the_tenants_have_keys(missing, answers, settings):
     settings.PLASGATE_IP_CREDENTIALS = "tests.checks.reported.ids"
     setattr(settings, missing, "")
     finding = found()
@@ -124,9 +121,7 @@ def test_no_call_is_made_if_only_the_tenants_have_keys(
         (500, ERROR, "has a fault", "support@plasgate.com"),
     ],
 )
-def test_a_status_is_explained(
-    status: int, level: Level, what: str, do: str, answers: Answers
-) -> None:
+def test_a_status_is_explained(status, level, what, do, answers):
     answers(http=status, body=HTML + "<p>a number of <b>reasons</b>")
     finding = found()
 
@@ -152,9 +147,7 @@ def test_a_status_is_explained(
         ({"status": "maybe"}, ERROR, "The server that answered is not the API.", "BASE_URL"),
     ],
 )
-def test_a_status_of_200_is_explained(
-    body: dict[str, Any], level: Level, what: str, do: str, answers: Answers
-) -> None:
+def test_a_status_of_200_is_explained(body, level, what, do, answers):
     answers(body)
     finding = found()
 
@@ -183,9 +176,7 @@ def explains(what: str, do: str) -> None:
         (OSError(101, "…"), "(OSError). PlasGate can't be reached.", "curl -v"),
     ],
 )
-def test_a_connection_that_is_never_made_is_explained(
-    raised: Exception, what: str, do: str, answers: Answers
-) -> None:
+def test_a_connection_that_is_never_made_is_explained(raised, what, do, answers):
     answers(body=raised)
 
     explains(what, do)
@@ -196,13 +187,13 @@ def speaks_only_http(wire: Wire) -> None:
     wire.send(answer(b"", "400 Bad Request"))
 
 
-def test_a_ca_bundle_without_certificates_is_explained(settings: Any) -> None:
+def test_a_ca_bundle_without_certificates_is_explained(settings):
     settings.PLASGATE_IP_CA_BUNDLE = __file__
 
     explains("PLASGATE_IP_CA_BUNDLE is not a readable PEM file", "")
 
 
-def test_a_certificate_that_is_not_trusted_is_explained(start: Start, tmp_path: Path) -> None:
+def test_a_certificate_that_is_not_trusted_is_explained(start, tmp_path):
     certificate = certificates.self_signed(tmp_path / "server.pem", "localhost")
     start(serve, tls=certificates.server(certificate))
 
@@ -219,9 +210,7 @@ def test_a_certificate_that_is_not_trusted_is_explained(start: Start, tmp_path: 
         (drips(b"HTTP/1.1 200 "), "http", "within PLASGATE_IP_TIMEOUT seconds", "raise"),
     ],
 )
-def test_a_server_that_is_not_plasgates_is_explained(
-    play: Any, scheme: str, what: str, do: str, start: Start, settings: Any
-) -> None:
+def test_a_server_that_is_not_plasgates_is_explained(play, scheme, what, do, start, settings):
     settings.PLASGATE_IP_BASE_URL = f"{scheme}://{start(play).address}/ip/"
     settings.PLASGATE_IP_TIMEOUT = 2
 
@@ -229,7 +218,7 @@ def test_a_server_that_is_not_plasgates_is_explained(
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_proxy_that_refuses_is_explained(start: Start, settings: Any) -> None:
+def test_a_proxy_that_refuses_is_explained(start, settings):
     proxy = start(says(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n"))
     settings.PLASGATE_IP_PROXY = f"http://somebody:pass-word@{proxy.address}"
     settings.PLASGATE_IP_BASE_URL = "https://cloudapi.plasgate.com/ip/"

@@ -6,7 +6,6 @@ sees a page and can start again. The code is sent once, no log has a secret, and
 
 import gzip
 import logging
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,6 @@ from tests.provider import (
     CHUNKED,
     HEAD,
     Play,
-    Start,
     Wire,
     answer,
     drips,
@@ -29,7 +27,7 @@ from tests.provider import (
     serves,
 )
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
-from tests.visitor import CODE, DIGITS, MOBILE_ID, STATE, SUB, TYPED, Visitor, newest, outcome
+from tests.visitor import CODE, DIGITS, MOBILE_ID, STATE, SUB, TYPED, newest, outcome
 
 pytestmark = pytest.mark.worlds
 
@@ -96,13 +94,8 @@ def ended(reason: str, receivers: Receivers) -> None:
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
-    name: str,
-    visitor: Visitor,
-    receivers: Receivers,
-    start: Start,
-    settings: Any,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+    name, visitor, receivers, start, settings, caplog
+):
     play, reason = FAULTS[name], REASONS.get(name, "invalid_response")
     provider = start(play, serve)
     # A busy machine needs time for the other plays, too.
@@ -134,9 +127,7 @@ def test_a_verification_ends_with_the_error_and_the_next_one_succeeds(
     assert outcome() == ("verified", "")
 
 
-def test_bytes_after_an_answer_are_not_the_next_visitors_answer(
-    visitor: Visitor, passer_by: Visitor, start: Start
-) -> None:
+def test_bytes_after_an_answer_are_not_the_next_visitors_answer(visitor, passer_by, start):
     def smuggle(wire: Wire) -> None:
         wire.request()
         wire.send(answer(b"{}") + answer(BODY))

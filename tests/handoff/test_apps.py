@@ -2,7 +2,6 @@
 
 import sys
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,12 +15,12 @@ from django_plasgate_ip.apps import handoff_app
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
 from tests.handoff.devices import hand_over
-from tests.visitor import TYPED, Visitor
+from tests.visitor import TYPED
 
 pytestmark = pytest.mark.django_db
 
 
-def test_a_site_without_segno_is_improperly_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_site_without_segno_is_improperly_configured(monkeypatch):
     app = handoff_app()
     assert app == apps.get_app_config("plasgate_ip_handoff")
     monkeypatch.setitem(sys.modules, "segno", None)
@@ -30,14 +29,14 @@ def test_a_site_without_segno_is_improperly_configured(monkeypatch: pytest.Monke
         app.ready()
 
 
-def test_no_migration_is_missing(settings: Any) -> None:
+def test_no_migration_is_missing(settings):
     settings.DEFAULT_AUTO_FIELD = "django.db.models.SmallAutoField"
     call_command("makemigrations", "plasgate_ip_handoff", check=True, dry_run=True, verbosity=0)
 
 
 def test_an_erased_verification_leaves_a_used_link_that_names_nobody(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
-) -> None:
+    visitor, phone, photographer, link
+):
     hand_over(visitor, phone, link)
     PhoneHandoff.objects.create(pk=uuid4(), session_id="other", owner="other")
 
@@ -49,7 +48,7 @@ def test_an_erased_verification_leaves_a_used_link_that_names_nobody(
     assert (phone.get(link).status_code, photographer.get(link).status_code) == (410, 403)
 
 
-def test_the_purge_deletes_hand_offs_after_an_hour(capsys: Any) -> None:
+def test_the_purge_deletes_hand_offs_after_an_hour(capsys):
     for age in (timedelta(minutes=59), timedelta(minutes=61)):
         PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age)
     for is_dry, left in ((True, 2), (False, 1)):

@@ -76,7 +76,7 @@ def stored() -> PhoneHandoff:
     return PhoneHandoff.objects.get()
 
 
-def test_the_first_phone_claims_the_link(phone: HttpRequest, token: Token, user: User) -> None:
+def test_the_first_phone_claims_the_link(phone, token, user):
     first = claim(phone, token)
 
     assert first == Claim(token, stored(), user)
@@ -90,7 +90,7 @@ def test_the_first_phone_claims_the_link(phone: HttpRequest, token: Token, user:
     assert claim(phone, new_token(request_of())).user is None
 
 
-def test_the_pairs_differ_and_the_right_one_may_be_anywhere(user: User) -> None:
+def test_the_pairs_differ_and_the_right_one_may_be_anywhere(user):
     places, codes = set(), set()
     for _ in range(40):
         handoff = claim(request_of(), new_token(request_of(user))).handoff
@@ -117,8 +117,8 @@ def test_the_pairs_differ_and_the_right_one_may_be_anywhere(user: User) -> None:
     ],
 )
 def test_a_phone_that_may_not_use_the_link_gets_the_reason(
-    phone: HttpRequest, token: Token, opener: str, is_used: bool, is_expired: bool, expected: str
-) -> None:
+    phone, token, opener, is_used, is_expired, expected
+):
     if opener != "nobody":
         claim(phone if opener == "this phone" else request_of(), token)
     PhoneHandoff.objects.update(used_at=timezone.now() if is_used else None)
@@ -127,12 +127,12 @@ def test_a_phone_that_may_not_use_the_link_gets_the_reason(
     assert PhoneHandoff.objects.count() == (opener != "nobody")
 
 
-def test_the_computers_browser_can_not_claim_the_link(computer: HttpRequest, token: Token) -> None:
+def test_the_computers_browser_can_not_claim_the_link(computer, token):
     assert refused(claim, computer, token) is Refusal.SAME_BROWSER
     assert not PhoneHandoff.objects.exists()
 
 
-def test_a_link_of_a_gone_account_is_refused(phone: HttpRequest, token: Token, user: User) -> None:
+def test_a_link_of_a_gone_account_is_refused(phone, token, user):
     User.objects.update(is_active=False)
     assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
 
@@ -140,7 +140,7 @@ def test_a_link_of_a_gone_account_is_refused(phone: HttpRequest, token: Token, u
     assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
 
 
-def test_a_new_password_refuses_the_link(phone: HttpRequest, shown: Claim, user: User) -> None:
+def test_a_new_password_refuses_the_link(phone, shown, user):
     user.set_password("another one")
     user.save()
 
@@ -149,8 +149,8 @@ def test_a_new_password_refuses_the_link(phone: HttpRequest, shown: Claim, user:
 
 
 def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start(
-    phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    phone, shown, monkeypatch
+):
     rows, launch = PhoneHandoff.objects, start.launch
     rows.update(session_id="")
     assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
@@ -167,7 +167,7 @@ def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start
     assert outcome() == ("error", "user_changed")
 
 
-def test_a_new_claim_deletes_rows_older_than_an_hour(phone: HttpRequest, token: Token) -> None:
+def test_a_new_claim_deletes_rows_older_than_an_hour(phone, token):
     for age in (61 * MINUTE, 59 * MINUTE):
         PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age)
 
@@ -180,9 +180,7 @@ def test_a_new_claim_deletes_rows_older_than_an_hour(phone: HttpRequest, token: 
     assert PhoneHandoff.objects.count() == 3
 
 
-def test_the_computer_does_not_wait_longer_than_the_link_is_valid(
-    phone: HttpRequest, computer: HttpRequest, token: Token
-) -> None:
+def test_the_computer_does_not_wait_longer_than_the_link_is_valid(phone, computer, token):
     claim(phone, replace(token, age=4 * MINUTE))
     progress(computer, token)
     failed = confirm(claim(phone, token)).verification
@@ -194,9 +192,7 @@ def test_the_computer_does_not_wait_longer_than_the_link_is_valid(
     assert not handoff_app.may_retry(failed)
 
 
-def test_the_right_code_starts_the_computers_verification(
-    shown: Claim, user: User, settings: Any
-) -> None:
+def test_the_right_code_starts_the_computers_verification(shown, user, settings):
     settings.PLASGATE_IP_CALLBACK_NONCE = True
     settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 1
     started = confirm(shown)
@@ -215,7 +211,7 @@ def test_the_right_code_starts_the_computers_verification(
     assert not stored().was_wrong
 
 
-def test_a_wrong_code_ends_the_hand_off(phone: HttpRequest, shown: Claim) -> None:
+def test_a_wrong_code_ends_the_hand_off(phone, shown):
     assert refused(confirm, shown, wrong_code(shown)) is Refusal.WRONG_CODE
 
     assert stored().was_wrong
@@ -225,7 +221,7 @@ def test_a_wrong_code_ends_the_hand_off(phone: HttpRequest, shown: Claim) -> Non
     assert not PhoneVerification.objects.exists()
 
 
-def test_the_right_code_works_once(shown: Claim) -> None:
+def test_the_right_code_works_once(shown):
     other = claim(request_of(), new_token(request_of()))
     confirm(shown)
     other.handoff.refresh_from_db()
@@ -237,9 +233,7 @@ def test_the_right_code_works_once(shown: Claim) -> None:
     assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
 
 
-def test_after_a_failure_the_phone_starts_again_once_at_a_time(
-    computer: HttpRequest, phone: HttpRequest, shown: Claim, settings: Any
-) -> None:
+def test_after_a_failure_the_phone_starts_again_once_at_a_time(computer, phone, shown, settings):
     failed = confirm(shown).verification
     assert refused(claim, phone, shown.token) is Refusal.USED
     transitions.finish(failed, Verdict(Reason.NOT_ON_MOBILE_DATA), None)
@@ -272,9 +266,7 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(
         assert refused(claim, phone, shown.token) is Refusal.USED
 
 
-def test_of_taps_on_two_links_in_the_same_moment_both_count(
-    computer: HttpRequest, phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_taps_on_two_links_in_the_same_moment_both_count(computer, phone, shown, monkeypatch):
     four = [PhoneHandoff(pk=uuid4(), owner=shown.token.owner, was_wrong=True) for _ in range(4)]
     PhoneHandoff.objects.bulk_create(four)
     other = replace(shown, handoff=claim(phone, new_token(computer)).handoff)
@@ -292,7 +284,7 @@ def test_of_taps_on_two_links_in_the_same_moment_both_count(
     assert PhoneVerification.objects.get().pk == shown.token.pk
 
 
-def test_a_code_that_no_computer_has_shown_is_a_guess(phone: HttpRequest, token: Token) -> None:
+def test_a_code_that_no_computer_has_shown_is_a_guess(phone, token):
     unseen = claim(phone, token)
 
     assert refused(confirm, unseen) is Refusal.NOT_SHOWN
@@ -302,8 +294,8 @@ def test_a_code_that_no_computer_has_shown_is_a_guess(phone: HttpRequest, token:
 
 @pytest.mark.parametrize(("seconds", "counts"), [(88, True), (92, False)])
 def test_a_code_that_the_computer_no_longer_shows_does_not_count(
-    phone: HttpRequest, shown: Claim, computer: HttpRequest, seconds: int, counts: bool
-) -> None:
+    phone, shown, computer, seconds, counts
+):
     PhoneHandoff.objects.update(shown_at=timezone.now() - timedelta(seconds=seconds))
     seen = claim(phone, shown.token)
     if not counts:
@@ -314,9 +306,7 @@ def test_a_code_that_the_computer_no_longer_shows_does_not_count(
 
 
 @pytest.mark.parametrize("is_anonymous", [False, True])
-def test_after_five_wrong_taps_in_an_hour_none_is_compared(
-    user: User, other_user: User, caplog: pytest.LogCaptureFixture, is_anonymous: bool
-) -> None:
+def test_after_five_wrong_taps_in_an_hour_none_is_compared(user, other_user, caplog, is_anonymous):
     # An account's sessions count together.
     session = request_of()
 
@@ -355,8 +345,8 @@ def test_after_five_wrong_taps_in_an_hour_none_is_compared(
     ],
 )
 def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(
-    phone: HttpRequest, shown: Claim, settings: Any, name: str, value: Any, error: type[Exception]
-) -> None:
+    phone, shown, settings, name, value, error
+):
     other = PhoneHandoff.objects.create(pk=uuid4(), used_at=timezone.now())
     setattr(settings, f"PLASGATE_IP_{name}", value)
 
@@ -369,8 +359,8 @@ def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(
 
 
 def test_an_error_after_the_verification_is_stored_leaves_the_code_used(
-    computer: HttpRequest, phone: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    computer, phone, shown, monkeypatch
+):
     session_id = browser_session.get_session_id(computer)
     PhoneVerification.objects.create(session_id=session_id, user=shown.user, scopes="mobile_id")
     # It ends the computer's earlier verification, after the new one is stored.
@@ -383,7 +373,7 @@ def test_an_error_after_the_verification_is_stored_leaves_the_code_used(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_account_that_is_deleted_before_the_tap_is_gone(shown: Claim) -> None:
+def test_an_account_that_is_deleted_before_the_tap_is_gone(shown):
     User.objects.get().delete()
 
     assert refused(confirm, shown) is Refusal.ACCOUNT_GONE
@@ -407,9 +397,7 @@ USED = {"used_at": timezone.now()}
         (USED, True, Stage.EXPIRED),
     ],
 )
-def test_the_computer_sees_how_far_the_hand_off_is(
-    computer: HttpRequest, token: Token, row: Any, is_expired: bool, stage: Stage
-) -> None:
+def test_the_computer_sees_how_far_the_hand_off_is(computer, token, row, is_expired, stage):
     if row is not None:
         claim(request_of(), token)
         PhoneHandoff.objects.update(was_wrong=False)
@@ -423,9 +411,7 @@ def test_the_computer_sees_how_far_the_hand_off_is(
 
 
 @pytest.mark.parametrize(("seconds", "is_stored"), [(14, False), (16, True)])
-def test_the_computers_question_is_stored_every_15_seconds(
-    computer: HttpRequest, shown: Claim, seconds: int, is_stored: bool
-) -> None:
+def test_the_computers_question_is_stored_every_15_seconds(computer, shown, seconds, is_stored):
     before = timezone.now() - timedelta(seconds=seconds)
     PhoneHandoff.objects.update(shown_at=before)
     progress(computer, shown.token)
@@ -433,7 +419,7 @@ def test_the_computers_question_is_stored_every_15_seconds(
     assert (stored().shown_at != before) == is_stored
 
 
-def test_a_started_verification_is_followed_to_its_end(computer: HttpRequest, shown: Claim) -> None:
+def test_a_started_verification_is_followed_to_its_end(computer, shown):
     verification = confirm(shown).verification
 
     for token in (shown.token, replace(shown.token, is_expired=True)):
@@ -441,7 +427,7 @@ def test_a_started_verification_is_followed_to_its_end(computer: HttpRequest, sh
     assert PhoneVerification.objects.get().next_url == ""
 
 
-def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Claim) -> None:
+def test_the_first_next_url_is_stored_and_stays(computer, shown):
     own = confirm(shown).verification
     for ids in ((own.session_id, own.session_id), ("another", own.callback_session_id)):
         PhoneVerification.objects.create(
@@ -456,9 +442,7 @@ def test_the_first_next_url_is_stored_and_stays(computer: HttpRequest, shown: Cl
     assert PhoneVerification.objects.filter(next_url="").count() == 2
 
 
-def test_of_two_next_urls_at_once_the_first_stays(
-    computer: HttpRequest, shown: Claim, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_two_next_urls_at_once_the_first_stays(computer, shown, monkeypatch):
     confirm(shown)
     read_before = PhoneVerification.objects.get()
     PhoneVerification.objects.update(next_url="/here/")

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.template import engines
 from django.test import RequestFactory
@@ -16,7 +15,6 @@ from django_plasgate_ip.handoff.devices import Device, device_of
 from django_plasgate_ip.handoff.invitation import invite
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from tests.conftest import Answers
 from tests.docs.pages import blocks
 from tests.handoff.devices import offered, request_of, screen_url, svg, text
 from tests.visitor import FAILED, Page, Visitor
@@ -31,7 +29,7 @@ IPAD = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/26.0 Safari/605.
 OPERA_MINI = "Opera/9.80 (Android; Opera Mini/36.2.2254/119.132; U; en) Presto/2.12 Version/12.16"
 
 
-def test_an_anonymous_visitor_who_may_not_start_gets_no_code(user: User, settings: Any) -> None:
+def test_an_anonymous_visitor_who_may_not_start_gets_no_code(user, settings):
     assert invite(request_of(), "", "/") is None
     assert invite(request_of(user), "", "/")
 
@@ -39,7 +37,7 @@ def test_an_anonymous_visitor_who_may_not_start_gets_no_code(user: User, setting
     assert invite(request_of(), "", "/")
 
 
-def test_the_start_page_has_a_qr_code_of_the_link(visitor: Visitor, settings: Any) -> None:
+def test_the_start_page_has_a_qr_code_of_the_link(visitor, settings):
     page = visitor.get("/phone/")
     assert svg(page) == qr.svg(f"http://testserver{offered(page)}", TITLE)
     assert Page(page).links["I have scanned it"] == screen_url(page)
@@ -51,7 +49,7 @@ def test_the_start_page_has_a_qr_code_of_the_link(visitor: Visitor, settings: An
     assert 'viewBox="0 0 53 53"' in svg(page)
 
 
-def test_a_qr_code_is_black_on_white_and_has_a_title() -> None:
+def test_a_qr_code_is_black_on_white_and_has_a_title():
     code = qr.svg("https://x.example/", "a <b> & c")
 
     assert '<svg role="img" ' in code
@@ -64,14 +62,14 @@ def test_a_qr_code_is_black_on_white_and_has_a_title() -> None:
     assert "<script" not in code
 
 
-def test_the_page_after_a_mistake_has_a_code_and_keeps_next(visitor: Visitor) -> None:
+def test_the_page_after_a_mistake_has_a_code_and_keeps_next(visitor):
     page = visitor.start("077", next="/here/")
 
     assert screen_url(page).endswith("/screen/?next=%2Fhere%2F")
     assert Page(page).links["Show a new code"] == "/phone/?next=%2Fhere%2F&again=1"
 
 
-def test_no_failure_but_missing_mobile_data_has_a_code(visitor: Visitor, answers: Answers) -> None:
+def test_no_failure_but_missing_mobile_data_has_a_code(visitor, answers):
     answers(FAILED)
     detail = visitor.verify()["Location"]
     assert Page(visitor.get(detail)).links["Show a new code"] == detail
@@ -81,7 +79,7 @@ def test_no_failure_but_missing_mobile_data_has_a_code(visitor: Visitor, answers
         assert not Page(visitor.get(detail)).all("svg")
 
 
-def test_the_script_finds_what_it_looks_for(visitor: Visitor) -> None:
+def test_the_script_finds_what_it_looks_for(visitor):
     page = Page(visitor.get("/phone/"))
 
     (script,) = [each["src"] for each in page.all("script") if "handoff" in each["src"]]
@@ -109,7 +107,7 @@ def test_the_script_finds_what_it_looks_for(visitor: Visitor) -> None:
         ("", "", "unknown"),
     ],
 )
-def test_a_device_is_known_by_its_headers(agent: str, hint: str, device: str) -> None:
+def test_a_device_is_known_by_its_headers(agent, hint, device):
     request = RequestFactory().get("/", headers={"User-Agent": agent, "Sec-CH-UA-Mobile": hint})
 
     assert device_of(request) is Device(device)
@@ -117,8 +115,8 @@ def test_a_device_is_known_by_its_headers(agent: str, hint: str, device: str) ->
 
 @pytest.mark.parametrize(("browser", "is_first"), [(COMPUTER, True), ("", False)])
 def test_a_computer_gets_the_code_first_and_an_unknown_device_the_form(
-    user: User, answers: Answers, browser: str, is_first: bool
-) -> None:
+    user, answers, browser, is_first
+):
     visitor = Visitor(headers={"User-Agent": browser})
     visitor.force_login(user)
     answers(FAILED)
@@ -135,9 +133,7 @@ def test_a_computer_gets_the_code_first_and_an_unknown_device_the_form(
 
 
 @pytest.mark.parametrize(("browser", "codes"), [(PHONE, 0), (TABLET, 1), ("", 1)])
-def test_a_phone_loads_neither_the_code_nor_its_script(
-    user: User, answers: Answers, browser: str, codes: int
-) -> None:
+def test_a_phone_loads_neither_the_code_nor_its_script(user, answers, browser, codes):
     visitor = Visitor(headers={"User-Agent": browser})
     visitor.force_login(user)
     answers(FAILED)
@@ -148,7 +144,7 @@ def test_a_phone_loads_neither_the_code_nor_its_script(
             assert text(page).count(file) == codes
 
 
-def test_the_documented_page_of_a_site_shows_a_code(visitor: Visitor) -> None:
+def test_the_documented_page_of_a_site_shows_a_code(visitor):
     page = visitor.get("/phone/").wsgi_request
     names: dict[str, Any] = {"request": page, "context": {}, "INSTALLED_APPS": []}
     found = list(blocks("Continue on a phone"))

@@ -6,7 +6,6 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connections
 
 from django_plasgate_ip.handoff.claim_and_confirm import claim, confirm, progress
@@ -37,7 +36,7 @@ def at_once(act: Callable[[Any], Any], each: Iterable[Any]) -> list[Any]:
         return list(pool.map(run, each))
 
 
-def test_one_of_several_phones_claims_the_link(user: User) -> None:
+def test_one_of_several_phones_claims_the_link(user):
     token = new_token(request_of(user))
     claims = at_once(lambda phone: claim(phone, token), [request_of() for _ in range(AT_ONCE)])
 
@@ -47,7 +46,7 @@ def test_one_of_several_phones_claims_the_link(user: User) -> None:
 
 
 @pytest.mark.parametrize("has_one_code", [True, False])
-def test_one_of_several_taps_counts(user: User, has_one_code: bool) -> None:
+def test_one_of_several_taps_counts(user, has_one_code):
     computer, phone = request_of(user), request_of()
     token = new_token(computer)
     code = claim(phone, token).handoff.code

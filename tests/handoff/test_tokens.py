@@ -1,8 +1,6 @@
 """The token in the link: what it says, how long it is valid, and which ones are refused."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +12,6 @@ from django_plasgate_ip.handoff import tokens
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.verification import browser_session
 from tests.handoff.devices import FIVE_MINUTES, new_token, offered, request_of
-from tests.visitor import Visitor
 
 pytestmark = pytest.mark.django_db
 # A primary key in the form of a token.
@@ -25,7 +22,7 @@ def sign(content: str, salt: str = tokens.SALT) -> str:
     return signing.TimestampSigner(salt=salt).sign(content)
 
 
-def test_a_token_is_of_one_session_and_one_account(user: User, other_user: User) -> None:
+def test_a_token_is_of_one_session_and_one_account(user, other_user):
     for someone, account in ((user, str(user.pk)), (None, "")):
         request = request_of(someone)
         token = new_token(request)
@@ -42,7 +39,7 @@ def test_a_token_is_of_one_session_and_one_account(user: User, other_user: User)
         assert not token.is_of(request)
 
 
-def test_a_new_password_ends_a_token(user: User) -> None:
+def test_a_new_password_ends_a_token(user):
     request = request_of(user)
     token = new_token(request)
     user.last_name = "Sok"
@@ -55,7 +52,7 @@ def test_a_new_password_ends_a_token(user: User) -> None:
     assert new_token(request).is_of(request)
 
 
-def test_a_user_model_may_have_no_session_auth_hash(user: User, monkeypatch: Any) -> None:
+def test_a_user_model_may_have_no_session_auth_hash(user, monkeypatch):
     request = request_of(user)
     monkeypatch.delattr(AbstractBaseUser, "get_session_auth_fallback_hash")
     monkeypatch.delattr(AbstractBaseUser, "get_session_auth_hash")
@@ -65,7 +62,7 @@ def test_a_user_model_may_have_no_session_auth_hash(user: User, monkeypatch: Any
     assert new_token(request).is_of(request)
 
 
-def test_a_token_is_valid_for_five_minutes(user: User, later: Callable[[int], None]) -> None:
+def test_a_token_is_valid_for_five_minutes(user, later):
     issued = tokens.issue(request_of(user))
 
     later(FIVE_MINUTES)
@@ -74,7 +71,7 @@ def test_a_token_is_valid_for_five_minutes(user: User, later: Callable[[int], No
     assert tokens.read(issued).is_expired
 
 
-def test_the_link_does_not_contain_next(visitor: Visitor) -> None:
+def test_the_link_does_not_contain_next(visitor):
     token = offered(visitor.get("/phone/?next=/wallet/of/teak/")).split("/on/")[1]
 
     parts = token.split(":")[0].split(".")
@@ -83,7 +80,7 @@ def test_the_link_does_not_contain_next(visitor: Visitor) -> None:
     assert "wallet" not in token
 
 
-def test_the_primary_key_of_an_account_may_be_any_text(user: User, monkeypatch: Any) -> None:
+def test_the_primary_key_of_an_account_may_be_any_text(user, monkeypatch):
     account = "sok@example.com.:/\u17e7"
     monkeypatch.setattr(User._meta.pk, "value_to_string", lambda user: account)
     token = tokens.issue(request_of(user))
@@ -99,12 +96,12 @@ def refused(token: str) -> Refusal:
 
 
 @pytest.mark.parametrize("content", ["of.another", f"a.{PK}.AAAA.d", "a.AAAA.AAAA", f"a.{PK}._w"])
-def test_a_token_of_another_version_is_refused(content: str) -> None:
+def test_a_token_of_another_version_is_refused(content):
     assert tokens.read(sign(f"a.{PK}.AAAA")).session_id == "a"
     assert refused(sign(content)) is Refusal.INVALID
 
 
-def test_a_token_that_was_changed_is_refused(user: User) -> None:
+def test_a_token_that_was_changed_is_refused(user):
     token = tokens.issue(request_of(user))
     content = token.split(":")[0]
 
@@ -114,7 +111,7 @@ def test_a_token_that_was_changed_is_refused(user: User) -> None:
         assert refused(bad) is Refusal.INVALID
 
 
-def test_a_token_of_a_former_secret_key_is_valid(user: User, settings: Any) -> None:
+def test_a_token_of_a_former_secret_key_is_valid(user, settings):
     request = request_of(user)
     issued = tokens.issue(request)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]

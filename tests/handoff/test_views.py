@@ -19,7 +19,6 @@ from django_plasgate_ip.handoff import claim_and_confirm, tokens
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers
 from tests.handoff.devices import (
     FIVE_MINUTES,
     Phone,
@@ -38,9 +37,7 @@ from tests.visitor import NUMBER, TYPED, Page, Visitor, newest, outcome
 pytestmark = pytest.mark.django_db
 
 
-def test_the_phones_page_names_the_site_and_the_account(
-    phone: Visitor, link: str, user: User, settings: Any
-) -> None:
+def test_the_phones_page_names_the_site_and_the_account(phone, link, user, settings):
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
     phone.force_login(user)
     page = phone.get(link)
@@ -62,9 +59,7 @@ def test_the_phones_page_names_the_site_and_the_account(
     assert page["Referrer-Policy"] == "same-origin"
 
 
-def test_the_phones_page_names_the_public_host_behind_a_proxy(
-    phone: Visitor, link: str, settings: Any
-) -> None:
+def test_the_phones_page_names_the_public_host_behind_a_proxy(phone, link, settings):
     settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example:8443/"
     page = phone.get(link)
 
@@ -82,9 +77,7 @@ def test_the_phones_page_names_the_public_host_behind_a_proxy(
         (None, "**"),
     ],
 )
-def test_the_accounts_name_is_masked(
-    phone: Visitor, link: str, monkeypatch: pytest.MonkeyPatch, name: Any, masked: str
-) -> None:
+def test_the_accounts_name_is_masked(phone, link, monkeypatch, name, masked):
     monkeypatch.setattr(User, "get_username", lambda user: name)
 
     assert f'<span dir="ltr">{masked}</span>' in text(phone.get(link))
@@ -100,9 +93,7 @@ def test_the_accounts_name_is_masked(
         (TYPED, "\0\0", "Tap the two characters that your computer shows."),
     ],
 )
-def test_a_mistake_in_the_form_can_be_corrected(
-    visitor: Visitor, phone: Visitor, link: str, number: str, code: str | None, said: str
-) -> None:
+def test_a_mistake_in_the_form_can_be_corrected(visitor, phone, link, number, code, said):
     page = phone.get(link)
     right = code_on(visitor, link)
 
@@ -116,8 +107,8 @@ def test_a_mistake_in_the_form_can_be_corrected(
 
 
 def test_a_start_over_a_limit_of_the_computers_account_leaves_the_code_unused(
-    visitor: Visitor, phone: Visitor, link: str, settings: Any
-) -> None:
+    visitor, phone, link, settings
+):
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     visitor.start()
 
@@ -131,9 +122,7 @@ def test_a_start_over_a_limit_of_the_computers_account_leaves_the_code_unused(
     assert hand_over(visitor, phone, link).status_code == 302
 
 
-def test_a_404_of_the_sites_function_for_keys_is_not_cached(
-    visitor: Visitor, phone: Visitor, link: str, settings: Any
-) -> None:
+def test_a_404_of_the_sites_function_for_keys_is_not_cached(visitor, phone, link, settings):
     settings.PLASGATE_IP_CREDENTIALS = mock.Mock(side_effect=Http404)
     missing = hand_over(visitor, phone, link)
     assert missing.status_code == 404
@@ -141,8 +130,8 @@ def test_a_404_of_the_sites_function_for_keys_is_not_cached(
 
 
 def test_a_stale_page_comes_back_with_its_number_and_a_forged_tap_claims_nothing(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, other_user: User
-) -> None:
+    visitor, phone, photographer, link, other_user
+):
     page = phone.get(link)
     phone.submit(phone.get("/accounts/login/"), username="mallory", password="a password")
     fields = Page(page).fields | {"code": code_on(visitor, link), "phone_number": TYPED}
@@ -182,9 +171,7 @@ STATUSES = {
 INSTEAD = {"Verify your number for an account on this phone instead": "/phone/"}
 
 
-def test_each_refusal_is_explained(
-    phone: Visitor, link: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_refusal_is_explained(phone, link, monkeypatch):
     phone.get(link)
     for reason in Refusal:
         refused = HandoffRefused(reason)
@@ -206,9 +193,7 @@ def test_each_refusal_is_explained(
         assert ('class="plasgate-ip-bad"' in text(response)) == is_warning
 
 
-def test_a_second_phone_is_refused_even_with_the_code(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, settings: Any
-) -> None:
+def test_a_second_phone_is_refused_even_with_the_code(visitor, phone, photographer, link, settings):
     phone.get(link)
     code = code_on(visitor, link)
     refused = photographer.get(link)
@@ -225,9 +210,7 @@ def test_a_second_phone_is_refused_even_with_the_code(
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_second_tap_finds_the_way_to_plasgate_again(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str
-) -> None:
+def test_a_second_tap_finds_the_way_to_plasgate_again(visitor, phone, photographer, link):
     page = phone.get(link)
     code = code_on(visitor, link)
     first = tap(phone, page, code)["Location"]
@@ -241,7 +224,7 @@ def test_a_second_tap_finds_the_way_to_plasgate_again(
     assert Page(photographer.get(link)).links == INSTEAD
 
 
-def test_a_scanner_claims_nothing(phone: Visitor, photographer: Visitor, link: str) -> None:
+def test_a_scanner_claims_nothing(phone, photographer, link):
     assert photographer.get(link, headers={"Sec-Purpose": "prefetch"}).status_code == 503
     assert photographer.head(link).status_code == 405
     # Most scanners keep no cookies.
@@ -254,7 +237,7 @@ def test_a_scanner_claims_nothing(phone: Visitor, photographer: Visitor, link: s
     assert phone.get(link).status_code == 200
 
 
-def test_a_browser_that_did_not_keep_the_cookie_can_try_again(phone: Visitor, link: str) -> None:
+def test_a_browser_that_did_not_keep_the_cookie_can_try_again(phone, link):
     for type_ in ("text/html", "text/plain; charset=utf-16"):
         refused = Visitor().get(f"{link}?opened", CONTENT_TYPE=type_)
         assert refused.status_code == 403
@@ -264,9 +247,7 @@ def test_a_browser_that_did_not_keep_the_cookie_can_try_again(phone: Visitor, li
     assert phone.get(link).status_code == phone.get(f"{link}?opened").status_code == 200
 
 
-def test_a_tap_whose_session_has_ended_is_not_taken_for_another_phone(
-    visitor: Visitor, phone: Visitor, link: str
-) -> None:
+def test_a_tap_whose_session_has_ended_is_not_taken_for_another_phone(visitor, phone, link):
     page = phone.get(link)
     Session.objects.filter(session_key=phone.session.session_key).delete()
 
@@ -276,9 +257,7 @@ def test_a_tap_whose_session_has_ended_is_not_taken_for_another_phone(
     assert "did not keep this site" in text(refused)
 
 
-def test_an_expired_link_stores_nothing(
-    visitor: Visitor, link: str, later: Callable[[int], None]
-) -> None:
+def test_an_expired_link_stores_nothing(visitor, link, later):
     later(FIVE_MINUTES + 1)
     before = Session.objects.count()
 
@@ -294,7 +273,7 @@ class Unanchored:
     urlpatterns = [re_path(r"phone/", include("django_plasgate_ip.urls"))]
 
 
-def test_a_path_that_begins_with_another_site_does_not_lead_there(link: str, settings: Any) -> None:
+def test_a_path_that_begins_with_another_site_does_not_lead_there(link, settings):
     settings.ROOT_URLCONF = Unanchored
     phone = Visitor()
     # As a server passes it on. The test client's own parsing would remove the host.
@@ -306,9 +285,7 @@ def test_a_path_that_begins_with_another_site_does_not_lead_there(link: str, set
     assert form["action"] == link
 
 
-def test_nobody_else_sees_the_computers_page(
-    visitor: Visitor, other_user: User, phone: Visitor, link: str
-) -> None:
+def test_nobody_else_sees_the_computers_page(visitor, other_user, phone, link):
     stranger, other = Visitor(), Visitor()
     other.force_login(other_user)
     hand_over(visitor, phone, link)
@@ -328,9 +305,7 @@ def test_nobody_else_sees_the_computers_page(
         assert curious.get(f"/phone/{newest().pk}/").status_code == status
 
 
-def test_a_next_url_that_leaves_the_site_is_dropped(
-    visitor: Visitor, phone: Visitor, link: str, answers: Answers
-) -> None:
+def test_a_next_url_that_leaves_the_site_is_dropped(visitor, phone, link, answers):
     answers()
     assert "next" not in screen_url(visitor.get("/phone/?next=//evil.example/"))
 
@@ -341,9 +316,7 @@ def test_a_next_url_that_leaves_the_site_is_dropped(
     assert newest().next_url == ""
 
 
-def test_a_computer_without_a_script_follows_by_refreshing(
-    visitor: Visitor, phone: Visitor, answers: Answers
-) -> None:
+def test_a_computer_without_a_script_follows_by_refreshing(visitor, phone, answers):
     answers()
     start = visitor.get("/phone/?next=/here/")
     link = Page(start).links["I have scanned it"]
@@ -366,9 +339,7 @@ def test_a_computer_without_a_script_follows_by_refreshing(
     assert visitor.get(link)["Location"] == "/here/"
 
 
-def test_a_computer_without_a_script_shows_that_the_hand_off_ended(
-    visitor: Visitor, phone: Visitor, link: str, later: Callable[[int], None]
-) -> None:
+def test_a_computer_without_a_script_shows_that_the_hand_off_ended(visitor, phone, link, later):
     page = phone.get(link)
     code = code_on(visitor, link)
     tap(phone, page, next(each for each in choices(page) if each != code))
@@ -398,9 +369,7 @@ class TestOurPages(EveryPage):
         return browser.get(f"/phone/on/{token}/")
 
 
-def test_each_step_makes_few_queries_and_the_pages_stay_small(
-    visitor: Visitor, phone: Visitor, answers: Answers
-) -> None:
+def test_each_step_makes_few_queries_and_the_pages_stay_small(visitor, phone, answers):
     def queries(act: Callable[..., Any], *args: Any) -> int:
         with CaptureQueriesContext(connection) as captured:
             act(*args)

@@ -1,9 +1,7 @@
 """From the computer to the phone and back, through the pages: who gets the result."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.conf.urls.i18n import i18n_patterns
@@ -17,7 +15,6 @@ from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.handoff import qr
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers, Receivers
 from tests.handoff.devices import (
     FIVE_MINUTES,
     JSON,
@@ -47,8 +44,8 @@ def is_verified(user: User) -> bool:
 
 
 def test_the_phones_result_is_the_computers_which_is_redirected(
-    visitor: Visitor, user: User, phone: Visitor, answers: Answers, receivers: Receivers
-) -> None:
+    visitor, user, phone, answers, receivers
+):
     answers()
     start = visitor.get("/phone/?next=/here/")
     screen = screen_url(start)
@@ -79,9 +76,7 @@ def test_the_phones_result_is_the_computers_which_is_redirected(
     assert NUMBER not in result
 
 
-def test_an_account_on_the_phone_gains_nothing(
-    visitor: Visitor, user: User, phone: Visitor, other_user: User, link: str, answers: Answers
-) -> None:
+def test_an_account_on_the_phone_gains_nothing(visitor, user, phone, other_user, link, answers):
     answers()
     phone.get(link)
     # Each login gives the phone another id.
@@ -99,9 +94,7 @@ def test_an_account_on_the_phone_gains_nothing(
     assert "signed in to another account" in text(phone.get(another_link))
 
 
-def test_an_anonymous_computers_result_is_its_sessions(
-    passer_by: Visitor, phone: Visitor, user: User, answers: Answers
-) -> None:
+def test_an_anonymous_computers_result_is_its_sessions(passer_by, phone, user, answers):
     answers()
     link = offered(passer_by.get("/phone/"))
     assert "not signed in" in text(phone.get(link))
@@ -119,8 +112,8 @@ def test_an_anonymous_computers_result_is_its_sessions(
 
 
 def test_a_phone_without_mobile_data_tries_again_and_the_computer_follows(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, answers: Answers, user: User
-) -> None:
+    visitor, phone, photographer, answers, user
+):
     answers(FAILED)
     screen = screen_url(visitor.get("/phone/?next=/here/"))
     link = screen.partition("screen/")[0]
@@ -159,9 +152,7 @@ def test_a_phone_without_mobile_data_tries_again_and_the_computer_follows(
     assert phone.get(link).status_code == 410
 
 
-def test_a_phone_that_is_signed_in_to_the_same_account_tries_again(
-    visitor: Visitor, phone: Visitor, answers: Answers, user: User
-) -> None:
+def test_a_phone_that_is_signed_in_to_the_same_account_tries_again(visitor, phone, answers, user):
     answers(FAILED)
     phone.force_login(user)
     link = offered(visitor.get("/phone/"))
@@ -176,8 +167,8 @@ def test_a_phone_that_is_signed_in_to_the_same_account_tries_again(
 
 
 def test_the_computer_shows_a_new_code_when_the_phone_can_not_try_again(
-    visitor: Visitor, phone: Visitor, answers: Answers, link: str, later: Callable[[int], None]
-) -> None:
+    visitor, phone, answers, link, later
+):
     answers(FAILED)
     hand_over(visitor, phone, link)
     failed = phone.come_back()["Location"]
@@ -194,9 +185,7 @@ def test_the_computer_shows_a_new_code_when_the_phone_can_not_try_again(
 
 
 @pytest.mark.parametrize("end", ["logout", "password", "another start"])
-def test_a_phone_does_not_try_again_after(
-    visitor: Visitor, phone: Visitor, user: User, answers: Answers, end: str
-) -> None:
+def test_a_phone_does_not_try_again_after(visitor, phone, user, answers, end):
     link = offered(visitor.get("/phone/"))
     answers(FAILED)
     hand_over(visitor, phone, link)
@@ -216,9 +205,7 @@ def test_a_phone_does_not_try_again_after(
     assert PhoneVerification.objects.count() == started
 
 
-def test_it_works_on_a_site_with_other_settings(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any, link: str
-) -> None:
+def test_it_works_on_a_site_with_other_settings(visitor, phone, answers, settings, link):
     answers()
     # The hand-off's app is before the core's.
     settings.INSTALLED_APPS = settings.INSTALLED_APPS[::-1]
@@ -238,9 +225,7 @@ def test_it_works_on_a_site_with_other_settings(
     assert "Go back to your computer" in text(result)
 
 
-def test_a_logout_ends_the_hand_offs_of_its_session(
-    visitor: Visitor, user: User, phone: Visitor, answers: Answers
-) -> None:
+def test_a_logout_ends_the_hand_offs_of_its_session(visitor, user, phone, answers):
     unopened, opened = (offered(visitor.get("/phone/")) for _ in range(2))
     page = phone.get(opened)
     code = code_on(visitor, opened)
@@ -270,8 +255,8 @@ def test_a_logout_ends_the_hand_offs_of_its_session(
     [("pending", ("error", "user_changed")), ("exchanging", ("exchanging", ""))],
 )
 def test_a_logout_ends_what_the_phone_has_not_brought_back(
-    visitor: Visitor, phone: Visitor, link: str, answers: Answers, status: str, ended: Any
-) -> None:
+    visitor, phone, link, answers, status, ended
+):
     hand_over(visitor, phone, link)
     PhoneVerification.objects.update(status=status, exchanging_at=timezone.now())
 
@@ -283,9 +268,7 @@ def test_a_logout_ends_what_the_phone_has_not_brought_back(
     assert visitor.get(f"/phone/{newest().pk}/").status_code == 302
 
 
-def test_a_logout_touches_no_verification_of_the_computer_itself(
-    visitor: Visitor, passer_by: Visitor
-) -> None:
+def test_a_logout_touches_no_verification_of_the_computer_itself(visitor, passer_by):
     visitor.start()
 
     passer_by.logout()
@@ -296,8 +279,8 @@ def test_a_logout_touches_no_verification_of_the_computer_itself(
 
 
 def test_another_login_without_a_logout_gains_nothing(
-    visitor: Visitor, user: User, other_user: User, phone: Visitor, link: str, answers: Answers
-) -> None:
+    visitor, user, other_user, phone, link, answers
+):
     answers()
     hand_over(visitor, phone, link)
     visitor.force_login(other_user)
@@ -310,9 +293,7 @@ def test_another_login_without_a_logout_gains_nothing(
         assert visitor.get(url).status_code == 404
 
 
-def test_a_login_at_the_computer_ends_the_hand_off(
-    passer_by: Visitor, user: User, phone: Visitor, answers: Answers
-) -> None:
+def test_a_login_at_the_computer_ends_the_hand_off(passer_by, user, phone, answers):
     link = offered(passer_by.get("/phone/"))
     started = offered(passer_by.get("/phone/"))
     hand_over(passer_by, phone, started)
@@ -331,8 +312,8 @@ def test_a_login_at_the_computer_ends_the_hand_off(
 
 
 def test_a_login_as_the_same_user_ends_only_what_no_phone_has_tapped(
-    visitor: Visitor, user: User, phone: Visitor, link: str, answers: Answers
-) -> None:
+    visitor, user, phone, link, answers
+):
     answers()
     screen = screen_url(visitor.get("/phone/?next=/here/"))
     hand_over(visitor, phone, screen.partition("screen/")[0])
@@ -349,9 +330,7 @@ def test_a_login_as_the_same_user_ends_only_what_no_phone_has_tapped(
     assert visitor.get(screen).status_code == 404
 
 
-def test_a_logout_before_the_row_is_stored_ends_the_verification(
-    visitor: Visitor, phone: Visitor, link: str, settings: Any
-) -> None:
+def test_a_logout_before_the_row_is_stored_ends_the_verification(visitor, phone, link, settings):
     keys = Credentials(settings.PLASGATE_IP_PRIVATE_KEY, settings.PLASGATE_IP_SECRET_KEY)
 
     def log_out(request: HttpRequest) -> Credentials:
@@ -363,9 +342,7 @@ def test_a_logout_before_the_row_is_stored_ends_the_verification(
     assert outcome() == ("error", "user_changed")
 
 
-def test_the_callback_in_another_browser_is_refused(
-    visitor: Visitor, phone: Visitor, photographer: Visitor, link: str, answers: Answers
-) -> None:
+def test_the_callback_in_another_browser_is_refused(visitor, phone, photographer, link, answers):
     hand_over(visitor, phone, link)
     photographer.get(link)
 
@@ -379,8 +356,8 @@ def test_the_callback_in_another_browser_is_refused(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_tap_supersedes_the_computers_verification_and_not_the_phones_own(
-    visitor: Visitor, phone: Visitor, other_user: User, link: str, receivers: Receivers
-) -> None:
+    visitor, phone, other_user, link, receivers
+):
     visitor.start()
     computers = newest()
     phone.force_login(other_user)
@@ -402,8 +379,8 @@ def test_a_tap_supersedes_the_computers_verification_and_not_the_phones_own(
 
 
 def test_links_keep_a_script_prefix_and_the_language_of_the_computers_url(
-    visitor: Visitor, phone: Visitor, answers: Answers, settings: Any
-) -> None:
+    visitor, phone, answers, settings
+):
     settings.ROOT_URLCONF = EveryLanguage
     settings.FORCE_SCRIPT_NAME = "/shop"
     set_script_prefix("/shop/")

@@ -7,9 +7,7 @@ from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification.callback import is_same_redirect_uri
-from tests.conftest import Receivers
 from tests.hostile.browser import skeleton
-from tests.hostile.conftest import Examples, PlasGate
 from tests.hostile.strategies import ERRORS, GENUINE, NEXT, WITH_NONCE, queries, read
 from tests.visitor import CODE, STATE, Visitor, newest
 
@@ -56,13 +54,7 @@ def pages(browser: Visitor, row: PhoneVerification) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("genuine", [GENUINE, WITH_NONCE], ids=["no nonce", "nonce"])
-def test_only_the_genuine_callback_verifies(
-    genuine: dict[str, str],
-    examples: Examples,
-    visitor: Visitor,
-    plasgate: PlasGate,
-    receivers: Receivers,
-) -> None:
+def test_only_the_genuine_callback_verifies(genuine, examples, visitor, plasgate, receivers):
     visitor.start(next=NEXT)
     begun = newest()
     begun.redirect_uri, begun.nonce = genuine["redirect_uri"], genuine.get("nonce", "")

@@ -1,13 +1,9 @@
 """A code, a link or a session of somebody else verifies nobody."""
 
-from typing import Any
-
 import pytest
 from django.contrib.auth.models import User
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Receivers
-from tests.hostile.conftest import PlasGate
 from tests.visitor import CODE, NUMBER, STATE, TYPED, VERIFIED, Visitor, newest, outcome
 
 
@@ -32,8 +28,8 @@ def verified_users() -> set[str]:
 
 
 def test_an_attackers_own_code_in_the_victims_session_is_a_mismatch(
-    visitor: Visitor, user: User, attacker: Visitor, plasgate: PlasGate, receivers: Receivers
-) -> None:
+    visitor, user, attacker, plasgate, receivers
+):
     """The victim opens a link with a code of the attacker's own phone."""
     plasgate.codes["theirs", "their state"] = VERIFIED | {"login_hint": "85512345678"}
     attacker.start("012 345 678")
@@ -54,13 +50,8 @@ def test_an_attackers_own_code_in_the_victims_session_is_a_mismatch(
 
 
 def test_the_nonce_ties_a_code_for_the_same_number_to_its_session(
-    visitor: Visitor,
-    user: User,
-    attacker: Visitor,
-    other_user: User,
-    plasgate: PlasGate,
-    settings: Any,
-) -> None:
+    visitor, user, attacker, other_user, plasgate, settings
+):
     """The attacker's own verification stays as it is, and the other one can't be used any more."""
     settings.PLASGATE_IP_CALLBACK_NONCE = True
     visitor.start()
@@ -77,8 +68,8 @@ def test_the_nonce_ties_a_code_for_the_same_number_to_its_session(
 
 
 def test_a_callback_link_in_another_browser_changes_nothing_and_shows_nothing(
-    visitor: Visitor, attacker: Visitor, plasgate: PlasGate
-) -> None:
+    visitor, attacker, plasgate
+):
     visitor.start()
     link = visitor.callback_url()
 
@@ -95,9 +86,7 @@ def test_a_callback_link_in_another_browser_changes_nothing_and_shows_nothing(
     assert len(plasgate.sent) == 1
 
 
-def test_a_code_that_was_used_verifies_nobody_again(
-    visitor: Visitor, user: User, attacker: Visitor, other_user: User, plasgate: PlasGate
-) -> None:
+def test_a_code_that_was_used_verifies_nobody_again(visitor, user, attacker, other_user, plasgate):
     visitor.verify()
     del plasgate.codes[CODE, STATE]
     attacker.start(TYPED)
@@ -109,8 +98,8 @@ def test_a_code_that_was_used_verifies_nobody_again(
 
 
 def test_a_login_to_another_account_before_the_callback_verifies_neither_account(
-    visitor: Visitor, user: User, other_user: User, plasgate: PlasGate
-) -> None:
+    visitor, user, other_user, plasgate
+):
     """The attacker logs the victim in to the attacker's account, to own the number."""
     visitor.start()
     visitor.submit(visitor.get("/accounts/login/"), username="mallory", password="a password")
@@ -123,12 +112,8 @@ def test_a_login_to_another_account_before_the_callback_verifies_neither_account
 
 
 def test_a_login_before_the_callback_of_an_anonymous_visitor_ends_the_verification(
-    passer_by: Visitor,
-    user: User,
-    plasgate: PlasGate,
-    receivers: Receivers,
-    django_capture_on_commit_callbacks: Any,
-) -> None:
+    passer_by, user, plasgate, receivers, django_capture_on_commit_callbacks
+):
     passer_by.start()
     login = passer_by.get("/accounts/login/")
     with django_capture_on_commit_callbacks(execute=True):
@@ -143,9 +128,7 @@ def test_a_login_before_the_callback_of_an_anonymous_visitor_ends_the_verificati
     assert [name for name, _row in receivers.heard] == ["failed"]
 
 
-def test_a_user_who_logs_out_before_the_callback_must_start_again(
-    visitor: Visitor, user: User, plasgate: PlasGate
-) -> None:
+def test_a_user_who_logs_out_before_the_callback_must_start_again(visitor, user, plasgate):
     visitor.start()
     visitor.logout()
     visitor.force_login(user)

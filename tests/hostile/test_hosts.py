@@ -1,7 +1,6 @@
 """Ways off the site, and hosts that are not the site's."""
 
 import unicodedata
-from typing import Any
 
 import pytest
 from django.test import RequestFactory
@@ -9,9 +8,8 @@ from django.test import RequestFactory
 from django_plasgate_ip import redirects
 from django_plasgate_ip.models import PhoneVerification
 from tests.hostile.browser import HOST, STAYS, assert_stays, host_of, skeleton, start_with
-from tests.hostile.conftest import Examples, PlasGate
 from tests.hostile.strategies import ADDRESSES, EVIL
-from tests.visitor import CODE, FAILED, STATE, TYPED, Page, Visitor, newest, outcome
+from tests.visitor import CODE, FAILED, STATE, TYPED, Page, newest, outcome
 
 # A few of each kind: an address, one that only browsers understand, a header, no page at all.
 EXITS = [f"//{EVIL}/", f"/\t/{EVIL}", "/here/\r\nSet-Cookie: stolen=1", "javascript:alert(1)"]
@@ -24,7 +22,7 @@ FORWARDED = {
 }
 
 
-def test_what_is_kept_of_any_next_stays_on_the_site_and_can_be_stored(examples: Examples) -> None:
+def test_what_is_kept_of_any_next_stays_on_the_site_and_can_be_stored(examples):
     request = RequestFactory().get("/phone/")
 
     @examples(text=ADDRESSES)
@@ -38,8 +36,8 @@ def test_what_is_kept_of_any_next_stays_on_the_site_and_can_be_stored(examples: 
 
 @pytest.mark.parametrize("payload", EXITS)
 def test_a_hostile_next_in_a_request_or_an_edited_row_leads_nobody_off_the_site(
-    visitor: Visitor, stranger: Visitor, plasgate: PlasGate, payload: str
-) -> None:
+    visitor, stranger, plasgate, payload
+):
     look = skeleton(visitor.get("/phone/", {"next": "/here/"}))
     page = visitor.get("/phone/", {"next": payload})
     assert skeleton(page) == look
@@ -67,7 +65,7 @@ def test_a_hostile_next_in_a_request_or_an_edited_row_leads_nobody_off_the_site(
 
 
 @pytest.mark.parametrize("public_url", [None, "https://shop.example"])
-def test_an_unknown_host_starts_nothing(visitor: Visitor, settings: Any, public_url: Any) -> None:
+def test_an_unknown_host_starts_nothing(visitor, settings, public_url):
     settings.PLASGATE_IP_PUBLIC_URL = public_url
     for host in (EVIL, f"{HOST}:80@{EVIL}"):
         headers = {"Host": host}
@@ -77,9 +75,7 @@ def test_an_unknown_host_starts_nothing(visitor: Visitor, settings: Any, public_
 
 
 @pytest.mark.parametrize("public_url", [None, "https://shop.example"])
-def test_a_forwarded_host_is_ignored(
-    visitor: Visitor, plasgate: PlasGate, settings: Any, public_url: str | None
-) -> None:
+def test_a_forwarded_host_is_ignored(visitor, plasgate, settings, public_url):
     settings.PLASGATE_IP_PUBLIC_URL = public_url
 
     response = start_with(visitor, FORWARDED, next=f"http://{EVIL}/")

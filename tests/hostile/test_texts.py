@@ -9,7 +9,6 @@ from django.test import Client
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.hostile.browser import send_raw, skeleton, start_with
-from tests.hostile.conftest import PlasGate
 from tests.hostile.strategies import POISONS, SCRIPTS
 from tests.visitor import CODE, STATE, SUB, TYPED, VERIFIED, Page, Visitor, newest, outcome
 
@@ -28,9 +27,7 @@ def skeletons(browser: Visitor, admin: Client, detail: str) -> list[Any]:
     return [sorted(said.json()), *map(skeleton, pages)]
 
 
-def test_markup_in_the_callback_is_escaped_on_every_page(
-    visitor: Visitor, admin_client: Client, plasgate: PlasGate
-) -> None:
+def test_markup_in_the_callback_is_escaped_on_every_page(visitor, admin_client, plasgate):
     seen = []
     for error, text in (("plain", ""), (MARKUP, ""), ("plain", MARKUP)):
         visitor.start()
@@ -43,9 +40,7 @@ def test_markup_in_the_callback_is_escaped_on_every_page(
 
 
 @pytest.mark.parametrize("status", ["success", "failed"])
-def test_markup_in_the_answer_is_escaped_on_every_page(
-    visitor: Visitor, admin_client: Client, plasgate: PlasGate, status: str
-) -> None:
+def test_markup_in_the_answer_is_escaped_on_every_page(visitor, admin_client, plasgate, status):
     answer = VERIFIED | {"status": status, "error_description": "plain", "sid": "plain"}
     # The page names a changed SIM, so each of the two has another one than before.
     plasgate.codes[CODE, STATE] = answer | {"mobile_id": "before"}
@@ -66,7 +61,7 @@ def test_markup_in_the_answer_is_escaped_on_every_page(
     assert skeletons(visitor, admin_client, response["Location"]) == expected
 
 
-def test_markup_in_a_rejected_form_is_the_value_of_its_field(visitor: Visitor) -> None:
+def test_markup_in_a_rejected_form_is_the_value_of_its_field(visitor):
     expected = skeleton(visitor.start("bad", next="bad"))
 
     response = visitor.start(MARKUP, next=MARKUP)
@@ -78,9 +73,7 @@ def test_markup_in_a_rejected_form_is_the_value_of_its_field(visitor: Visitor) -
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_poison_in_a_header_breaks_neither_response_nor_row(
-    visitor: Visitor, plasgate: PlasGate, settings: Any, header: str
-) -> None:
+def test_poison_in_a_header_breaks_neither_response_nor_row(visitor, plasgate, settings, header):
     settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 100
     settings.PLASGATE_IP_TRUSTED_PROXY_COUNT = 1
 
@@ -98,7 +91,7 @@ def test_poison_in_a_header_breaks_neither_response_nor_row(
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "raw_unicode_escape"])
-def test_the_query_is_utf8_in_spite_of_the_requests_charset(visitor: Visitor, charset: str) -> None:
+def test_the_query_is_utf8_in_spite_of_the_requests_charset(visitor, charset):
     """Django decodes a query by the request's Content-Type, even to lone surrogates."""
     surrogates = "+2AA-\\ud800"  # in utf-7 and in raw_unicode_escape
     named = {"Content-Type": f"text/plain; charset={charset}"}
@@ -107,7 +100,7 @@ def test_the_query_is_utf8_in_spite_of_the_requests_charset(visitor: Visitor, ch
     assert Page(page).fields["next"] == surrogates
 
 
-def test_a_next_that_only_json_can_spell_is_dropped(visitor: Visitor) -> None:
+def test_a_next_that_only_json_can_spell_is_dropped(visitor):
     body = json.dumps({"phone_number": TYPED, "next": "/\ud800\x00"})
 
     assert send_raw(visitor, body, "application/json").status_code == 302
@@ -125,7 +118,7 @@ def test_a_next_that_only_json_can_spell_is_dropped(visitor: Visitor) -> None:
     ],
     ids=["surrogate", "NUL", "no UTF-8", "too deep", "too many digits"],
 )
-def test_hostile_json_starts_nothing(visitor: Visitor, body: bytes) -> None:
+def test_hostile_json_starts_nothing(visitor, body):
     response = send_raw(visitor, body, "application/json", {"Accept": "application/json"})
 
     assert response.status_code == 400

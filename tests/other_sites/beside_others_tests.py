@@ -10,7 +10,6 @@ from auditlog.models import LogEntry
 from auditlog.registry import auditlog
 from axes.models import AccessAttempt
 from debug_toolbar.store import get_store
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.http import HttpResponse
 from django.urls import include, path
@@ -83,7 +82,7 @@ def obeys_the_policy(response: Any) -> bool:
     )
 
 
-def test_a_number_is_verified_and_logs_its_account_in(user: User) -> None:
+def test_a_number_is_verified_and_logs_its_account_in(user):
     visitor, _status = log_in()
     assert obeys_the_policy(visitor.get("/phone/?next=/members/"))
     assert visitor.verify(next="/members/")["Location"] == "/members/"
@@ -99,7 +98,7 @@ def test_a_number_is_verified_and_logs_its_account_in(user: User) -> None:
     assert (newest().user, newest().is_handed_over) == (user, True)
 
 
-def test_axes_counts_passwords_only(user: User, settings: Any, answers: Answers) -> None:
+def test_axes_counts_passwords_only(user, settings, answers):
     log_in()[0].verify()
     answers(login_hint="85512345678")
     documented_callable, settings.AXES_WHITELIST_CALLABLE = settings.AXES_WHITELIST_CALLABLE, None
@@ -118,7 +117,7 @@ def test_axes_counts_passwords_only(user: User, settings: Any, answers: Answers)
     assert phone_login()
 
 
-def test_auditlog_holds_starts_and_deletions_without_personal_data(user: User) -> None:
+def test_auditlog_holds_starts_and_deletions_without_personal_data(user):
     for erase in (False, True):
         log_in()[0].verify()
         row = newest()
@@ -139,9 +138,7 @@ def test_auditlog_holds_starts_and_deletions_without_personal_data(user: User) -
     assert [secret for secret in secrets if secret in str(held)] == []
 
 
-def test_the_admin_works_and_the_toolbar_shows_no_key_and_no_claim(
-    user: User, settings: Any, answers: Answers
-) -> None:
+def test_the_admin_works_and_the_toolbar_shows_no_key_and_no_claim(user, settings, answers):
     settings.PLASGATE_IP_SECRET_KEY = canaries.SECRET_KEY
     settings.PLASGATE_IP_SCOPES = ["phone_verify", "mobile_id", "profile"]
     answers(canaries.VERIFIED)

@@ -4,22 +4,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers, Receivers
-from tests.visitor import Visitor, outcome
+from tests.visitor import outcome
 
 pytestmark = pytest.mark.django_db(databases=["main"], transaction=True)
 
 
-def test_no_transaction_is_open_during_the_exchange(
-    visitor: Visitor, answers: Answers, receivers: Receivers
-) -> None:
+def test_no_transaction_is_open_during_the_exchange(visitor, answers, receivers):
     seen: list[bool] = []
     answers(meanwhile=lambda: seen.append(connections["main"].in_atomic_block))
 
@@ -31,8 +27,8 @@ def test_no_transaction_is_open_during_the_exchange(
 
 
 def test_the_signals_of_a_superseded_start_and_of_a_changed_sim_follow_the_commit(
-    visitor: Visitor, passer_by: Visitor, user: User, answers: Answers
-) -> None:
+    visitor, passer_by, user, answers
+):
     heard: list[tuple[str, bool]] = []
 
     def hear(signal: Any, verification: PhoneVerification, **kwargs: Any) -> None:
@@ -52,9 +48,7 @@ def test_the_signals_of_a_superseded_start_and_of_a_changed_sim_follow_the_commi
     assert heard[1:] == [("", False)]
 
 
-def test_the_purge_ends_stale_verifications_and_deletes_old_ones(
-    visitor: Visitor, receivers: Receivers, settings: Any
-) -> None:
+def test_the_purge_ends_stale_verifications_and_deletes_old_ones(visitor, receivers, settings):
     settings.PLASGATE_IP_ATTEMPT_RETENTION = timedelta(days=1)
     visitor.start()
     PhoneVerification.objects.update(created_at=timezone.now() - timedelta(hours=1))

@@ -11,7 +11,6 @@ from django.urls import reverse
 
 from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers
 from tests.handoff.devices import Phone, hand_over, offered
 from tests.other_sites.accounts.models import Account
 from tests.visitor import Visitor, newest
@@ -25,9 +24,7 @@ def user() -> Account:
     return Account.objects.create_user("teak@example.com", PASSWORD)
 
 
-def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(
-    visitor: Visitor, user: Account, answers: Answers
-) -> None:
+def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(visitor, user, answers):
     call_command("makemigrations", "django_plasgate_ip", check=True, dry_run=True, verbosity=0)
     answers()
     other_user: Any = Account.objects.create_user("mallory@example.com", PASSWORD)
@@ -46,9 +43,7 @@ def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_login_claims_the_verification_of_its_session(
-    passer_by: Visitor, user: Account, answers: Answers
-) -> None:
+def test_a_login_claims_the_verification_of_its_session(passer_by, user, answers):
     answers()
     passer_by.verify()
 
@@ -58,9 +53,7 @@ def test_a_login_claims_the_verification_of_its_session(
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_a_phone_verifies_the_account_of_the_computer(
-    visitor: Visitor, user: Account, answers: Answers
-) -> None:
+def test_a_phone_verifies_the_account_of_the_computer(visitor, user, answers):
     answers()
     phone = Phone()
     path = offered(visitor.get("/phone/"))
@@ -73,7 +66,7 @@ def test_a_phone_verifies_the_account_of_the_computer(
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_staff_find_a_verification_by_the_login_name(visitor: Visitor, answers: Answers) -> None:
+def test_staff_find_a_verification_by_the_login_name(visitor, answers):
     answers()
     visitor.verify()
     staff: Any = Account.objects.create_user("staff@example.com", PASSWORD, is_staff=True)
@@ -86,9 +79,7 @@ def test_staff_find_a_verification_by_the_login_name(visitor: Visitor, answers: 
         assert (str(newest().pk) in response.content.decode()) is found
 
 
-def test_the_owner_of_a_number_logs_in_by_verifying_it(
-    visitor: Visitor, user: Account, answers: Answers, settings: Any
-) -> None:
+def test_the_owner_of_a_number_logs_in_by_verifying_it(visitor, user, answers, settings):
     backend = "django_plasgate_ip.backends.VerifiedPhoneBackend"
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, backend]
     settings.PLASGATE_IP_LOGIN_REQUIRED = False

@@ -1,18 +1,14 @@
 """Whole walks with a replica that lags behind: new rows are read from the primary database."""
 
-from typing import Any
-
 import pytest
-from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.urls import path
 
 from django_plasgate_ip.decorators import phone_verified_required
 from django_plasgate_ip.models import PhoneVerification
 from tests import urls
-from tests.conftest import Answers, Receivers
 from tests.handoff.devices import Phone, hand_over, offered
-from tests.visitor import FAILED, Visitor
+from tests.visitor import FAILED
 
 pytestmark = pytest.mark.django_db(databases=["default", "replica"], transaction=True)
 
@@ -30,8 +26,8 @@ def written() -> list[tuple[str, str]]:
 
 
 def test_an_anonymous_visitor_is_verified_gets_in_at_once_and_is_claimed(
-    passer_by: Visitor, user: User, answers: Answers, receivers: Receivers, settings: Any
-) -> None:
+    passer_by, user, answers, receivers, settings
+):
     settings.ROOT_URLCONF = Site
     answers()
 
@@ -48,9 +44,7 @@ def test_an_anonymous_visitor_is_verified_gets_in_at_once_and_is_claimed(
     assert passer_by.get("/here/").content == b"in"
 
 
-def test_a_failure_a_new_start_and_the_page_use_the_primary_database(
-    visitor: Visitor, answers: Answers, receivers: Receivers
-) -> None:
+def test_a_failure_a_new_start_and_the_page_use_the_primary_database(visitor, answers, receivers):
     answers(FAILED)
     page = visitor.get(visitor.verify()["Location"])
     visitor.start()
@@ -61,7 +55,7 @@ def test_a_failure_a_new_start_and_the_page_use_the_primary_database(
     assert len(receivers.heard) == 2
 
 
-def test_a_phone_verifies_for_a_computer(visitor: Visitor, answers: Answers) -> None:
+def test_a_phone_verifies_for_a_computer(visitor, answers):
     phone = Phone()
     answers(FAILED)
     path = offered(visitor.get(visitor.verify()["Location"]))

@@ -28,7 +28,7 @@ def verification() -> PhoneVerification:
     return verified(user=User.objects.create_user("dara"), **when)
 
 
-def test_the_list_has_unfolds_style_and_the_summary(verification: PhoneVerification) -> None:
+def test_the_list_has_unfolds_style_and_the_summary(verification):
     model_admin = admin.site.get_model_admin(PhoneVerification)
     assert isinstance(model_admin, ModelAdmin)
     assert model_admin.check() == []
@@ -45,7 +45,7 @@ def test_the_list_has_unfolds_style_and_the_summary(verification: PhoneVerificat
     assert [value for value in HIDDEN if value in html or value in page] == []
 
 
-def test_the_list_can_be_filtered_searched_and_paged(verification: PhoneVerification) -> None:
+def test_the_list_can_be_filtered_searched_and_paged(verification):
     viewer = staff("view_phoneverification")
     for query in ({"status__exact": "verified"}, {"q": "dara"}, {"q": "dara", "p": "1"}):
         html = viewer.get(LIST, query).content.decode()
@@ -53,7 +53,7 @@ def test_the_list_can_be_filtered_searched_and_paged(verification: PhoneVerifica
     assert viewer.get(LIST, {"phone_number__startswith": "+8557"}).status_code == 400
 
 
-def test_claims_are_shown_only_with_the_permission(verification: PhoneVerification) -> None:
+def test_claims_are_shown_only_with_the_permission(verification):
     page = text(staff("view_phoneverification").get(detail(verification)))
     assert MASKED in page
     assert [value for value in HIDDEN if value in page] == []

@@ -51,9 +51,7 @@ def log_in(login: str, password: str = PASSWORD) -> bool:
     return "_auth_user_id" in browser.session
 
 
-def test_a_new_user_verifies_a_number_and_becomes_a_member(
-    stranger: Visitor, answers: Answers, settings: Any
-) -> None:
+def test_a_new_user_verifies_a_number_and_becomes_a_member(stranger, answers, settings):
     # MariaDB does not support a constraint of allauth's tables.
     settings.SILENCED_SYSTEM_CHECKS = ["models.W036"]
     call_command("check", fail_level="WARNING")
@@ -69,7 +67,7 @@ def test_a_new_user_verifies_a_number_and_becomes_a_member(
     assert get_adapter().get_phone(User.objects.get()) == (NUMBER, True)
 
 
-def test_a_member_logs_in_by_name_or_by_number(member: Visitor) -> None:
+def test_a_member_logs_in_by_name_or_by_number(member):
     for login in ("sok", TYPED, DIGITS, "០៧៧ ៦៩៦ ១១៨"):
         assert log_in(login)
         assert not log_in(login, "a wrong password")
@@ -77,7 +75,7 @@ def test_a_member_logs_in_by_name_or_by_number(member: Visitor) -> None:
         assert not log_in(unknown)
 
 
-def test_an_unverified_number_logs_nobody_in(stranger: Visitor, answers: Answers) -> None:
+def test_an_unverified_number_logs_nobody_in(stranger, answers):
     answers(FAILED)
     sign_up(stranger)
     send(stranger, "/phone/", phone_number=TYPED)
@@ -87,7 +85,7 @@ def test_an_unverified_number_logs_nobody_in(stranger: Visitor, answers: Answers
     assert not log_in(TYPED)
 
 
-def test_only_the_newest_number_of_a_member_logs_them_in(member: Visitor, answers: Answers) -> None:
+def test_only_the_newest_number_of_a_member_logs_them_in(member, answers):
     answers(login_hint="85512345678")
     send(member, "/phone/?again=1", phone_number="012 345 678")
     member.come_back()
@@ -96,7 +94,7 @@ def test_only_the_newest_number_of_a_member_logs_them_in(member: Visitor, answer
     assert log_in("012 345 678")
 
 
-def test_a_number_of_two_accounts_logs_in_neither(member: Visitor) -> None:
+def test_a_number_of_two_accounts_logs_in_neither(member):
     row = newest()
     row.pk, row.user = None, User.objects.create_user("mallory", password=PASSWORD)
     row.id = PhoneVerification().pk
@@ -106,7 +104,7 @@ def test_a_number_of_two_accounts_logs_in_neither(member: Visitor) -> None:
     assert log_in("sok")
 
 
-def test_an_erased_number_logs_nobody_in(member: Visitor) -> None:
+def test_an_erased_number_logs_nobody_in(member):
     call_command("plasgate_ip_erase", user="sok", interactive=False, verbosity=0)
 
     assert not log_in(TYPED)

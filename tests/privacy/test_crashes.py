@@ -10,7 +10,6 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.signals import got_request_exception
 from django.db import OperationalError, connections
 from django.db.models import QuerySet
@@ -41,7 +40,6 @@ from tests.contrib.rest.conftest import app_of
 from tests.privacy import canaries
 from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, break_down
 from tests.privacy.conftest import Log
-from tests.provider import Provider
 from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
@@ -170,27 +168,19 @@ def patient(visitor: Visitor) -> Visitor:
 
 
 @pytest.mark.parametrize("step", START)
-def test_a_crash_at_the_start_shows_no_canary(patient: Visitor, look_at: Look, step: str) -> None:
+def test_a_crash_at_the_start_shows_no_canary(patient, look_at, step):
     page = patient.get("/phone/")
     look_at(START[step], lambda: patient.submit(page, phone_number=NATIONAL))
 
 
 @pytest.mark.parametrize("step", CALLBACK)
-def test_a_crash_at_the_callback_shows_no_canary(
-    patient: Visitor, provider: Provider, look_at: Look, step: str
-) -> None:
+def test_a_crash_at_the_callback_shows_no_canary(patient, provider, look_at, step):
     patient.start(NATIONAL)
     look_at(CALLBACK[step], patient.come_back)
 
 
 @pytest.mark.parametrize("step", [*START, *CALLBACK, "stale"])
-def test_a_crash_of_the_api_shows_no_canary(
-    user: User,
-    provider: Provider,
-    look_at: Look,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-) -> None:
+def test_a_crash_of_the_api_shows_no_canary(user, provider, look_at, monkeypatch, step):
     handle, code, state = (f"canary-{name}-0x77" for name in ("handle", "code", "state"))
     for name in (handle, code, state):
         monkeypatch.setitem(canaries.CANARIES, name, re.compile(name))
@@ -216,9 +206,7 @@ def test_a_crash_of_the_api_shows_no_canary(
     look_at(CALLBACK[step], complete)
 
 
-def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(
-    patient: Visitor, look_at: Look
-) -> None:
+def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(patient, look_at):
     patient.start(NATIONAL)
     failed = patient.come_back(error="access_denied", code=None)["Location"]
     breaks = broken(responses, "render")
@@ -228,9 +216,7 @@ def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(
 
 
 @pytest.mark.parametrize("typed", TYPED)
-def test_a_crash_behind_a_sites_own_form_shows_no_canary(
-    patient: Visitor, look_at: Look, typed: str
-) -> None:
+def test_a_crash_behind_a_sites_own_form_shows_no_canary(patient, look_at, typed):
     patient.get("/phone/")
     form = {"phone": typed, "csrfmiddlewaretoken": patient.cookies["csrftoken"].value}
     for url in ("/own-form/", "/async-form/"):
@@ -246,9 +232,7 @@ def test_a_crash_behind_a_sites_own_form_shows_no_canary(
     ],
     ids=["no credentials", "malformed", "a later step is broken"],
 )
-def test_a_crash_with_a_tenants_keys_shows_no_canary(
-    patient: Visitor, look_at: Look, settings: Any, returned: Any
-) -> None:
+def test_a_crash_with_a_tenants_keys_shows_no_canary(patient, look_at, settings, returned):
     settings.PLASGATE_IP_CREDENTIALS = lambda request: returned
     page = patient.get("/phone/")
     look_at(START["authorize_url"], lambda: patient.submit(page, phone_number=NATIONAL))

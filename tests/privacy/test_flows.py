@@ -16,8 +16,8 @@ from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from tests.privacy import canaries
 from tests.privacy.canaries import CANARIES, MASKED, NATIONAL, NUMBERS, Broken, Search
-from tests.privacy.conftest import Log, replies
-from tests.provider import Play, Provider, Start, answer, says, silent
+from tests.privacy.conftest import replies
+from tests.provider import Play, answer, says, silent
 from tests.staff import LIST, staff
 from tests.visitor import Visitor, newest, outcome
 
@@ -102,8 +102,8 @@ def look_at_admin(search: Search, row: PhoneVerification) -> None:
 
 @pytest.mark.parametrize("end", ENDS)
 def test_no_end_of_a_verification_leaves_a_canary_anywhere(
-    visitor: Visitor, start: Start, search: Search, log: Log, settings: Any, end: str
-) -> None:
+    visitor, start, search, log, settings, end
+):
     play, reason = ENDS[end]
     provider = start(play)
     if end == "unreachable":
@@ -130,9 +130,7 @@ def test_no_end_of_a_verification_leaves_a_canary_anywhere(
     assert not [record for record in log.records if "code=" in record.getMessage()]
 
 
-def test_a_refused_callback_leaves_no_canary(
-    visitor: Visitor, stranger: Visitor, search: Search, log: Log
-) -> None:
+def test_a_refused_callback_leaves_no_canary(visitor, stranger, search, log):
     refused: list[dict[str, Any]] = [
         {"error": "access_denied", "error_description": _QUOTING},
         {"private_key": "another"},
@@ -155,9 +153,7 @@ def test_a_refused_callback_leaves_no_canary(
     search.look_at_log(log.records)
 
 
-def test_a_receivers_exception_is_logged_without_a_canary(
-    visitor: Visitor, provider: Provider, search: Search, log: Log
-) -> None:
+def test_a_receivers_exception_is_logged_without_a_canary(visitor, provider, search, log):
     def receiver(verification: PhoneVerification, **kwargs: Any) -> None:
         canaries.break_down(verification, **kwargs)
 
@@ -172,7 +168,7 @@ def test_a_receivers_exception_is_logged_without_a_canary(
     search.look_at_log(log.records)
 
 
-def test_the_search_finds_each_canary_in_a_text_a_frame_and_a_log_record(log: Log) -> None:
+def test_the_search_finds_each_canary_in_a_text_a_frame_and_a_log_record(log):
     """Otherwise the other tests could not fail."""
 
     def found(look: Callable[[Search], None]) -> set[str]:

@@ -6,7 +6,6 @@ import pickle
 import pprint
 import sys
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlencode
 
 import phonenumbers
@@ -28,14 +27,13 @@ from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import verdict
 from tests import kept
 from tests.privacy import canaries
-from tests.privacy.canaries import E164, MASKED, MOBILE_ID, NATIONAL, Search
-from tests.provider import Provider
-from tests.visitor import Visitor, newest
+from tests.privacy.canaries import E164, MASKED, MOBILE_ID, NATIONAL
+from tests.visitor import newest
 
 pytestmark = pytest.mark.django_db
 
 
-def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: Search) -> None:
+def test_no_object_shows_a_canary(visitor, provider, search):
     visitor.verify(NATIONAL)
     request = RequestFactory().post("/")
     request.session = SessionStore()
@@ -71,7 +69,7 @@ def test_no_object_shows_a_canary(visitor: Visitor, provider: Provider, search: 
     search.look_at_objects_of_ours()
 
 
-def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text() -> None:
+def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text():
     hidden = Hidden(MOBILE_ID)
     number = phones.parse(NATIONAL)
 
@@ -92,7 +90,7 @@ def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text() -> None
 
 
 @pytest.mark.parametrize("value", [E164, PhoneNumber.from_string(E164), phonenumbers.parse(E164)])
-def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(value: Any) -> None:
+def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(value):
     row = PhoneVerification(phone_number=value, session_id="b")
     assert repr(row.phone_number) == f"<Number {MASKED}>"
 
@@ -110,7 +108,7 @@ def test_a_rows_number_is_masked_for_each_assigned_type_and_each_way_to_read_it(
         assert phones.e164(read) == E164
 
 
-def test_a_hidden_setting_is_hidden_on_djangos_error_pages(settings: Any) -> None:
+def test_a_hidden_setting_is_hidden_on_djangos_error_pages(settings):
     # In two parts, because the page also shows this line.
     password = Hidden("canary-9Q" + "vz4k")
     settings.PLASGATE_IP_PROXY = Hidden(f"http://somebody:{password}@127.0.0.1:1")

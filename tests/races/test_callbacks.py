@@ -8,8 +8,8 @@ import pytest
 from django.db import transaction
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.races.conftest import Heard, Site, StartServer
-from tests.servers import LONG, PatientProvider, RemoteVisitor
+from tests.races.conftest import Site
+from tests.servers import LONG, RemoteVisitor
 from tests.visitor import TYPED, newest, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
@@ -23,8 +23,8 @@ def over(site: Site, browser: RemoteVisitor, tabs: int = CALLBACKS) -> list[Remo
 
 
 def test_of_two_hundred_simultaneous_callbacks_one_exchanges_and_the_others_do_not_wait(
-    site: Site, browser: RemoteVisitor, provider: PatientProvider, heard: Heard
-) -> None:
+    site, browser, provider, heard
+):
     browser.start(next="/here/")
     with ThreadPoolExecutor(CALLBACKS) as pool, provider.held():
         with transaction.atomic():
@@ -57,8 +57,8 @@ def test_of_two_hundred_simultaneous_callbacks_one_exchanges_and_the_others_do_n
 
 
 def test_a_verification_that_starts_in_one_process_is_finished_by_the_other(
-    site: Site, browser: RemoteVisitor, provider: PatientProvider, heard: Heard
-) -> None:
+    site, browser, provider, heard
+):
     page = browser.get("/phone/")
     browser.server = site[1]
     browser.submit(page, phone_number=TYPED, next="/here/")
@@ -74,8 +74,8 @@ def test_a_verification_that_starts_in_one_process_is_finished_by_the_other(
 
 
 def test_after_a_kill_during_the_exchange_the_visitor_can_start_again_at_once(
-    start_server: StartServer, browser: RemoteVisitor, provider: PatientProvider, heard: Heard
-) -> None:
+    start_server, browser, provider, heard
+):
     browser.server = start_server()
     browser.start()
     with ThreadPoolExecutor(1) as pool, provider.held():

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.races.conftest import Heard, Site, StartServer
-from tests.servers import PatientProvider, RemoteVisitor
+from tests.races.conftest import Site, StartServer
+from tests.servers import RemoteVisitor
 from tests.visitor import TYPED, newest
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
@@ -34,12 +34,8 @@ def start_at_once(browsers: Iterable[RemoteVisitor]) -> list[Any]:
 
 @pytest.mark.parametrize("has_started_before", [True, False])
 def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
-    generous_site: Site,
-    browser: RemoteVisitor,
-    provider: PatientProvider,
-    heard: Heard,
-    has_started_before: bool,
-) -> None:
+    generous_site, browser, provider, heard, has_started_before
+):
     browser.server = generous_site[0]
     if has_started_before:
         browser.start()
@@ -70,9 +66,7 @@ def test_of_forty_simultaneous_starts_in_one_session_the_newest_stays_live(
     assert [row.pk for row in live] == [newest().pk]
 
 
-def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_number(
-    site: Site,
-) -> None:
+def test_simultaneous_starts_of_many_sessions_do_not_exceed_the_limit_of_a_number(site):
     browsers = []
     for number in range(STARTS):
         browser = RemoteVisitor(site[number % 2])

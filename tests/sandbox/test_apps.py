@@ -14,9 +14,7 @@ def errors_at_start(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return run_checks()
 
 
-def test_only_a_site_started_without_debug_fails_its_checks(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_a_site_started_without_debug_fails_its_checks(settings, monkeypatch):
     settings.DEBUG = True
     assert errors_at_start(monkeypatch) == []
     settings.DEBUG = False  # as Django's test runner does

@@ -23,7 +23,7 @@ def site(settings: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_the_browser_is_sent_to_the_host_and_port_that_it_uses(settings: Any) -> None:
+def test_the_browser_is_sent_to_the_host_and_port_that_it_uses(settings):
     request = request_of()
     request.META |= {"HTTP_HOST": HOST}
 
@@ -32,22 +32,20 @@ def test_the_browser_is_sent_to_the_host_and_port_that_it_uses(settings: Any) ->
     assert started.authorize_url.startswith(f"http://{HOST}/sandbox/authenticate?private_key=sand")
 
 
-def test_a_forged_host_is_not_called_without_debug(settings: Any) -> None:
+def test_a_forged_host_is_not_called_without_debug(settings):
     settings.DEBUG = False
 
     assert for_request(RequestFactory(HTTP_HOST=HOST).get("/")).base_url is None
 
 
-def test_a_site_without_the_sandbox_can_not_use_its_keys(settings: Any) -> None:
+def test_a_site_without_the_sandbox_can_not_use_its_keys(settings):
     settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": []})
 
     with pytest.raises(NoReverseMatch, match="plasgate_ip_sandbox"):
         for_request(RequestFactory(HTTP_HOST=HOST).get("/"))
 
 
-def test_a_check_reports_the_setting_of_a_sandbox_that_is_gone(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_check_reports_the_setting_of_a_sandbox_that_is_gone(settings, monkeypatch):
     assert check_settings() == []
     monkeypatch.delitem(sys.modules, for_request.__module__)
     settings.INSTALLED_APPS = settings.INSTALLED_APPS[:-1]

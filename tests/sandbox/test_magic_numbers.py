@@ -23,7 +23,7 @@ def success(digits: str, scopes: str = "mobile_id phone_verify") -> dict[str, An
     return answers.changed(answers.success(digits, scopes.split()), {"sid": None})
 
 
-def test_the_ids_belong_to_the_number_and_each_sid_and_code_is_new() -> None:
+def test_the_ids_belong_to_the_number_and_each_sid_and_code_is_new():
     first, again, other = (answers.success(digits, ["mobile_id"]) for digits in "112")
 
     assert (first["mobile_id"], first["sub"]) == (again["mobile_id"], again["sub"])
@@ -34,7 +34,7 @@ def test_the_ids_belong_to_the_number_and_each_sid_and_code_is_new() -> None:
 
 
 @pytest.mark.parametrize("number", ["85577696100", "85577696124"])
-def test_other_endings_and_a_late_answer_are_verified(number: str) -> None:
+def test_other_endings_and_a_late_answer_are_verified(number):
     assert answer_to(number) == success(number)
 
 
@@ -45,7 +45,7 @@ def test_other_endings_and_a_late_answer_are_verified(number: str) -> None:
         ("85577696120", "Phone number is not verified"),
     ],
 )
-def test_19_and_20_fail(number: str, text: str) -> None:
+def test_19_and_20_fail(number, text):
     failure = answers.changed(answers.failure(number, text), {"sid": None})
 
     assert answer_to(number, "phone_verify") == failure
@@ -59,16 +59,14 @@ def test_19_and_20_fail(number: str, text: str) -> None:
         ("85577696125", 200, b"<!doctype html>"),
     ],
 )
-def test_22_has_its_keys_refused_and_23_and_25_answer_with_a_page(
-    number: str, status: int, content: bytes
-) -> None:
+def test_22_has_its_keys_refused_and_23_and_25_answer_with_a_page(number, status, content):
     replied = reply(number, ["mobile_id"])
 
     assert (replied.status, replied.content[: len(content)]) == (status, content)
     assert replied.content_type.startswith("text/html") is content.startswith(b"<")
 
 
-def test_27_is_verified_with_another_mobile_id_each_time() -> None:
+def test_27_is_verified_with_another_mobile_id_each_time():
     first, second = answer_to("85577696127"), answer_to("85577696127")
 
     assert first.pop("mobile_id") != (last := second.pop("mobile_id"))
@@ -80,7 +78,7 @@ def test_27_is_verified_with_another_mobile_id_each_time() -> None:
 
 
 @pytest.mark.parametrize("number", ["85577696128", ""])
-def test_28_or_a_start_without_a_number_is_a_success_about_another(number: str) -> None:
+def test_28_or_a_start_without_a_number_is_a_success_about_another(number):
     assert answer_to(number) == success("85577696118")
 
 
@@ -92,5 +90,5 @@ def test_28_or_a_start_without_a_number_is_a_success_about_another(number: str) 
         ("http://127.0.0.1:8000/", "85577696129", "https://127.0.0.1:8000/"),
     ],
 )
-def test_29_repeats_redirect_uri_in_the_other_scheme(sent: str, number: str, received: str) -> None:
+def test_29_repeats_redirect_uri_in_the_other_scheme(sent, number, received):
     assert repeated(sent, number) == received

@@ -1,7 +1,5 @@
 """The values that the two endpoints accept, and the errors for all others."""
 
-from typing import Any
-
 import pytest
 from django.test import RequestFactory
 
@@ -32,9 +30,7 @@ NUMBER = "85577696118"
         ),
     ],
 )
-def test_any_other_redirect_uri_or_scope_is_a_bad_request(
-    read: Any, query: dict[str, str], message: str
-) -> None:
+def test_any_other_redirect_uri_or_scope_is_a_bad_request(read, query, message):
     with pytest.raises(Refused, match=message) as caught:
         read(query)
 
@@ -51,7 +47,7 @@ def test_any_other_redirect_uri_or_scope_is_a_bad_request(
         ({}, "phone", ""),
     ],
 )
-def test_a_number_has_either_name_or_both(query: dict[str, str], scope: str, number: str) -> None:
+def test_a_number_has_either_name_or_both(query, scope, number):
     assert request_parsing.phone_number(query, [scope]) == number
 
 
@@ -65,12 +61,12 @@ def test_a_number_has_either_name_or_both(query: dict[str, str], scope: str, num
         ({"phone_number": "0776961"}, "mobile_id", "must be digits"),
     ],
 )
-def test_any_other_number_is_unusable(query: dict[str, str], scope: str, error: str) -> None:
+def test_any_other_number_is_unusable(query, scope, error):
     with pytest.raises(UnusableNumber, match=error):
         request_parsing.phone_number(query, [scope])
 
 
-def test_members_that_are_not_text_count_as_missing() -> None:
+def test_members_that_are_not_text_count_as_missing():
     body = {"code": 7, "state": "a state"}
     request = RequestFactory().post("/", body, content_type="application/json")
 
@@ -78,7 +74,7 @@ def test_members_that_are_not_text_count_as_missing() -> None:
 
 
 @pytest.mark.parametrize("body", [b"code=1", b"[]"])
-def test_a_body_that_is_not_a_json_object_is_a_bad_request(body: Any) -> None:
+def test_a_body_that_is_not_a_json_object_is_a_bad_request(body):
     request = RequestFactory().post("/", body, content_type="application/json")
 
     with pytest.raises(Refused, match="JSON object") as caught:

@@ -73,7 +73,7 @@ def exchange(
 
 
 @pytest.mark.parametrize("host", ["https://shop.example", "http://127.0.0.1:8000", "https://[::1]"])
-def test_a_redirect_uri_is_kept_byte_for_byte(browser: Client, host: str) -> None:
+def test_a_redirect_uri_is_kept_byte_for_byte(browser, host):
     uri = f"{host}/callback/%E1%9E%80?next={{x}}|%e1%2F&empty=&flag&a=1&a=2"
 
     location = start(browser, redirect_uri=uri)["Location"]
@@ -82,7 +82,7 @@ def test_a_redirect_uri_is_kept_byte_for_byte(browser: Client, host: str) -> Non
     assert f"&{urlencode({'redirect_uri': uri})}&" in location
 
 
-def test_an_unusable_number_sends_the_browser_back_with_an_error(browser: Client) -> None:
+def test_an_unusable_number_sends_the_browser_back_with_an_error(browser):
     response = start(browser, redirect_uri=CALLBACK + "?lang=km", phone_number="077696118")
 
     assert response["Location"].startswith(CALLBACK + "?lang=km&error=invalid_request&")
@@ -99,9 +99,7 @@ def test_an_unusable_number_sends_the_browser_back_with_an_error(browser: Client
         ({"scope": "openid"}, 400, "scope"),
     ],
 )
-def test_a_refused_start_redirects_nowhere(
-    browser: Client, changes: dict[str, str], status: int, error: str
-) -> None:
+def test_a_refused_start_redirects_nowhere(browser, changes, status, error):
     response = start(browser, **changes)
 
     assert response.status_code == status
@@ -109,7 +107,7 @@ def test_a_refused_start_redirects_nowhere(
     assert response.json()["error_description"].startswith(error)
 
 
-def test_21_is_denied_on_the_callback(browser: Client) -> None:
+def test_21_is_denied_on_the_callback(browser):
     response = start(browser, phone_number="85577696121")
 
     assert query_of(response) == {
@@ -118,7 +116,7 @@ def test_21_is_denied_on_the_callback(browser: Client) -> None:
     }
 
 
-def test_26_leaves_the_visitor_on_the_operators_page(browser: Client) -> None:
+def test_26_leaves_the_visitor_on_the_operators_page(browser):
     response = start(browser, phone_number="85577696126")
 
     assert response.status_code == 200
@@ -126,7 +124,7 @@ def test_26_leaves_the_visitor_on_the_operators_page(browser: Client) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["ip-auth", "check-info"])
-def test_a_code_is_exchanged_for_the_answer_once(browser: Client, endpoint: str) -> None:
+def test_a_code_is_exchanged_for_the_answer_once(browser, endpoint):
     callback = query_of(start(browser, phone_number="85577696199", scope="phone_verify"))
 
     answer = exchange(browser, callback, endpoint=endpoint).json()
@@ -138,9 +136,7 @@ def test_a_code_is_exchanged_for_the_answer_once(browser: Client, endpoint: str)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_24_answers_late_without_an_open_transaction(
-    browser: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_24_answers_late_without_an_open_transaction(browser, monkeypatch):
     slept = []
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
     monkeypatch.setattr(
@@ -153,7 +149,7 @@ def test_24_answers_late_without_an_open_transaction(
 
 
 @pytest.mark.parametrize(("query", "status"), [("", 200), ("?private_key=another", 403)])
-def test_the_key_may_be_in_the_body_as_ios_has_it(browser: Client, query: str, status: int) -> None:
+def test_the_key_may_be_in_the_body_as_ios_has_it(browser, query, status):
     callback = query_of(start(browser))
     response = exchange(browser, callback, query=query, private_key=PRIVATE_KEY)
 
@@ -173,8 +169,8 @@ def test_the_key_may_be_in_the_body_as_ios_has_it(browser: Client, query: str, s
     ],
 )
 def test_only_a_wrong_state_or_redirect_uri_spends_the_code_of_a_refused_exchange(
-    browser: Client, changes: dict[str, Any], error: str, status_after: int
-) -> None:
+    browser, changes, error, status_after
+):
     callback = query_of(start(browser))
     response = exchange(browser, callback, **changes)
 
@@ -184,7 +180,7 @@ def test_only_a_wrong_state_or_redirect_uri_spends_the_code_of_a_refused_exchang
 
 
 @pytest.mark.parametrize(("age", "status"), [(4, 200), (5, 403)])
-def test_a_code_can_be_spent_for_five_minutes(browser: Client, age: int, status: int) -> None:
+def test_a_code_can_be_spent_for_five_minutes(browser, age, status):
     callback = query_of(start(browser))
     AuthorizationCode.objects.update(created_at=timezone.now() - timedelta(minutes=age))
 
@@ -192,14 +188,14 @@ def test_a_code_can_be_spent_for_five_minutes(browser: Client, age: int, status:
     assert exchange(browser, callback).status_code == status
 
 
-def test_without_debug_there_is_no_sandbox(browser: Client, settings: Any) -> None:
+def test_without_debug_there_is_no_sandbox(browser, settings):
     settings.DEBUG = False
 
     assert browser.get("/sandbox/authenticate").status_code == 404
     assert browser.post("/sandbox/ip-auth").status_code == 404
 
 
-def test_login_required_middleware_lets_it_through(browser: Client, settings: Any) -> None:
+def test_login_required_middleware_lets_it_through(browser, settings):
     settings.MIDDLEWARE = [
         *settings.MIDDLEWARE,
         "django.contrib.auth.middleware.LoginRequiredMiddleware",

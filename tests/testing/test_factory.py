@@ -4,16 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import LIVE, Reason, Status
-from django_plasgate_ip.testing import PlasGate, make_verification
-from tests.conftest import Receivers
-from tests.visitor import MASKED, NUMBER, Visitor
+from django_plasgate_ip.testing import make_verification
+from tests.visitor import MASKED, NUMBER
 
 pytestmark = pytest.mark.django_db
 
@@ -42,8 +40,8 @@ ERRORS = ("credentials_rejected", "rate_limited", "provider_error", "invalid_res
     ],
 )
 def test_a_row_has_the_columns_that_the_app_sets(
-    visitor: Visitor, user: User, plasgate_ip: PlasGate, settings: Any, reason: str, scopes: str
-) -> None:
+    visitor, user, plasgate_ip, settings, reason, scopes
+):
     settings.PLASGATE_IP_SCOPES = scopes.split()
     if reason:
         plasgate_ip.fails(reason)
@@ -55,7 +53,7 @@ def test_a_row_has_the_columns_that_the_app_sets(
     assert made.claims | {"sid": ""} == real.claims | {"sid": ""}
 
 
-def test_a_status_is_enough(receivers: Receivers) -> None:
+def test_a_status_is_enough(receivers):
     for status in Status:
         made = PhoneVerification.objects.get(pk=make_verification(status=status).pk)
 
@@ -68,7 +66,7 @@ def test_a_status_is_enough(receivers: Receivers) -> None:
     assert receivers.heard == []
 
 
-def test_a_reason_is_enough_and_a_failure_and_an_error_have_a_default_one() -> None:
+def test_a_reason_is_enough_and_a_failure_and_an_error_have_a_default_one():
     for reason in Reason:
         made = make_verification(reason=reason.value)
 
@@ -77,7 +75,7 @@ def test_a_reason_is_enough_and_a_failure_and_an_error_have_a_default_one() -> N
     assert make_verification(status="error").reason == "provider_error"
 
 
-def test_arguments_become_columns(user: User) -> None:
+def test_arguments_become_columns(user):
     made = make_verification(
         user,
         "verified",
@@ -100,7 +98,7 @@ def test_arguments_become_columns(user: User) -> None:
     assert make_verification(scopes=["phone_verify"]).mobile_id == ""
 
 
-def test_an_age_is_the_time_since_the_end_or_since_a_live_one_began() -> None:
+def test_an_age_is_the_time_since_the_end_or_since_a_live_one_began():
     age = timedelta(days=90)
     made = make_verification(age=age)
 
@@ -122,9 +120,7 @@ def test_an_age_is_the_time_since_the_end_or_since_a_live_one_began() -> None:
         ({"phone_number": "12"}, InvalidPhoneNumber, "phone number"),
     ],
 )
-def test_contradictory_or_invalid_values_are_refused(
-    values: dict[str, Any], error: type[Exception], message: str
-) -> None:
+def test_contradictory_or_invalid_values_are_refused(values, error, message):
     with pytest.raises(error, match=message), transaction.atomic():
         make_verification(**values)
 

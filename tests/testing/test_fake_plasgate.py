@@ -17,8 +17,7 @@ from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import RateLimited
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import Call, PlasGate, PlasGateMixin
-from tests.conftest import Answers, Receivers
-from tests.visitor import NUMBER, Visitor
+from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +29,7 @@ def exchange() -> Any:
     return PlasGateClient().exchange("a code", "a state", "https://a.example/back/")
 
 
-def test_by_default_the_typed_number_is_verified(
-    visitor: Visitor, user: User, plasgate_ip: PlasGate, receivers: Receivers
-) -> None:
+def test_by_default_the_typed_number_is_verified(visitor, user, plasgate_ip, receivers):
     result = plasgate_ip.verify(visitor, "077 696 119", next="/here/")
 
     assert result.response["Location"] == "/here/"
@@ -42,7 +39,7 @@ def test_by_default_the_typed_number_is_verified(
     assert receivers.heard == [("verified", result.verification)]
 
 
-def test_it_verifies_the_set_number_and_no_other(visitor: Visitor, plasgate_ip: PlasGate) -> None:
+def test_it_verifies_the_set_number_and_no_other(visitor, plasgate_ip):
     plasgate_ip.verifies("077 696 119")
 
     assert plasgate_ip.verify(visitor).verification.phone_number == ANOTHER
@@ -50,14 +47,12 @@ def test_it_verifies_the_set_number_and_no_other(visitor: Visitor, plasgate_ip: 
 
 
 @pytest.mark.parametrize("path", ["authenticate?scope=phone", "ip-auth?scope=phone&redirect_uri=x"])
-def test_a_url_of_another_endpoint_is_refused(path: str) -> None:
+def test_a_url_of_another_endpoint_is_refused(path):
     with pytest.raises(ValueError, match="not one that the app sends"):
         PlasGate().callback_url(f"https://cloudapi.plasgate.com/ip/{path}")
 
 
-def test_a_call_holds_what_was_sent_and_shows_no_secret(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_a_call_holds_what_was_sent_and_shows_no_secret(visitor, plasgate_ip, settings):
     settings.PLASGATE_IP_BASE_URL = "http://127.0.0.1:8000/sandbox"
     settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
     visitor.start()
@@ -80,7 +75,7 @@ def test_a_call_holds_what_was_sent_and_shows_no_secret(
     assert not [secret for secret in (*keys, came_back["code"]) if secret in shown]
 
 
-def test_a_site_without_keys_gets_test_keys(visitor: Visitor, settings: Any) -> None:
+def test_a_site_without_keys_gets_test_keys(visitor, settings):
     del settings.PLASGATE_IP_PRIVATE_KEY
     settings.PLASGATE_IP_SECRET_KEY = ""
 
@@ -99,7 +94,7 @@ def test_a_site_without_keys_gets_test_keys(visitor: Visitor, settings: Any) -> 
         PlasGateClient()
 
 
-def test_a_call_that_leaves_the_machine_raises_and_repeats_no_query(plasgate_ip: PlasGate) -> None:
+def test_a_call_that_leaves_the_machine_raises_and_repeats_no_query(plasgate_ip):
     with pytest.raises(AssertionError, match=r"a\.example:443: the fake PlasGate") as caught:
         requests.get("https://a.example/path", {"key": "hidden"}, timeout=1)
 
@@ -107,7 +102,7 @@ def test_a_call_that_leaves_the_machine_raises_and_repeats_no_query(plasgate_ip:
     assert plasgate_ip.calls == []
 
 
-def test_other_fakes_of_http_work_outside_and_inside_of_it() -> None:
+def test_other_fakes_of_http_work_outside_and_inside_of_it():
     with responses.RequestsMock() as outside:
         outside.get("https://a.example/", body="outside")
         with PlasGate() as plasgate_ip:
@@ -120,7 +115,7 @@ def test_other_fakes_of_http_work_outside_and_inside_of_it() -> None:
     assert len(plasgate_ip.calls) == 1
 
 
-def test_a_second_fake_inside_of_the_first_replaces_it_until_it_ends(plasgate_ip: PlasGate) -> None:
+def test_a_second_fake_inside_of_the_first_replaces_it_until_it_ends(plasgate_ip):
     with PlasGate().fails("rate_limited") as inner, pytest.raises(RateLimited):
         exchange()
 
@@ -128,7 +123,7 @@ def test_a_second_fake_inside_of_the_first_replaces_it_until_it_ends(plasgate_ip
     assert (len(plasgate_ip.calls), len(inner.calls)) == (1, 1)
 
 
-def test_it_ends_with_its_block_even_if_that_fails(answers: Answers) -> None:
+def test_it_ends_with_its_block_even_if_that_fails(answers):
     answers(http=429)
     with pytest.raises(ZeroDivisionError), PlasGate():
         exchange().succeeded / 0  # a call that succeeds, and a test that fails
@@ -138,12 +133,12 @@ def test_it_ends_with_its_block_even_if_that_fails(answers: Answers) -> None:
 
 
 class Case(PlasGateMixin, DjangoTestCase):
-    def test_it_starts_with_the_test(self) -> None:
+    def test_it_starts_with_the_test(self):
         self.client.force_login(User.objects.create_user("sok"))
 
         assert self.plasgate_ip.verify(self.client).verification.status == "verified"
 
-    def test_it_ends_with_the_test(self) -> None:
+    def test_it_ends_with_the_test(self):
         self.doCleanups()
 
         with responses.RequestsMock() as answers:
@@ -153,7 +148,7 @@ class Case(PlasGateMixin, DjangoTestCase):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_server_that_the_test_has_started_takes_calls(plasgate_ip: PlasGate, host: str) -> None:
+def test_a_server_that_the_test_has_started_takes_calls(plasgate_ip, host):
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
         Thread(target=server.handle_request, daemon=True).start()
 

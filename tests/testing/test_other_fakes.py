@@ -1,6 +1,6 @@
 """The fake PlasGate beside other fakes of HTTP."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -8,9 +8,6 @@ from typing import Any
 
 import pytest
 import requests
-
-from django_plasgate_ip.testing import PlasGate
-from tests.visitor import Visitor
 
 # Only this environment has the other fakes.
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
@@ -41,9 +38,7 @@ def by_pook(folder: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("fake", [by_vcrpy, by_pook])
-def test_another_fake_takes_its_calls_and_ours_the_exchange(
-    fake: Callable[[Path], Any], tmp_path: Path, visitor: Visitor, plasgate_ip: PlasGate
-) -> None:
+def test_another_fake_takes_its_calls_and_ours_the_exchange(fake, tmp_path, visitor, plasgate_ip):
     with fake(tmp_path):
         assert requests.get("https://a.example/", timeout=5).text == "faked"
         assert plasgate_ip.verify(visitor).verification.status == "verified"

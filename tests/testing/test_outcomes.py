@@ -1,7 +1,5 @@
 """Each outcome, and the verification that it ends with."""
 
-from typing import Any
-
 import pytest
 import requests
 from django.utils import timezone
@@ -9,8 +7,7 @@ from django.utils import timezone
 from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.testing import PlasGate
-from tests.conftest import Receivers
-from tests.visitor import PROFILE, Visitor, outcome
+from tests.visitor import PROFILE, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -21,8 +18,8 @@ PLAYABLE = sorted(set(Reason.values) - OTHERS)
 
 
 def test_a_success_has_the_claims_that_the_scopes_promise_with_the_changes_that_are_set(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
+    visitor, plasgate_ip, settings
+):
     settings.PLASGATE_IP_SCOPES = ["openid", "ip:mobile_id", "profile"]
     plasgate_ip.verifies(given_name="Sok", nickname="S", gender=None, sub="a sub")
 
@@ -37,9 +34,7 @@ def test_a_success_has_the_claims_that_the_scopes_promise_with_the_changes_that_
 
 
 @pytest.mark.parametrize("reason", PLAYABLE)
-def test_a_verification_ends_with_the_reason_that_is_set(
-    visitor: Visitor, plasgate_ip: PlasGate, receivers: Receivers, reason: str
-) -> None:
+def test_a_verification_ends_with_the_reason_that_is_set(visitor, plasgate_ip, receivers, reason):
     plasgate_ip.fails(reason)
 
     result = plasgate_ip.verify(visitor, next="/here/")
@@ -51,9 +46,7 @@ def test_a_verification_ends_with_the_reason_that_is_set(
     assert len(plasgate_ip.calls) == (0 if reason == "provider_denied" else 1)
 
 
-def test_the_mismatched_number_is_never_the_typed_one_and_needs_one(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_the_mismatched_number_is_never_the_typed_one_and_needs_one(visitor, plasgate_ip, settings):
     plasgate_ip.fails(Reason.NUMBER_MISMATCH)
     assert plasgate_ip.verify(visitor, ANOTHER).verification.reason == "number_mismatch"
 
@@ -62,9 +55,7 @@ def test_the_mismatched_number_is_never_the_typed_one_and_needs_one(
         plasgate_ip.verify(visitor)
 
 
-def test_an_invented_code_is_verified_or_refused_while_plasgate_denies(
-    visitor: Visitor, plasgate_ip: PlasGate
-) -> None:
+def test_an_invented_code_is_verified_or_refused_while_plasgate_denies(visitor, plasgate_ip):
     visitor.verify()
     assert outcome() == ("verified", "")
 
@@ -74,7 +65,7 @@ def test_an_invented_code_is_verified_or_refused_while_plasgate_denies(
 
 
 @pytest.mark.parametrize("reason", ["expired", "no reason", ""])
-def test_a_reason_that_plasgate_cant_cause_is_refused_with_a_list(reason: str) -> None:
+def test_a_reason_that_plasgate_cant_cause_is_refused_with_a_list(reason):
     with pytest.raises(ValueError, match=f"'{reason}'") as caught:
         PlasGate().fails(reason)
 
@@ -90,15 +81,13 @@ def test_a_reason_that_plasgate_cant_cause_is_refused_with_a_list(reason: str) -
         ({"body": requests.ConnectTimeout("set")}, "provider_unreachable"),
     ],
 )
-def test_the_exchange_gives_the_answer_that_is_set(
-    visitor: Visitor, plasgate_ip: PlasGate, given: dict[str, Any], reason: str
-) -> None:
+def test_the_exchange_gives_the_answer_that_is_set(visitor, plasgate_ip, given, reason):
     plasgate_ip.answers(**given)
 
     assert plasgate_ip.verify(visitor).verification.reason == reason
 
 
-def test_an_invalid_number_and_what_json_cant_hold_are_refused_when_they_are_set() -> None:
+def test_an_invalid_number_and_what_json_cant_hold_are_refused_when_they_are_set():
     with pytest.raises(InvalidPhoneNumber):
         PlasGate().verifies("no number")
     with pytest.raises(TypeError, match="date"):

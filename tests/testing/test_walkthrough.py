@@ -1,13 +1,10 @@
 """The walk through different sites, and its error if a site stops it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.http import HttpResponse
 
-from django_plasgate_ip.testing import PlasGate
 from tests.visitor import TYPED, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -25,9 +22,7 @@ pytestmark = pytest.mark.django_db
     ],
     ids=str,
 )
-def test_sites_with_other_settings_are_walked(
-    user: User, plasgate_ip: PlasGate, settings: Any, values: dict[str, Any]
-) -> None:
+def test_sites_with_other_settings_are_walked(user, plasgate_ip, settings, values):
     for name, value in values.items():
         setattr(settings, name, value)
     browser = Visitor()
@@ -40,8 +35,8 @@ def test_sites_with_other_settings_are_walked(
 
 
 def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(
-    stranger: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
+    stranger, plasgate_ip, settings
+):
     with pytest.raises(AssertionError, match=r"answered 302 to /accounts/login/.* Sign the client"):
         plasgate_ip.verify(stranger)
 
@@ -49,9 +44,7 @@ def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(
     assert plasgate_ip.verify(stranger).verification.user is None
 
 
-def test_an_invalid_number_and_a_limit_are_reported(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_an_invalid_number_and_a_limit_are_reported(visitor, plasgate_ip, settings):
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     with pytest.raises(AssertionError, match=r"POST /phone/ answered 400\. This is not a phone"):
         plasgate_ip.verify(visitor, "12")
@@ -61,9 +54,7 @@ def test_an_invalid_number_and_a_limit_are_reported(
         plasgate_ip.verify(visitor)
 
 
-def test_a_form_without_a_csrf_token_is_reported(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any, tmp_path: Path
-) -> None:
+def test_a_form_without_a_csrf_token_is_reported(visitor, plasgate_ip, settings, tmp_path):
     page = tmp_path / "django_plasgate_ip" / "start.html"
     page.parent.mkdir()
     page.write_text("<form method=post></form>")
@@ -80,9 +71,7 @@ def teapot(get_response: Any) -> Any:
     return lambda request: stopped if "/callback/" in request.path else get_response(request)
 
 
-def test_a_callback_that_finishes_nothing_is_reported(
-    visitor: Visitor, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_a_callback_that_finishes_nothing_is_reported(visitor, plasgate_ip, settings):
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.teapot"]
 
     with pytest.raises(AssertionError, match=r"The callback answered 418\."):

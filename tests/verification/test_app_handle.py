@@ -17,8 +17,7 @@ from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.exceptions import InvalidCallback, TooManyStarts, VerificationNotFound
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import app_handle
-from tests.conftest import Answers, Receivers
-from tests.visitor import CODE, STATE, TYPED, Visitor, came_back, newest, outcome, request_of
+from tests.visitor import CODE, STATE, TYPED, came_back, newest, outcome, request_of
 
 pytestmark = pytest.mark.django_db
 
@@ -37,9 +36,7 @@ def complete(request: Any, started: flow.StartedVerification, **changes: Any) ->
     return flow.complete_for_app(request, started.verification.pk, **given)
 
 
-def test_an_app_verifies_the_user_of_its_token_once(
-    user: User, answers: Answers, receivers: Receivers, settings: Any
-) -> None:
+def test_an_app_verifies_the_user_of_its_token_once(user, answers, receivers, settings):
     answers()
     settings.PLASGATE_IP_CALLBACK_NONCE = True
     request = app(user)
@@ -68,7 +65,7 @@ def test_an_app_verifies_the_user_of_its_token_once(
             complete(request, started, handle=str(stored))
 
 
-def test_the_user_of_a_token_may_have_its_key_as_text(user: User, answers: Answers) -> None:
+def test_the_user_of_a_token_may_have_its_key_as_text(user, answers):
     answers()
     request = app(SimpleNamespace(pk=str(user.pk), is_authenticated=True))  # type: ignore[arg-type]
     started = flow.begin_for_app(request, TYPED)
@@ -79,8 +76,8 @@ def test_the_user_of_a_token_may_have_its_key_as_text(user: User, answers: Answe
 
 @pytest.mark.parametrize("owned", [True, False])
 def test_only_the_id_the_handle_and_the_account_together_find_it(
-    user: User, other_user: User, answers: Answers, owned: bool, caplog: Any
-) -> None:
+    user, other_user, answers, owned, caplog
+):
     owner = user if owned else None
     started, second = (flow.begin_for_app(app(owner), TYPED) for _ in range(2))
     pk, handle = started.verification.pk, started.handle
@@ -104,9 +101,7 @@ def test_only_the_id_the_handle_and_the_account_together_find_it(
     assert not any(handle in caplog.text for handle in (handle, second.handle))
 
 
-def test_a_verification_is_found_by_its_account_or_without_one_by_its_handle(
-    user: User, other_user: User
-) -> None:
+def test_a_verification_is_found_by_its_account_or_without_one_by_its_handle(user, other_user):
     owned, nobodys = (flow.begin_for_app(app(each), TYPED) for each in (user, None))
 
     def finds(started: flow.StartedVerification, owner: User | None, handle: Any = "") -> bool:
@@ -141,9 +136,7 @@ def test_a_verification_is_found_by_its_account_or_without_one_by_its_handle(
     ],
     ids=str,
 )
-def test_a_malformed_code_or_state_changes_nothing(
-    user: User, answers: Answers, given: dict[str, Any]
-) -> None:
+def test_a_malformed_code_or_state_changes_nothing(user, answers, given):
     started = flow.begin_for_app(app(user), TYPED)
 
     with pytest.raises(InvalidCallback, match="malformed"):
@@ -153,9 +146,7 @@ def test_a_malformed_code_or_state_changes_nothing(
     assert answers.calls == []
 
 
-def test_the_keys_of_another_tenant_are_refused(
-    user: User, answers: Answers, settings: Any, caplog: Any
-) -> None:
+def test_the_keys_of_another_tenant_are_refused(user, answers, settings, caplog):
     started = flow.begin_for_app(app(user), TYPED)
     settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(request.method, "a-secret")
 
@@ -177,9 +168,7 @@ def test_the_keys_of_another_tenant_are_refused(
         ({}, {"error": "e", "error_description": "Please turn off Wi-Fi"}, "not_on_mobile_data"),
     ],
 )
-def test_it_fails_for_the_reasons_of_a_browsers_callback(
-    user: User, answers: Answers, answer: Any, given: dict[str, str], reason: str
-) -> None:
+def test_it_fails_for_the_reasons_of_a_browsers_callback(user, answers, answer, given, reason):
     answers(**answer)
     started = flow.begin_for_app(app(user), TYPED)
 
@@ -187,7 +176,7 @@ def test_it_fails_for_the_reasons_of_a_browsers_callback(
     assert outcome()[1] == reason
 
 
-def test_the_limits_are_those_of_a_browsers_start(user: User, settings: Any) -> None:
+def test_the_limits_are_those_of_a_browsers_start(user, settings):
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 2
     flow.begin(request_of(user), TYPED)
     flow.begin_for_app(app(user), TYPED)
@@ -197,9 +186,7 @@ def test_the_limits_are_those_of_a_browsers_start(user: User, settings: Any) -> 
     assert PhoneVerification.objects.count() == 2
 
 
-def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(
-    user: User, answers: Answers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(user, answers, monkeypatch):
     started = flow.begin_for_app(app(user), TYPED)
     long_ago = timezone.now() - timedelta(minutes=6)
     PhoneVerification.objects.update(created_at=long_ago)
@@ -222,7 +209,7 @@ def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(
     assert answers.calls == []
 
 
-def test_of_two_completions_at_once_one_exchanges_the_code(user: User, answers: Answers) -> None:
+def test_of_two_completions_at_once_one_exchanges_the_code(user, answers):
     started = flow.begin_for_app(app(user), TYPED)
     seen: list[str] = []
     answers(meanwhile=lambda: seen.append(complete(app(user), started).status))
@@ -232,7 +219,7 @@ def test_of_two_completions_at_once_one_exchanges_the_code(user: User, answers: 
     assert len(answers.calls) == 1
 
 
-def test_nothing_is_exchanged_inside_a_transaction(user: User, answers: Answers) -> None:
+def test_nothing_is_exchanged_inside_a_transaction(user, answers):
     started = flow.begin_for_app(app(user), TYPED)
 
     with transaction.atomic(), pytest.raises(RuntimeError):
@@ -240,9 +227,7 @@ def test_nothing_is_exchanged_inside_a_transaction(user: User, answers: Answers)
     assert outcome() == ("pending", "")
 
 
-def test_no_browser_completes_ends_or_claims_it(
-    user: User, answers: Answers, settings: Any
-) -> None:
+def test_no_browser_completes_ends_or_claims_it(user, answers, settings):
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     answers()
     owned, nobodys = (flow.begin_for_app(app(each), TYPED) for each in (user, None))
@@ -264,7 +249,7 @@ def test_no_browser_completes_ends_or_claims_it(
         assert PhoneVerification.objects.get(pk=started.verification.pk).user == owner
 
 
-def test_no_session_can_have_the_id_of_a_handle(visitor: Visitor) -> None:
+def test_no_session_can_have_the_id_of_a_handle(visitor):
     ids = {app_handle.session_id_of(app_handle.new()) for _ in range(3)}
     visitor.start()
 

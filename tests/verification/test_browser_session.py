@@ -1,7 +1,6 @@
 """The id that ties a browser to its verifications, and what belongs to a browser."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -19,7 +18,7 @@ from tests.visitor import request_of
 KEY = "thekeyofadjangosession"
 
 
-def test_a_request_without_a_session_or_an_id_has_an_empty_id() -> None:
+def test_a_request_without_a_session_or_an_id_has_an_empty_id():
     with_none = request_of()
     with_none.session = None  # type: ignore[assignment]
     for request in (RequestFactory().get("/"), with_none, request_of(session=SessionStore())):
@@ -29,14 +28,14 @@ def test_a_request_without_a_session_or_an_id_has_an_empty_id() -> None:
     assert browser_session.get_session_id(with_id) == "browser"
 
 
-def test_an_account_is_none_also_where_the_anonymous_user_is() -> None:
+def test_an_account_is_none_also_where_the_anonymous_user_is():
     request = request_of()
     request.user = None  # type: ignore[assignment]
 
     assert browser_session.account_of(request) is None
 
 
-def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides() -> None:
+def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides():
     def new_ids(key: str | None) -> set[str]:
         """Return what three starts of one session get."""
         requests = [request_of(session=SessionStore(key)) for _ in range(3)]
@@ -51,7 +50,7 @@ def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides() -> No
     assert new_ids(KEY + "2") != {derived}
 
 
-def test_the_id_is_stored_once_and_reused() -> None:
+def test_the_id_is_stored_once_and_reused():
     session = SessionStore()
     session_id = browser_session.get_or_create_session_id(request_of(session=session))
 
@@ -62,7 +61,7 @@ def test_the_id_is_stored_once_and_reused() -> None:
 
 
 @pytest.mark.django_db
-def test_a_session_without_an_id_moves_no_verification_of_an_app() -> None:
+def test_a_session_without_an_id_moves_no_verification_of_an_app():
     row = make_verification(session_id="app:abc", callback_session_id="")
 
     browser_session.change_session_id(request_of(), "new", Q())
@@ -88,8 +87,8 @@ def test_a_session_without_an_id_moves_no_verification_of_an_app() -> None:
     ],
 )
 def test_a_verification_belongs_to_its_user_and_without_one_to_its_session(
-    owner: int | None, started_in: str, user: int | None, session: str, expected: bool
-) -> None:
+    owner, started_in, user, session, expected
+):
     verification = PhoneVerification(user_id=owner, session_id=started_in)
     request = request_of(user and User(pk=user), {SESSION_KEY: session})
 
@@ -111,8 +110,8 @@ def test_a_verification_belongs_to_its_user_and_without_one_to_its_session(
     ],
 )
 def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
-    callback_session: str, user: int | None, session: str, expected: bool
-) -> None:
+    callback_session, user, session, expected
+):
     ids = {"session_id": "browser", "callback_session_id": callback_session}
     verification = PhoneVerification(user_id=7, **ids)
     request = request_of(user and User(pk=user), {SESSION_KEY: session})
@@ -132,8 +131,8 @@ def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
     ],
 )
 def test_who_typed_a_number_sees_it_in_this_session_for_an_hour(
-    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], session: str, expected: bool
-) -> None:
+    monkeypatch, changes, session, expected
+):
     ids = {"user_id": 7, "session_id": "browser", "callback_session_id": "browser"}
     columns = ids | {"age": timedelta(hours=1)} | changes
     columns["created_at"] = stop_clock(monkeypatch, browser_session) - columns.pop("age")

@@ -75,7 +75,7 @@ def end(verification: PhoneVerification, user: Any = None, **changes: Any) -> Ve
     ],
     ids=lambda changes: str(changes)[:40],
 )
-def test_a_genuine_callback_may_be_exchanged(changes: dict[str, Any]) -> None:
+def test_a_genuine_callback_may_be_exchanged(changes):
     assert cause(**changes) == ""
     assert end(pending(), **changes) is None
 
@@ -112,11 +112,11 @@ def test_a_genuine_callback_may_be_exchanged(changes: dict[str, Any]) -> None:
     ],
     ids=lambda value: ascii(value)[:50],
 )
-def test_an_implausible_callback_is_refused(changes: dict[str, Any], expected: str) -> None:
+def test_an_implausible_callback_is_refused(changes, expected):
     assert cause(**changes) == expected
 
 
-def test_a_verification_with_a_nonce_requires_it_for_a_code_and_for_an_error() -> None:
+def test_a_verification_with_a_nonce_requires_it_for_a_code_and_for_an_error():
     with_nonce = pending(nonce=NONCE)
 
     for changes in ({}, {"code": None, "error": "access_denied"}):
@@ -125,7 +125,7 @@ def test_a_verification_with_a_nonce_requires_it_for_a_code_and_for_an_error() -
             assert cause(with_nonce, nonce=nonce, **changes) == "nonce"
 
 
-def test_another_tenants_keys_do_not_finish_a_verification() -> None:
+def test_another_tenants_keys_do_not_finish_a_verification():
     theirs = pending(key_fingerprint=fingerprint("another key"))
 
     assert cause(theirs, private_key=None) == "other_keys"
@@ -153,9 +153,7 @@ def test_another_tenants_keys_do_not_finish_a_verification() -> None:
         (URI, "https://[", False),
     ],
 )
-def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(
-    sent: str, echoed: str, same: bool
-) -> None:
+def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(sent, echoed, same):
     assert callback.is_same_redirect_uri(sent, echoed) is same
 
 
@@ -190,14 +188,12 @@ def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(
     ],
     ids=lambda value: ascii(value)[:40],
 )
-def test_an_error_of_the_provider_ends_with_its_reason_and_text(
-    changes: dict[str, Any], reason: str, text: str
-) -> None:
+def test_an_error_of_the_provider_ends_with_its_reason_and_text(changes, reason, text):
     assert cause(**changes) == ""
     assert end(pending(), **changes) == Verdict(Reason(reason), text)
 
 
-def test_a_late_callback_is_expired_whatever_it_carries() -> None:
+def test_a_late_callback_is_expired_whatever_it_carries():
     late = pending(created_at=timezone.now() - timedelta(minutes=6))
 
     assert end(late, User(pk=8), error="access_denied") == Verdict(Reason.EXPIRED)
@@ -215,14 +211,14 @@ def test_a_late_callback_is_expired_whatever_it_carries() -> None:
     ],
     ids=str,
 )
-def test_a_change_of_the_account_ends_the_verification(values: Any, user: Any, same: bool) -> None:
+def test_a_change_of_the_account_ends_the_verification(values, user, same):
     changed_user = Verdict(Reason.USER_CHANGED)
     assert end(pending(**values), user) == (None if same else changed_user)
     denied = Verdict(Reason.PROVIDER_DENIED, "no")
     assert end(pending(**values), user, error="no") == (denied if same else changed_user)
 
 
-def test_the_query_is_read_as_utf_8_whatever_charset_the_request_names(settings: Any) -> None:
+def test_the_query_is_read_as_utf_8_whatever_charset_the_request_names(settings):
     settings.DEFAULT_CHARSET = "latin-1"
     request = RequestFactory().get(
         "/", {"code": "+AGE-", "state": "ü"}, headers={"Content-Type": "text/plain; charset=utf-7"}

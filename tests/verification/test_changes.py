@@ -16,7 +16,6 @@ from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import claim_at_login, transitions
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from django_plasgate_ip.verification.verdict import Verdict
-from tests.conftest import Receivers
 from tests.verification.rows import stored
 from tests.visitor import MOBILE_ID, NUMBER, request_of
 
@@ -51,9 +50,7 @@ def verified(user: User | None, mobile_id: str, **values: Any) -> PhoneVerificat
     return PhoneVerification.objects.get(pk=row.pk)
 
 
-def test_another_sim_is_reported_with_both_verifications(
-    user: User, changes: mock.Mock, receivers: Receivers
-) -> None:
+def test_another_sim_is_reported_with_both_verifications(user, changes, receivers):
     order: list[str] = []
     receivers.verified.side_effect = lambda **kwargs: order.append("verified")
     changes.side_effect = lambda **kwargs: order.append("changed")
@@ -73,8 +70,8 @@ def test_another_sim_is_reported_with_both_verifications(
 
 @pytest.mark.parametrize("mobile_ids", [(OLD, OLD), (OLD, "", OLD), ("", ""), ("", NEW)])
 def test_the_same_sim_or_an_unknown_one_is_no_change(
-    user: User, changes: mock.Mock, mobile_ids: tuple[str, ...], django_assert_num_queries: Any
-) -> None:
+    user, changes, mobile_ids, django_assert_num_queries
+):
     for mobile_id in mobile_ids:
         row = stored("exchanging", user=user)
         # Every callback waits for one query of these. The other one stores the verdict.
@@ -85,8 +82,8 @@ def test_the_same_sim_or_an_unknown_one_is_no_change(
 
 
 def test_other_numbers_other_users_and_anonymous_visitors_are_not_compared(
-    user: User, other_user: User, changes: mock.Mock
-) -> None:
+    user, other_user, changes
+):
     verified(user, OLD)
     verified(user, NEW, phone_number=OTHER_NUMBER)
     verified(other_user, NEW)
@@ -100,7 +97,7 @@ def test_other_numbers_other_users_and_anonymous_visitors_are_not_compared(
     assert not changes.called
 
 
-def test_only_the_last_completed_one_is_compared(user: User, changes: mock.Mock) -> None:
+def test_only_the_last_completed_one_is_compared(user, changes):
     rows = [verified(user, sim) for sim in (OLD, NEW, NEW, "", OLD, THIRD)]
 
     # A verification without a mobile_id in between hides no change.
@@ -113,7 +110,7 @@ def test_only_the_last_completed_one_is_compared(user: User, changes: mock.Mock)
     assert not verified(user, THIRD).mobile_id_changed
 
 
-def test_another_number_than_the_accounts_last_is_a_change(user: User, other_user: User) -> None:
+def test_another_number_than_the_accounts_last_is_a_change(user, other_user):
     verified(user, OLD, phone_number="")
     verified(other_user, OLD, phone_number=OTHER_NUMBER)
     verified(user, OLD)
@@ -129,8 +126,8 @@ def test_another_number_than_the_accounts_last_is_a_change(user: User, other_use
 
 
 def test_a_number_of_two_accounts_is_logged_when_verified_and_when_claimed(
-    user: User, other_user: User, caplog: Any, django_capture_on_commit_callbacks: Any
-) -> None:
+    user, other_user, caplog, django_capture_on_commit_callbacks
+):
     verified(None, OLD, session_id="elsewhere")
     verified(user, OLD)
     verified(user, OLD, phone_number=OTHER_NUMBER)
@@ -148,9 +145,7 @@ def test_a_number_of_two_accounts_is_logged_when_verified_and_when_claimed(
     assert NUMBER[4:] not in caplog.text
 
 
-def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(
-    user: User, changes: mock.Mock
-) -> None:
+def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(user, changes):
     verified(user, OLD)
     row = stored("exchanging", user=user)
     end = Verdict(Reason.NOT_VERIFIED, claims={"mobile_id": NEW})
@@ -161,7 +156,7 @@ def test_an_end_without_a_success_is_neither_a_change_nor_compared_with(
     assert not changes.called
 
 
-def test_a_number_that_the_phone_scope_returns_is_compared_too(user: User, changes: Any) -> None:
+def test_a_number_that_the_phone_scope_returns_is_compared_too(user, changes):
     first = verified(user, OLD)
     row = stored("exchanging", user=user, phone_number="")
 
@@ -171,9 +166,7 @@ def test_a_number_that_the_phone_scope_returns_is_compared_too(user: User, chang
     assert heard(changes) == [(row, first)]
 
 
-def test_in_a_hand_off_receivers_do_not_get_the_phones_request_and_one_may_raise(
-    user: User, changes: mock.Mock
-) -> None:
+def test_in_a_hand_off_receivers_do_not_get_the_phones_request_and_one_may_raise(user, changes):
     changes.side_effect = ZeroDivisionError
     verified(user, OLD)
 
@@ -182,8 +175,8 @@ def test_in_a_hand_off_receivers_do_not_get_the_phones_request_and_one_may_raise
 
 
 def test_what_a_login_takes_over_is_compared_in_its_order(
-    user: User, changes: mock.Mock, django_capture_on_commit_callbacks: Any
-) -> None:
+    user, changes, django_capture_on_commit_callbacks
+):
     own = verified(user, OLD)
     rows = [verified(None, sim) for sim in (NEW, OLD, OLD, THIRD)]
 
@@ -201,7 +194,7 @@ def test_what_a_login_takes_over_is_compared_in_its_order(
     assert flow.has_changed(request_of(user))
 
 
-def test_a_change_stands_until_it_is_acknowledged(user: User, other_user: User) -> None:
+def test_a_change_stands_until_it_is_acknowledged(user, other_user):
     verified(user, OLD)
     row = verified(user, NEW)
     # Neither the new SIM again nor the old one acknowledges it.

@@ -13,7 +13,6 @@ from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session, changes, claim_at_login
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
-from tests.conftest import Answers, Receivers
 from tests.verification.rows import stop_clock, stored, stored_end
 from tests.visitor import Visitor, newest, outcome, request_of
 
@@ -45,8 +44,8 @@ def owners(*rows: PhoneVerification) -> list[Any]:
 
 
 def test_a_login_takes_over_what_its_session_verified_and_ends_what_it_started(
-    passer_by: Visitor, user: User, answers: Answers
-) -> None:
+    passer_by, user, answers
+):
     answers()
     passer_by.verify()
     verified = newest()
@@ -68,9 +67,7 @@ def test_a_login_takes_over_what_its_session_verified_and_ends_what_it_started(
     assert newest().user == user
 
 
-def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(
-    user: User, other_user: User
-) -> None:
+def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(user, other_user):
     ended = [stored("verified"), stored("verified", mobile_id="")]
     # The account's limit of starts would count it.
     failed = stored("failed")
@@ -87,8 +84,8 @@ def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(
 
 
 def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
-    user: User, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: Any
-) -> None:
+    user, caplog, django_capture_on_commit_callbacks
+):
     caplog.set_level("INFO")
     row, request = stored("verified"), request_of(session={**BROWSER})
     stored("failed")
@@ -125,8 +122,8 @@ def test_each_claim_of_a_verified_number_is_reported_after_the_commit(
     ],
 )
 def test_a_claim_of_what_the_account_holds_already_needs_no_acknowledgement(
-    user: User, account: list[dict[str, Any]], claimed: dict[str, Any], is_acknowledged: bool
-) -> None:
+    user, account, claimed, is_acknowledged
+):
     for age, own in zip((HOUR, HOUR / 2), account, strict=False):
         stored("verified", age, user=user, session_id="earlier", callback_session_id="", **own)
     row = stored("verified", **claimed)
@@ -138,9 +135,7 @@ def test_a_claim_of_what_the_account_holds_already_needs_no_acknowledgement(
     assert (row.acknowledged_at is not None) is is_acknowledged
 
 
-def test_what_another_request_does_meanwhile_is_not_undone(
-    user: User, other_user: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_another_request_does_meanwhile_is_not_undone(user, other_user, monkeypatch):
     row, find = stored("verified"), changes.find
     late: list[PhoneVerification] = []
 
@@ -158,8 +153,8 @@ def test_what_another_request_does_meanwhile_is_not_undone(
 
 
 def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
-    user: User, other_user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    user, other_user, settings, monkeypatch
+):
     handoff = mock.Mock()
     monkeypatch.setattr(claim_at_login, "handoff_app", lambda: handoff)
     own = stored("verified", user=user), stored(user=user), stored("error", reason="user_changed")
@@ -182,9 +177,7 @@ def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
         assert (row.session_id, row.callback_session_id) == expected
 
 
-def test_a_login_as_the_same_user_does_not_strand_a_live_verification(
-    visitor: Visitor, user: User, answers: Answers
-) -> None:
+def test_a_login_as_the_same_user_does_not_strand_a_live_verification(visitor, user, answers):
     answers()
     visitor.start()
     before = visitor.session[SESSION_KEY]
@@ -198,8 +191,8 @@ def test_a_login_as_the_same_user_does_not_strand_a_live_verification(
 
 @pytest.mark.parametrize("status", ["pending", "exchanging"])
 def test_a_live_verification_ends_at_the_login_and_is_never_taken_over(
-    user: User, receivers: Receivers, django_capture_on_commit_callbacks: Any, status: str
-) -> None:
+    user, receivers, django_capture_on_commit_callbacks, status
+):
     live = stored(status)
     request = request_of(session=BROWSER)
 
@@ -217,8 +210,8 @@ def test_a_live_verification_ends_at_the_login_and_is_never_taken_over(
     "backends", [["PhoneBackend"], ["PhoneBackend", "StricterBackend"], []], ids=str
 )
 def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
-    user: User, settings: Any, monkeypatch: pytest.MonkeyPatch, backends: list[str]
-) -> None:
+    user, settings, monkeypatch, backends
+):
     # SECURITY: an older number may be somebody else's, and would open the account.
     ours = [f"{__name__}.{name}" for name in backends]
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, *ours]
@@ -232,9 +225,7 @@ def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
     assert owners(*rows) == expected[len(backends)]
 
 
-def test_a_login_without_a_start_does_not_query_verifications(
-    user: User, django_assert_num_queries: Any
-) -> None:
+def test_a_login_without_a_start_does_not_query_verifications(user, django_assert_num_queries):
     without_session, none = RequestFactory().get("/"), request_of()
     none.session = None  # type: ignore[assignment]
     for request in (None, without_session, none, request_of(session={})):
@@ -242,9 +233,7 @@ def test_a_login_without_a_start_does_not_query_verifications(
             claim_at_login.on_login(User, request, user)
 
 
-def test_a_login_during_the_exchange_drops_the_answer(
-    passer_by: Visitor, user: User, answers: Answers
-) -> None:
+def test_a_login_during_the_exchange_drops_the_answer(passer_by, user, answers):
     answers(meanwhile=lambda: passer_by.other_tab().force_login(user))
     passer_by.start()
 

@@ -9,7 +9,6 @@ from unittest import mock
 import pytest
 import requests
 from django.conf import settings as site
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -19,7 +18,6 @@ from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.exceptions import InvalidCallback
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import exchange
-from tests.conftest import Answers, Receivers
 from tests.kept import STARTED, in_a_thread
 from tests.verification.rows import stored_end
 from tests.visitor import (
@@ -59,8 +57,8 @@ def begun() -> HttpRequest:
     ],
 )
 def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
-    answers: Answers, receivers: Receivers, scopes: str, claims: dict[str, Any], number: str
-) -> None:
+    answers, receivers, scopes, claims, number
+):
     answers(**claims)
     request = request_of()
     started = flow.begin(request, TYPED, scopes=scopes)
@@ -80,7 +78,7 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(
     assert row.created_at < row.completed_at <= timezone.now()
 
 
-def test_the_code_is_exchanged_with_the_keys_of_its_request(settings: Any) -> None:
+def test_the_code_is_exchanged_with_the_keys_of_its_request(settings):
     keys = Credentials("a-private-key", "a-secret-key", "https://sandbox.example/")
     settings.PLASGATE_IP_CREDENTIALS = keys_for = mock.Mock(return_value=keys)
     request = request_of()
@@ -91,7 +89,7 @@ def test_the_code_is_exchanged_with_the_keys_of_its_request(settings: Any) -> No
     keys_for.assert_called_once_with(request)
 
 
-def test_an_answer_without_a_status_and_with_unreadable_extras_verifies(answers: Answers) -> None:
+def test_an_answer_without_a_status_and_with_unreadable_extras_verifies(answers):
     extras: dict[str, Any] = {"phone_number": "N/A", "address": {"locality": "Phnom\0Penh\ud800"}}
     answers(status=None, login_hint=int(DIGITS), **extras)
     request = begun()
@@ -112,8 +110,8 @@ def test_an_answer_without_a_status_and_with_unreadable_extras_verifies(answers:
     ],
 )
 def test_a_broken_exchange_is_an_error_and_is_logged_without_a_secret(
-    answers: Answers, caplog: Any, http: int, body: Any, reason: str, description: str
-) -> None:
+    answers, caplog, http, body, reason, description
+):
     answers(http=http, body=body)
     request = begun()
 
@@ -130,7 +128,7 @@ def test_a_broken_exchange_is_an_error_and_is_logged_without_a_secret(
         assert secret not in caplog.text
 
 
-def test_an_error_of_the_provider_ends_the_verification_without_a_call(answers: Answers) -> None:
+def test_an_error_of_the_provider_ends_the_verification_without_a_call(answers):
     request = begun()
 
     for callback in (came_back(request, error="access_denied", code=None), came_back(request)):
@@ -150,8 +148,8 @@ def test_an_error_of_the_provider_ends_the_verification_without_a_call(answers: 
     ids=str,
 )
 def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
-    answers: Answers, user: User, receivers: Receivers, caplog: Any, query: Any, cause: str
-) -> None:
+    answers, user, receivers, caplog, query, cause
+):
     answers()
     request = request_of(user)
     row = flow.begin(request, TYPED).verification
@@ -186,8 +184,8 @@ def test_an_implausible_callback_changes_nothing_and_is_recorded_once(
     ids=ascii,
 )
 def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_nonce_names(
-    answers: Answers, receivers: Receivers, caplog: Any, changes: Any, columns: Any, is_ended: bool
-) -> None:
+    answers, receivers, caplog, changes, columns, is_ended
+):
     row = flow.begin(request_of(), scopes="phone").verification
     newer = flow.begin(request_of(), scopes="phone").verification
     PhoneVerification.objects.update(**{"status": "pending"} | columns)
@@ -209,8 +207,8 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
 
 
 def test_a_callback_in_another_browser_after_the_end_reports_no_verification(
-    caplog: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    caplog, settings, monkeypatch
+):
     settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(request.method, "a-secret")
     row = flow.begin(request_of(), scopes="phone").verification
     monkeypatch.setattr(PhoneVerification, "transition", lambda *_, **__: False)
@@ -221,9 +219,7 @@ def test_a_callback_in_another_browser_after_the_end_reports_no_verification(
     assert caplog.messages == ["callback_refused verification=- user=- cause=no_verification"]
 
 
-def test_a_nonce_chooses_among_the_sessions_own_verifications_and_leaves_the_others(
-    answers: Answers,
-) -> None:
+def test_a_nonce_chooses_among_the_sessions_own_verifications_and_leaves_the_others(answers):
     answers()
     request = request_of()
     first = flow.begin(request, scopes="mobile_id").verification
@@ -238,9 +234,7 @@ def test_a_nonce_chooses_among_the_sessions_own_verifications_and_leaves_the_oth
     assert flow.complete(came_back(request, nonce=second.nonce)).status == "verified"
 
 
-def test_the_exchange_sends_the_code_the_state_and_the_redirect_uri_unchanged(
-    answers: Answers, settings: Any
-) -> None:
+def test_the_exchange_sends_the_code_the_state_and_the_redirect_uri_unchanged(answers, settings):
     settings.PLASGATE_IP_CALLBACK_NONCE = True
     answers()
     request = request_of()
@@ -260,7 +254,7 @@ def test_the_exchange_sends_the_code_the_state_and_the_redirect_uri_unchanged(
     assert flow.begin(request, TYPED).verification.nonce != row.nonce
 
 
-def test_the_code_of_a_superseded_verification_verifies_no_new_number(answers: Answers) -> None:
+def test_the_code_of_a_superseded_verification_verifies_no_new_number(answers):
     answers()
     request = request_of()
     first = flow.begin(request, TYPED).verification
@@ -274,7 +268,7 @@ def test_the_code_of_a_superseded_verification_verifies_no_new_number(answers: A
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_answer_that_comes_too_late_is_dropped(answers: Answers, receivers: Receivers) -> None:
+def test_an_answer_that_comes_too_late_is_dropped(answers, receivers):
     request = request_of()
     answers(meanwhile=lambda: flow.begin(request, TYPED))
     late = flow.begin(request, TYPED).verification
@@ -289,9 +283,7 @@ def test_an_answer_that_comes_too_late_is_dropped(answers: Answers, receivers: R
     assert receivers.heard == [("failed", late)]
 
 
-def test_a_verification_that_was_deleted_meanwhile_has_no_result(
-    answers: Answers, receivers: Receivers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verification_that_was_deleted_meanwhile_has_no_result(answers, receivers, monkeypatch):
     answers(meanwhile=PhoneVerification.objects.all().delete)
     request = begun()
     with pytest.raises(InvalidCallback, match="deleted"):
@@ -312,8 +304,8 @@ def test_a_verification_that_was_deleted_meanwhile_has_no_result(
 
 @pytest.mark.django_db(transaction=True)
 def test_during_the_exchange_no_transaction_is_open_and_other_requests_see_it_in_progress(
-    answers: Answers, receivers: Receivers
-) -> None:
+    answers, receivers
+):
     seen: list[Any] = []
 
     def look() -> None:
@@ -334,8 +326,8 @@ def test_during_the_exchange_no_transaction_is_open_and_other_requests_see_it_in
 
 @pytest.mark.django_db(transaction=True)
 def test_of_simultaneous_and_repeated_callbacks_one_exchanges_and_one_signal_is_sent(
-    visitor: Visitor, answers: Answers, receivers: Receivers
-) -> None:
+    visitor, answers, receivers
+):
     answers()
     visitor.start(next="/here/")
     tabs = [visitor.other_tab() for _ in range(4)]
@@ -358,7 +350,7 @@ def test_of_simultaneous_and_repeated_callbacks_one_exchanges_and_one_signal_is_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_complete_refuses_to_run_in_a_transaction(answers: Answers) -> None:
+def test_complete_refuses_to_run_in_a_transaction(answers):
     request = begun()
 
     for changes in ({}, {"error": "access_denied"}):
@@ -369,7 +361,7 @@ def test_complete_refuses_to_run_in_a_transaction(answers: Answers) -> None:
     assert answers.calls == []
 
 
-def test_a_verification_whose_worker_stops_in_the_exchange_is_interrupted(answers: Answers) -> None:
+def test_a_verification_whose_worker_stops_in_the_exchange_is_interrupted(answers):
     answers(meanwhile=mock.Mock(side_effect=SystemExit))
     request = request_of()
     first = flow.begin(request, TYPED).verification

@@ -16,9 +16,8 @@ from django_plasgate_ip.exceptions import InvalidPhoneNumber
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification import limits
-from tests.conftest import Receivers
 from tests.verification.rows import stored
-from tests.visitor import NUMBER, TYPED, Visitor, request_of
+from tests.visitor import NUMBER, TYPED, request_of
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +25,7 @@ NETWORK = ("network",)
 OTHER_NUMBER = "+85512345678"
 
 
-def test_a_verified_row_of_the_account_is_stored(user: User) -> None:
+def test_a_verified_row_of_the_account_is_stored(user):
     row = flow.confirm(user, "០៧៧ ៦៩៦ ១១៨")
 
     made = make_verification(user, method="sms")
@@ -39,7 +38,7 @@ def test_a_verified_row_of_the_account_is_stored(user: User) -> None:
     assert str(row.visitor_message) == "Your number is verified."
 
 
-def test_it_counts_unless_the_network_is_required(user: User) -> None:
+def test_it_counts_unless_the_network_is_required(user):
     rows, request = PhoneVerification.objects, request_of(user)
     flow.confirm(user, TYPED)
 
@@ -66,7 +65,7 @@ class Members(PhoneVerifiedRequiredMixin, View):
         Members.as_view(phone_verified_methods=NETWORK),
     ],
 )
-def test_a_view_may_require_the_network(user: User, by_network: Any) -> None:
+def test_a_view_may_require_the_network(user, by_network):
     flow.confirm(user, TYPED)
 
     any_method: Any = Members.as_view()
@@ -77,7 +76,7 @@ def test_a_view_may_require_the_network(user: User, by_network: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_signal_is_sent_after_the_commit(user: User, receivers: Receivers) -> None:
+def test_the_signal_is_sent_after_the_commit(user, receivers):
     request = request_of(user)
     with transaction.atomic():
         row = flow.confirm(user, TYPED, "voice", request)
@@ -92,12 +91,12 @@ def test_the_signal_is_sent_after_the_commit(user: User, receivers: Receivers) -
 
 
 @pytest.mark.parametrize("method", ["", "network", "Network", "sms code", "a" * 33, "ស", None])
-def test_a_method_is_a_short_name_and_not_plasgates(user: User, method: Any) -> None:
+def test_a_method_is_a_short_name_and_not_plasgates(user, method):
     with pytest.raises(ValueError, match="method"):
         flow.confirm(user, TYPED, method)
 
 
-def test_an_account_and_a_number_are_required(user: User) -> None:
+def test_an_account_and_a_number_are_required(user):
     others = Group.objects.create(pk=user.pk)
     for nobody in (None, AnonymousUser(), User(pk=7), User(), others):
         with pytest.raises(ValueError, match="Anonymous visitors log in first"):
@@ -108,7 +107,7 @@ def test_an_account_and_a_number_are_required(user: User) -> None:
     assert not PhoneVerification.objects.exists()
 
 
-def test_it_is_not_the_operators_proof_even_with_the_columns_of_one(user: User) -> None:
+def test_it_is_not_the_operators_proof_even_with_the_columns_of_one(user):
     row = flow.confirm(user, TYPED)
     make_verification(user)
     assert PhoneVerification.objects.trusted().exclude(pk=row.pk).exists()
@@ -117,7 +116,7 @@ def test_it_is_not_the_operators_proof_even_with_the_columns_of_one(user: User) 
     assert not PhoneVerification.objects.trusted().exists()
 
 
-def test_it_is_no_start(user: User, settings: Any) -> None:
+def test_it_is_no_start(user, settings):
     settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     flow.confirm(user, TYPED)
 
@@ -125,11 +124,8 @@ def test_it_is_no_start(user: User, settings: Any) -> None:
 
 
 def test_another_number_is_a_change_and_a_number_of_two_accounts_is_logged(
-    user: User,
-    other_user: User,
-    caplog: pytest.LogCaptureFixture,
-    django_capture_on_commit_callbacks: Any,
-) -> None:
+    user, other_user, caplog, django_capture_on_commit_callbacks
+):
     make_verification(user)
     make_verification(user, phone_number=OTHER_NUMBER)
     make_verification(other_user)
@@ -143,7 +139,7 @@ def test_another_number_is_a_change_and_a_number_of_two_accounts_is_logged(
     assert caplog.messages[0] == f"number_held_twice verification={first.pk} user={user.pk}"
 
 
-def test_its_page_is_its_users(visitor: Visitor, user: User, other_user: User) -> None:
+def test_its_page_is_its_users(visitor, user, other_user):
     own, others = flow.confirm(user, TYPED), flow.confirm(other_user, TYPED)
 
     assert b"Your number is verified." in visitor.get(f"/phone/{own.pk}/").content

@@ -19,7 +19,6 @@ from django.utils import timezone
 from django_plasgate_ip import flow, signals
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import connection, transitions
-from tests.conftest import Answers, Receivers
 from tests.kept import DAY, create, in_a_thread
 from tests.visitor import TYPED, came_back, newest, outcome, request_of
 
@@ -48,8 +47,8 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.mark.parametrize("max_age", [0, 60, None])
 def test_a_connection_that_does_not_persist_is_closed_while_the_operator_is_asked(
-    answers: Answers, request_: HttpRequest, max_age: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    answers, request_, max_age, monkeypatch
+):
     monkeypatch.setitem(database.settings_dict, "CONN_MAX_AGE", max_age)
     held: list[bool] = []
     answers(meanwhile=lambda: held.append(database.connection is not None))
@@ -59,7 +58,7 @@ def test_a_connection_that_does_not_persist_is_closed_while_the_operator_is_aske
     assert held == [max_age != 0]
 
 
-def test_a_connection_in_a_transaction_or_of_several_threads_is_kept() -> None:
+def test_a_connection_in_a_transaction_or_of_several_threads_is_kept():
     with transaction.atomic():
         create()
         connection.release()
@@ -79,8 +78,8 @@ def test_a_connection_in_a_transaction_or_of_several_threads_is_kept() -> None:
 
 
 def test_the_answer_is_saved_although_the_database_refuses_some_connections(
-    answers: Answers, receivers: Receivers, request_: Any, pauses: Any, monkeypatch: Any
-) -> None:
+    answers, receivers, request_, pauses, monkeypatch
+):
     errors = [OperationalError("too many clients"), InterfaceError("closed")]
     works = repeat(mock.DEFAULT)
     connect = mock.Mock(wraps=database.connect, side_effect=chain(errors, works))
@@ -93,8 +92,8 @@ def test_the_answer_is_saved_although_the_database_refuses_some_connections(
 
 
 def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
-    answers: Answers, receivers: Receivers, user: User, request_: HttpRequest, pauses: list[float]
-) -> None:
+    answers, receivers, user, request_, pauses
+):
     create(DAY, user=user, mobile_id="another SIM")
     changes = mock.Mock()
     signals.mobile_id_changed.connect(changes)
@@ -117,8 +116,8 @@ def test_an_answer_that_was_saved_without_a_confirmation_has_its_signals(
 
 
 def test_tries_end_when_the_exchange_counts_as_interrupted(
-    answers: Answers, request_: HttpRequest, pauses: list[float], settings: Any, monkeypatch: Any
-) -> None:
+    answers, request_, pauses, settings, monkeypatch
+):
     settings.PLASGATE_IP_TIMEOUT = 2
     refuse = mock.Mock(side_effect=OperationalError("the database system is shutting down"))
     answers(meanwhile=lambda: monkeypatch.setattr(connections["default"], "connect", refuse))
@@ -132,9 +131,7 @@ def test_tries_end_when_the_exchange_counts_as_interrupted(
     assert len(answers.calls) == 1
 
 
-def test_a_claim_and_an_end_without_an_answer_are_tried_for_a_second(
-    pauses: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_claim_and_an_end_without_an_answer_are_tried_for_a_second(pauses, monkeypatch):
     fail = mock.Mock(side_effect=OperationalError)
     monkeypatch.setattr(PhoneVerification, "transition", fail)
     row = create(status="pending")
@@ -145,7 +142,7 @@ def test_a_claim_and_an_end_without_an_answer_are_tried_for_a_second(
         assert pauses == [0.1, 0.2, 0.4, 0.8]
 
 
-def test_a_transaction_that_failed_is_not_tried_again(pauses: list[float]) -> None:
+def test_a_transaction_that_failed_is_not_tried_again(pauses):
     fail = mock.Mock(side_effect=OperationalError)
     with transaction.atomic(), pytest.raises(OperationalError):
         connection.retry(fail, timezone.now() + timedelta(seconds=9))
@@ -154,9 +151,7 @@ def test_a_transaction_that_failed_is_not_tried_again(pauses: list[float]) -> No
 
 @pytest.mark.parametrize("moment", ["claim", "answer"])
 @pytest.mark.parametrize("level", [r"repeatable\ read", "serializable"])
-def test_a_conflict_of_two_transactions_is_no_error(
-    answers: Answers, request_: HttpRequest, monkeypatch: Any, level: str, moment: str
-) -> None:
+def test_a_conflict_of_two_transactions_is_no_error(answers, request_, monkeypatch, level, moment):
     if database.vendor != "postgresql":
         pytest.skip("only PostgreSQL has the first update win")
     options = {"options": f"-c default_transaction_isolation={level}"}

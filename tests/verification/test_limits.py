@@ -5,14 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import RequestFactory
 
 from django_plasgate_ip.exceptions import PlasGateError, TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import limits
 from tests.verification.rows import stop_clock, stored, unsaved
-from tests.visitor import NUMBER, Visitor, newest
+from tests.visitor import NUMBER, newest
 
 pytestmark = pytest.mark.django_db
 
@@ -43,9 +42,7 @@ def wait_for(verification: PhoneVerification) -> timedelta | None:
 
 
 @pytest.mark.parametrize("scope", ["number", "user", "address", "site"])
-def test_a_limit_admits_its_number_of_starts_and_none_is_no_limit(
-    settings: Any, user: User, scope: str
-) -> None:
+def test_a_limit_admits_its_number_of_starts_and_none_is_no_limit(settings, user, scope):
     same: dict[str, Any] = {
         "number": {"phone_number": NUMBER},
         "user": {"user": user},
@@ -68,7 +65,7 @@ def test_a_limit_admits_its_number_of_starts_and_none_is_no_limit(
     assert wait_for(stored(**row)) is None
 
 
-def test_starts_without_a_number_a_user_or_an_address_do_not_count_together(settings: Any) -> None:
+def test_starts_without_a_number_a_user_or_an_address_do_not_count_together(settings):
     limit(settings, number=0, user=0, address=0)
 
     assert wait_for(stored(phone_number="", user=None, address="")) is None
@@ -84,8 +81,8 @@ def test_starts_without_a_number_a_user_or_an_address_do_not_count_together(sett
     ],
 )
 def test_strangers_do_not_lock_out_the_account_that_holds_the_number(
-    settings: Any, user: User, owns: dict[str, Any], is_exempt: bool
-) -> None:
+    settings, user, owns, is_exempt
+):
     limit(settings, number=2, user=3)
     stored("verified", 2 * limits.HOUR, **({"user": user} | owns))
     for _ in range(3):
@@ -100,8 +97,8 @@ def test_strangers_do_not_lock_out_the_account_that_holds_the_number(
 
 
 def test_a_refused_start_is_logged_without_its_number(
-    settings: Any, user: User, caplog: pytest.LogCaptureFixture, django_assert_num_queries: Any
-) -> None:
+    settings, user, caplog, django_assert_num_queries
+):
     limit(settings, number=0, user=0, address=0, site=0)
     start = stored(user=user, address="hash")
 
@@ -115,7 +112,7 @@ def test_a_refused_start_is_logged_without_its_number(
     ]
 
 
-def test_a_start_counts_for_an_hour(settings: Any, now: Any) -> None:
+def test_a_start_counts_for_an_hour(settings, now):
     limit(settings, number=1)
     earlier = stored(created_at=now - limits.HOUR + TICK)
     start = stored(created_at=now)
@@ -126,9 +123,7 @@ def test_a_start_counts_for_an_hour(settings: Any, now: Any) -> None:
     assert timedelta(hours=1) == limits.HOUR
 
 
-def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(
-    settings: Any, now: Any
-) -> None:
+def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(settings, now):
     # More than the limit, because it was lowered.
     starts = [(50, "exchanging"), (40, "verified"), (30, "failed"), (10, "error"), (0, "pending")]
     for minutes, status in starts:
@@ -141,9 +136,7 @@ def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(
 
 
 @pytest.mark.parametrize("scopes", [("number", "user"), ("user", "number"), ("site", "number")])
-def test_the_longest_wait_of_several_limits_counts(
-    settings: Any, user: User, now: Any, scopes: tuple[str, str]
-) -> None:
+def test_the_longest_wait_of_several_limits_counts(settings, user, now, scopes):
     limit(settings, **dict.fromkeys(scopes, 1))
     same: dict[str, Any] = {"number": {}, "user": {"user": user}, "site": {}}
     other = {"phone_number": OTHER_NUMBER}
@@ -157,7 +150,7 @@ def test_the_longest_wait_of_several_limits_counts(
 @pytest.mark.parametrize(
     ("milliseconds", "seconds"), [(-1, 1), (0, 1), (1000, 1), (1001, 2), (60_000, 60)]
 )
-def test_the_wait_is_rounded_up_to_seconds_and_pickled(milliseconds: int, seconds: int) -> None:
+def test_the_wait_is_rounded_up_to_seconds_and_pickled(milliseconds, seconds):
     error = TooManyStarts(timedelta(milliseconds=milliseconds))
 
     assert str(error).endswith(f": {seconds}.")
@@ -167,8 +160,8 @@ def test_the_wait_is_rounded_up_to_seconds_and_pickled(milliseconds: int, second
 
 
 def test_a_refused_visitor_gets_no_session_and_an_invalid_number_is_reported_first(
-    passer_by: Visitor, settings: Any
-) -> None:
+    passer_by, settings
+):
     limit(settings, site=0)
 
     assert passer_by.start("077").status_code == 400
@@ -212,9 +205,7 @@ def seen_as(remote: str | None, forwarded: str | None = None) -> str:
         ("192.0.2.7", "", False),
     ],
 )
-def test_an_address_counts_as_one_ipv4_address_or_one_64_of_ipv6(
-    settings: Any, one: str | None, other: str, same: bool
-) -> None:
+def test_an_address_counts_as_one_ipv4_address_or_one_64_of_ipv6(settings, one, other, same):
     limit(settings, address=2)
     assert (seen_as(one) == seen_as(other) != "") is same
 
@@ -243,8 +234,8 @@ def test_an_address_counts_as_one_ipv4_address_or_one_64_of_ipv6(
     ],
 )
 def test_the_visitors_address_is_the_one_that_the_outermost_proxy_appended(
-    settings: Any, count: int, remote: str, forwarded: str | None, visitor: str
-) -> None:
+    settings, count, remote, forwarded, visitor
+):
     limit(settings, address=2)
     settings.PLASGATE_IP_TRUSTED_PROXY_COUNT = count
     found = seen_as(remote, forwarded)
@@ -253,9 +244,7 @@ def test_the_visitors_address_is_the_one_that_the_outermost_proxy_appended(
     assert found == seen_as(visitor)
 
 
-def test_an_address_is_stored_as_a_keyed_hash_and_only_if_addresses_are_limited(
-    visitor: Visitor, settings: Any
-) -> None:
+def test_an_address_is_stored_as_a_keyed_hash_and_only_if_addresses_are_limited(visitor, settings):
     visitor.start()
     assert newest().address == ""
 

@@ -16,7 +16,6 @@ from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import limits, transitions
 from django_plasgate_ip.verification.changes import Changes
 from django_plasgate_ip.verification.verdict import Verdict
-from tests.conftest import Receivers
 from tests.docs.pages import table
 from tests.verification.rows import stop_clock, stored, stored_end, unsaved
 from tests.visitor import MOBILE_ID, NUMBER, SUB
@@ -35,7 +34,7 @@ def commit(django_capture_on_commit_callbacks: Any) -> Any:
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
-def test_a_new_verification_ends_its_sessions_live_ones(receivers: Receivers, commit: Any) -> None:
+def test_a_new_verification_ends_its_sessions_live_ones(receivers, commit):
     request = HttpRequest()
     exchanging = stored("exchanging", 3 * SECOND)
     pending = stored("pending", 2 * SECOND)
@@ -56,9 +55,7 @@ def test_a_new_verification_ends_its_sessions_live_ones(receivers: Receivers, co
     assert {call.kwargs["request"] for call in receivers.failed.call_args_list} == {request}
 
 
-def test_a_new_verification_is_the_newest_also_after_one_from_a_clock_ahead(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_new_verification_is_the_newest_also_after_one_from_a_clock_ahead(monkeypatch):
     now = stop_clock(monkeypatch, transitions)
     earlier = stored("failed", SECOND)
 
@@ -70,7 +67,7 @@ def test_a_new_verification_is_the_newest_also_after_one_from_a_clock_ahead(
         new.delete()
 
 
-def test_a_start_reads_the_newest_hundred_of_its_session(settings: Any) -> None:
+def test_a_start_reads_the_newest_hundred_of_its_session(settings):
     settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = None
     ended = [unsaved("failed", index * SECOND) for index in range(1, 100)]
     PhoneVerification.objects.bulk_create(ended)
@@ -83,7 +80,7 @@ def test_a_start_reads_the_newest_hundred_of_its_session(settings: Any) -> None:
     assert stored_end(older) == ("pending", "")
 
 
-def test_a_refused_start_is_deleted_and_ends_nothing(settings: Any, receivers: Receivers) -> None:
+def test_a_refused_start_is_deleted_and_ends_nothing(settings, receivers):
     settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = 1
     earlier = stored(ago=SECOND)
 
@@ -95,9 +92,7 @@ def test_a_refused_start_is_deleted_and_ends_nothing(settings: Any, receivers: R
     assert receivers.heard == []
 
 
-def test_a_refused_start_that_another_request_has_ended_is_kept(
-    settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refused_start_that_another_request_has_ended_is_kept(settings, monkeypatch):
     settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = 0
     check = limits.check
 
@@ -115,7 +110,7 @@ def test_a_refused_start_that_another_request_has_ended_is_kept(
     assert stored_end(new) == ("error", "superseded")
 
 
-def test_a_code_is_claimed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_code_is_claimed_once(monkeypatch):
     now = stop_clock(monkeypatch, transitions)
     first = stored()
     second = PhoneVerification.objects.get()
@@ -128,9 +123,7 @@ def test_a_code_is_claimed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stored_end(first) == ("exchanging", "")
 
 
-def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
-    receivers: Receivers, commit: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verdict_is_stored_and_its_signal_follows_the_commit(receivers, commit, monkeypatch):
     now = stop_clock(monkeypatch, transitions)
     row, request = stored("exchanging"), HttpRequest()
 
@@ -147,7 +140,7 @@ def test_a_verdict_is_stored_and_its_signal_follows_the_commit(
     assert str(row.phone_number) == NUMBER
 
 
-def test_the_columns_of_a_verdict_hide_the_person() -> None:
+def test_the_columns_of_a_verdict_hide_the_person():
     claims = {"sub": "anonymous"}
     columns = transitions.result_columns(Verdict(phone_number=NUMBER, claims=claims))
 
@@ -158,9 +151,7 @@ def test_the_columns_of_a_verdict_hide_the_person() -> None:
     assert "phone_number" not in transitions.result_columns(FAILED)
 
 
-def test_a_verification_that_moved_is_not_ended_again(
-    receivers: Receivers, commit: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_verification_that_moved_is_not_ended_again(receivers, commit, monkeypatch):
     now = stop_clock(monkeypatch, transitions)
     row, stale = stored("exchanging"), stored(ago=timedelta(minutes=6))
     ended = {"status": "error", "reason": "interrupted", "completed_at": now}
@@ -178,7 +169,7 @@ def test_a_verification_that_moved_is_not_ended_again(
     assert receivers.heard == []
 
 
-def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
+def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too():
     row = stored()
     transitions.claim(PhoneVerification.objects.get())
     other = stored("exchanging", session_id="other")
@@ -200,8 +191,8 @@ def test_a_verification_whose_code_is_claimed_meanwhile_is_ended_too() -> None:
     [("pending", 300, "expired"), ("exchanging", 10 + 30, "interrupted")],
 )
 def test_a_stale_verification_is_ended_after_its_time_and_not_before(
-    status: str, seconds: int, reason: str, monkeypatch: Any, receivers: Receivers, commit: Any
-) -> None:
+    status, seconds, reason, monkeypatch, receivers, commit
+):
     request = HttpRequest()
     last = stop_clock(monkeypatch, models) - timedelta(seconds=seconds)
     live = stored(status, created_at=last, exchanging_at=last)
@@ -218,9 +209,7 @@ def test_a_stale_verification_is_ended_after_its_time_and_not_before(
 
 
 @pytest.mark.parametrize("status", ["verified", "failed", "error"])
-def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
-    status: str, receivers: Receivers
-) -> None:
+def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(status, receivers):
     request, own = HttpRequest(), unsaved(status)
     handed_over = unsaved(status, callback_session_id="phone")
 
@@ -234,9 +223,7 @@ def test_each_end_has_its_signal_and_a_hand_offs_phone_is_not_its_request(
     assert sent[0].kwargs["sender"] is PhoneVerification
 
 
-def test_each_end_is_one_line_of_the_log_after_the_commit(
-    commit: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_end_is_one_line_of_the_log_after_the_commit(commit, caplog, monkeypatch):
     now = stop_clock(monkeypatch, transitions)
     caplog.set_level(logging.INFO, "django_plasgate_ip")
     row = stored(created_at=now - 4_123_456 * TICK, operator="Smart")

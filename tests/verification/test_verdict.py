@@ -35,7 +35,7 @@ def judge(answer: Answer, scopes: str = "mobile_id phone_verify") -> verdict.Ver
     return verdict.judge(answer, scopes.split(), number(NUMBER) if needs_number else None)
 
 
-def test_a_confirmed_number_is_verified_and_the_repr_of_the_verdict_hides_the_person() -> None:
+def test_a_confirmed_number_is_verified_and_the_repr_of_the_verdict_hides_the_person():
     claims = PROFILE | {"sub": SUB}
 
     end = judge(success(claims=claims, phone_number=NUMBER, error_description="Fine"), "phone")
@@ -51,7 +51,7 @@ def test_a_confirmed_number_is_verified_and_the_repr_of_the_verdict_hides_the_pe
 
 @pytest.mark.parametrize("text", ["Please turn off Wi-Fi or use Mobile data network", "No", ""])
 @pytest.mark.parametrize("scopes", ["mobile_id phone_verify", "phone"])
-def test_a_failed_answer_keeps_its_text_and_nothing_of_the_person(text: str, scopes: str) -> None:
+def test_a_failed_answer_keeps_its_text_and_nothing_of_the_person(text, scopes):
     # The wire's failure has a mobile_id, too. Here even the client lets the ids through.
     end = judge(success(succeeded=False, phone_number=NUMBER, error_description=text), scopes)
 
@@ -83,9 +83,7 @@ wrong mobile number; cellular phone number differs
 @pytest.mark.parametrize(
     ("texts", "is_about_it"), [(ABOUT_THE_NETWORK, True), (NOT_ABOUT_THE_NETWORK, False)]
 )
-def test_words_for_wifi_and_mobile_data_in_english_and_khmer_are_known(
-    texts: str, is_about_it: bool
-) -> None:
+def test_words_for_wifi_and_mobile_data_in_english_and_khmer_are_known(texts, is_about_it):
     for text in texts.strip().replace("\n", "; ").split("; "):
         assert verdict.is_about_network(text) is is_about_it, text
 
@@ -120,9 +118,7 @@ def test_words_for_wifi_and_mobile_data_in_english_and_khmer_are_known(
     ],
     ids=str,
 )
-def test_an_answer_that_does_not_confirm_the_number_is_rejected(
-    scopes: str, changes: dict[str, Any], reason: Reason, succeeded: bool | None
-) -> None:
+def test_an_answer_that_does_not_confirm_the_number_is_rejected(scopes, changes, reason, succeeded):
     answer = success(**({"succeeded": succeeded, "claims": PROFILE} | changes))
 
     assert judge(answer, scopes) == verdict.Verdict(reason, answer.error_description)
@@ -140,7 +136,7 @@ def test_an_answer_that_does_not_confirm_the_number_is_rejected(
         ("mobile_id", {"succeeded": None, "claims": {"error": "server_error"}}),
     ],
 )
-def test_an_answer_without_the_claims_of_its_scopes_is_invalid(scopes: str, changes: Any) -> None:
+def test_an_answer_without_the_claims_of_its_scopes_is_invalid(scopes, changes):
     end = judge(success(**changes), scopes)
 
     assert (end.status, end.reason) == (Status.ERROR, Reason.INVALID_RESPONSE)
@@ -171,9 +167,7 @@ def test_an_answer_without_the_claims_of_its_scopes_is_invalid(scopes: str, chan
     ],
     ids=str,
 )
-def test_a_success_with_the_claims_of_its_scopes_is_verified(
-    scopes: str, changes: dict[str, Any], kept: tuple[str, str, str]
-) -> None:
+def test_a_success_with_the_claims_of_its_scopes_is_verified(scopes, changes, kept):
     end = judge(success(**changes), scopes)
 
     assert end.status == Status.VERIFIED
@@ -181,7 +175,7 @@ def test_a_success_with_the_claims_of_its_scopes_is_verified(
 
 
 @pytest.mark.parametrize("scopes", ["phone", "ip:phone phone", "phone mobile_id openid"])
-def test_without_a_requested_number_the_returned_one_is_stored(scopes: str) -> None:
+def test_without_a_requested_number_the_returned_one_is_stored(scopes):
     answer = success(phone_number_verified=None, login_hint=OTHER_NUMBER, phone_number=NUMBER)
 
     end = judge(answer, scopes)
@@ -202,7 +196,7 @@ def test_without_a_requested_number_the_returned_one_is_stored(scopes: str) -> N
     ],
     ids=str,
 )
-def test_an_explicit_no_counts_without_a_number(scopes: str, changes: dict[str, Any]) -> None:
+def test_an_explicit_no_counts_without_a_number(scopes, changes):
     end = judge(success(**({"phone_number": NUMBER} | changes)), scopes)
 
     text = changes.get("error_description", "")
@@ -221,20 +215,18 @@ def test_an_explicit_no_counts_without_a_number(scopes: str, changes: dict[str, 
         (NUMBER, "+66812345678", Reason.NUMBER_MISMATCH),
     ],
 )
-def test_a_national_number_is_read_in_the_region_of_the_requested_one(
-    requested: str, answered: str, reason: Reason | None
-) -> None:
+def test_a_national_number_is_read_in_the_region_of_the_requested_one(requested, answered, reason):
     for name in ("login_hint", "phone_number"):
         answer = success(**{"login_hint": requested, "phone_number": requested, name: answered})
         assert verdict.judge(answer, ["phone_verify", "phone"], number(requested)).reason is reason
 
 
-def test_without_a_requested_one_a_national_number_is_in_the_sites_region(settings: Any) -> None:
+def test_without_a_requested_one_a_national_number_is_in_the_sites_region(settings):
     settings.PLASGATE_IP_DEFAULT_REGION = "TH"
 
     assert judge(success(phone_number="081 234 5678"), "phone").phone_number == "+66812345678"
 
 
-def test_a_requested_number_that_the_site_no_longer_accepts_is_not_verified() -> None:
+def test_a_requested_number_that_the_site_no_longer_accepts_is_not_verified():
     end = verdict.judge(success(), ["phone_verify"], number("+855123"))
     assert end.reason is Reason.NUMBER_MISMATCH

@@ -25,7 +25,7 @@ def documented(capsys: Any) -> Any:
     return found
 
 
-def test_each_request_response_and_header_is_documented(documented: Any) -> None:
+def test_each_request_response_and_header_is_documented(documented):
     start = documented["paths"][BASE]["post"]
     complete = documented["paths"][f"{BASE}{{id}}/complete/"]["post"]
     detail = documented["paths"][f"{BASE}{{id}}/"]["get"]
@@ -45,7 +45,7 @@ def test_each_request_response_and_header_is_documented(documented: Any) -> None
 
 
 @pytest.mark.django_db
-def test_the_codes_and_the_fields_are_those_of_the_code(documented: Any) -> None:
+def test_the_codes_and_the_fields_are_those_of_the_code(documented):
     parts = documented["components"]["schemas"]
 
     fields = parts["PlasGateIPVerification"]["properties"]
@@ -57,7 +57,7 @@ def test_the_codes_and_the_fields_are_those_of_the_code(documented: Any) -> None
         assert list(values) in listed
 
 
-def test_a_site_without_drf_spectacular_needs_no_schema() -> None:
+def test_a_site_without_drf_spectacular_needs_no_schema():
     with mock.patch("importlib.util.find_spec", return_value=None):
         assert len(reload(urls).urlpatterns) == 3
     assert reload(urls).schema is schema

@@ -17,7 +17,7 @@ from django_plasgate_ip import flow, responses
 from django_plasgate_ip.contrib import rest
 from django_plasgate_ip.contrib.rest import errors, serializers, views
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.testing import PlasGate, make_verification
+from django_plasgate_ip.testing import make_verification
 from tests.contrib.rest.conftest import Site, app_of
 from tests.visitor import MASKED, TYPED, newest, outcome
 
@@ -51,8 +51,8 @@ def codes(response: Any) -> dict[str, list[str]]:
 
 
 def test_an_app_starts_completes_and_reads_without_a_cookie(
-    user: User, plasgate_ip: PlasGate, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    user, plasgate_ip, settings, monkeypatch
+):
     login_required = "django.contrib.auth.middleware.LoginRequiredMiddleware"
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, login_required]
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
@@ -76,9 +76,7 @@ def test_an_app_starts_completes_and_reads_without_a_cookie(
     assert not client.cookies
 
 
-def test_the_testing_kit_walks_both_clients_for_each_outcome(
-    user: User, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_the_testing_kit_walks_both_clients_for_each_outcome(user, plasgate_ip, settings):
     settings.PLASGATE_IP_MAX_STARTS_PER_NUMBER = None
     drf: Any = APIClient()
     drf.credentials(**app_of(user).defaults)
@@ -115,7 +113,7 @@ def test_the_testing_kit_walks_both_clients_for_each_outcome(
     ],
     ids=lambda case: str(case)[:60],
 )
-def test_an_invalid_start_names_the_field(user: User, body: Any, expected: Any) -> None:
+def test_an_invalid_start_names_the_field(user, body, expected):
     response = post(app_of(user), START, body)
 
     assert response.status_code == 400
@@ -137,9 +135,7 @@ def test_an_invalid_start_names_the_field(user: User, body: Any, expected: Any) 
     ],
     ids=str,
 )
-def test_an_invalid_completion_changes_nothing(
-    user: User, plasgate_ip: PlasGate, changes: Any, expected: Any
-) -> None:
+def test_an_invalid_completion_changes_nothing(user, plasgate_ip, changes, expected):
     started = start(app_of(user)).json()
 
     response = complete(app_of(user), started, **changes)
@@ -150,9 +146,7 @@ def test_an_invalid_completion_changes_nothing(
     assert plasgate_ip.calls == []
 
 
-def test_a_handle_is_useless_to_others_and_without_it(
-    user: User, other_user: User, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_a_handle_is_useless_to_others_and_without_it(user, other_user, plasgate_ip, settings):
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
     owned, nobodys = start(app_of(user)).json(), start(app_of(None)).json()
 
@@ -176,7 +170,7 @@ def test_a_handle_is_useless_to_others_and_without_it(
     assert PhoneVerification.objects.get(pk=nobodys["id"]).user is None
 
 
-def test_anonymous_and_forbidden_requests_are_refused(user: User, settings: Any) -> None:
+def test_anonymous_and_forbidden_requests_are_refused(user, settings):
     pk = make_verification(user).pk
     for anonymous in (None, User(username="nobody")):
         for response in (
@@ -203,9 +197,7 @@ def test_anonymous_and_forbidden_requests_are_refused(user: User, settings: Any)
         assert start(app_of(user)).status_code == 403
 
 
-def test_a_limit_and_a_throttle_of_the_site_answer_429(
-    user: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_limit_and_a_throttle_of_the_site_answer_429(user, settings, monkeypatch):
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     start(app_of(user))
 
@@ -222,9 +214,7 @@ def test_a_limit_and_a_throttle_of_the_site_answer_429(
     assert codes(throttled) == {"detail": ["throttled"]}
 
 
-def test_a_verification_that_another_request_completes_answers_202(
-    user: User, plasgate_ip: PlasGate
-) -> None:
+def test_a_verification_that_another_request_completes_answers_202(user, plasgate_ip):
     started = start(app_of(user)).json()
     row = newest()
     assert row.transition(status="exchanging", exchanging_at=row.created_at)
@@ -234,9 +224,7 @@ def test_a_verification_that_another_request_completes_answers_202(
     assert (response.status_code, response.json()["status"]) == (202, "exchanging")
 
 
-def test_scopes_without_a_number_ignore_it(
-    user: User, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_scopes_without_a_number_ignore_it(user, plasgate_ip, settings):
     settings.PLASGATE_IP_SCOPES = ["mobile_id"]
 
     assert start(app_of(user), phone_number=12).status_code == 201
@@ -244,9 +232,7 @@ def test_scopes_without_a_number_ignore_it(
     assert newest().nonce == ""
 
 
-def test_a_framework_without_an_anonymous_user_object_works(
-    user: User, plasgate_ip: PlasGate, settings: Any
-) -> None:
+def test_a_framework_without_an_anonymous_user_object_works(user, plasgate_ip, settings):
     settings.REST_FRAMEWORK = {"UNAUTHENTICATED_USER": None}
     assert start(app_of(None)).status_code == 401
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
@@ -254,7 +240,7 @@ def test_a_framework_without_an_anonymous_user_object_works(
     assert plasgate_ip.verify_for_app(app_of(None)).verification.status == "verified"
 
 
-def test_the_body_of_an_authentications_own_error_keeps_its_code() -> None:
+def test_the_body_of_an_authentications_own_error_keeps_its_code():
     error = APIException({"detail": "Expired.", "code": "token_not_valid", "messages": []})
     error.detail["detail"].code = "token_not_valid"
 
@@ -267,7 +253,7 @@ def test_the_body_of_an_authentications_own_error_keeps_its_code() -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
-def test_a_body_is_utf_8_within_the_sites_limits(user: User, settings: Any, kind: str) -> None:
+def test_a_body_is_utf_8_within_the_sites_limits(user, settings, kind):
     client, body = app_of(user), f'{{"phone_number": "{TYPED}"}}'
     if "form" in kind:
         body = f"phone_number={TYPED}"
@@ -277,9 +263,7 @@ def test_a_body_is_utf_8_within_the_sites_limits(user: User, settings: Any, kind
     assert codes(client.generic("POST", START, f"{body}&a=1", kind)) == {"detail": ["parse_error"]}
 
 
-def test_the_path_of_the_site_may_have_a_version(
-    user: User, plasgate_ip: PlasGate, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_path_of_the_site_may_have_a_version(user, plasgate_ip, settings, monkeypatch):
     urls = include("django_plasgate_ip.contrib.rest.urls")
     monkeypatch.setattr(Site, "urlpatterns", [path("<version>/", urls), *Site.urlpatterns])
     started = post(app_of(user), "/v1/", {"phone_number": TYPED}).json()
@@ -289,12 +273,12 @@ def test_the_path_of_the_site_may_have_a_version(
     assert app_of(user).get(f"/v1/{started['id']}/").json()["status"] == "verified"
 
 
-def test_a_bodys_repr_has_nothing_of_the_body() -> None:
+def test_a_bodys_repr_has_nothing_of_the_body():
     for kind in (serializers.StartSerializer, serializers.CompleteSerializer):
         assert repr(kind(data=COMMON | {"phone_number": TYPED})) == f"<{kind.__name__}>"
 
 
-def test_the_folder_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_says_what_it_needs(monkeypatch):
     monkeypatch.setitem(sys.modules, "rest_framework", None)
 
     with pytest.raises(ImportError, match=r"pip install 'django-plasgate-ip\[rest\]'"):
