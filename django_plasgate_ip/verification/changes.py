@@ -79,7 +79,7 @@ def _compare(user_id: Any, phone_number: Any, mobile_id: str) -> tuple[bool, boo
     rows = rows.filter(Q(user_id=user_id) | Q(phone_number=phone_number))
     is_unusual = held_twice = False
     for holder, number, sim in rows.values_list("user_id", "phone_number", "mobile_id").distinct():
-        # As in `_confirmed`. In the query, the two conditions would take longer than all else.
+        # As in `_confirmed`. Two more conditions would make the query slower for every callback.
         if holder is None or not number:
             continue
         is_other_sim = bool(mobile_id) and sim not in ("", mobile_id)
