@@ -8,7 +8,7 @@ from tests.browser.example_settings import *  # noqa: F403
 from tests.browser.example_settings import INSTALLED_APPS
 
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "example"]
-ROOT_URLCONF = "tests.browser.bare_urls"
+ROOT_URLCONF = "tests.urls"
 LOGIN_REDIRECT_URL = "/"
 
 PLASGATE_IP_LOGIN_REQUIRED = False

@@ -22,13 +22,6 @@ collect_ignore_glob = [] if all(map(find_spec, NEEDED)) else ["test_*"]
 
 STRICT = "default-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = (
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -38,9 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def _chromium() -> str:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, CHROMIUM)), None)
-    missing = (
-        "No Chromium: install it (Debian: apt install chromium), or name its path in CHROMIUM."
-    )
+    missing = "Install Chromium (Debian: apt install chromium), or name its path in CHROMIUM."
     return found or pytest.fail(missing, pytrace=False)
 
 
@@ -52,13 +43,11 @@ def chromium() -> Iterator[Browser]:
 
     # The default is five seconds, and the pages' own polling takes three of them.
     expect.set_options(timeout=PATIENCE)
-    # Chromium's sandbox does not work for root, which CI uses.
-    sandbox = os.geteuid() != 0
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_chromium(),
-            args=list(ARGUMENTS),
-            chromium_sandbox=sandbox,
+            # Chromium's sandbox does not work for root, which CI uses.
+            chromium_sandbox=os.geteuid() != 0,
             # As in an ordinary Chromium: Back may restore a page as the visitor left it.
             ignore_default_args=["--disable-back-forward-cache"],
         )
@@ -71,8 +60,7 @@ def _running(folders: pytest.TempPathFactory, settings: str, policy: str) -> Ite
 
     site = Site(folders.mktemp("site"), settings, policy)
     yield site
-    site.stop()
-    assert "Traceback" not in site.log, site.log
+    site.end()
 
 
 @pytest.fixture(scope="session")

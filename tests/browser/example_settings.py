@@ -15,5 +15,3 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # fast, an
 # All tests type the sandbox's few numbers, and each test has an account of its own.
 PLASGATE_IP_MAX_STARTS_PER_NUMBER = None
 PLASGATE_IP_MAX_STARTS_PER_USER = 5  # type: ignore[assignment]
-# Seconds; long enough to look at the page of a verification during its exchange.
-PLASGATE_IP_SANDBOX_DELAY = 6

@@ -4,25 +4,28 @@ from playwright.sync_api import expect
 
 from tests.browser.people import Person
 
-CODE = ".plasgate-ip-code"
-
 
 def offered(computer: Person) -> str:
-    """Return the address of the computer's own page. The code's link is the folder above it."""
+    """Return the address of the computer's own page."""
     path = computer.page.locator("[data-plasgate-ip-screen]").get_attribute("href")
     assert path
     return path
 
 
+def link(computer: Person) -> str:
+    """Return the link in the code."""
+    return offered(computer).partition("screen/")[0]
+
+
 def scan(computer: Person, phone: Person) -> None:
     """Open the link of the code on the computer's screen on `phone`."""
     expect(computer.page.locator(".plasgate-ip-qr")).to_be_visible()
-    phone.page.goto(offered(computer).partition("screen/")[0])
+    phone.page.goto(link(computer))
 
 
 def code_on(computer: Person) -> str:
     """Wait for the two characters that the computer shows."""
-    shown = computer.page.locator(CODE)
+    shown = computer.page.locator(".plasgate-ip-code")
     expect(shown).to_be_visible()
     return shown.inner_text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -24,7 +25,6 @@ PATIENCE = 15_000
 # The sandbox's numbers, as they are typed.
 VERIFIED = "077 696 118"
 ON_WIFI = "077 696 119"
-SLOW = "077 696 124"
 SERVER_ERROR = "077 696 123"
 NEVER_COMES_BACK = "077 696 126"
 
@@ -43,7 +43,7 @@ def press(page: Page, button: str) -> None:
 
 def expect_heading(page: Page, text: str) -> None:
     """Wait until `page` has this heading."""
-    expect(page.get_by_role("heading", level=1)).to_have_text(text, timeout=PATIENCE)
+    expect(page.get_by_role("heading", level=1)).to_have_text(text)
 
 
 class Person:
@@ -58,7 +58,7 @@ class Person:
         scripts: bool = True,
     ) -> None:
         self.site = site
-        self._arrival: dict[str, Any] = {"chromium": chromium, "site": site, "language": language}
+        self._arrive = partial(Person, chromium, site, language=language)
         self._others: list[Person] = []
         self.context: Any = chromium.new_context(
             base_url=site.origin,
@@ -89,36 +89,33 @@ class Person:
 
     def beside(self, screen: dict[str, Any]) -> Person:
         """Return another device at the same site, of this visitor or of somebody else."""
-        self._others.append(Person(**self._arrival, screen=screen))
+        self._others.append(self._arrive(screen))
         return self._others[-1]
 
     def sign_up(self) -> None:
-        """Sign up at the example, which redirects to the start page."""
-        self.page.goto("/accounts/signup/")
+        """Sign up for the example's members' page, which redirects to the start page."""
+        self.page.goto("/members/")
+        self.page.click("main a[href*=signup]")
         self.page.fill("[name=username]", self.name)
         self.page.fill("[name=password1]", PASSWORD)
         self.page.fill("[name=password2]", PASSWORD)
         self.page.click("main button[type=submit]")
 
-    def enter(self) -> None:
-        """Open the start page; the example requires an account for that."""
+    def enter(self, path: str = "/phone/") -> None:
+        """Open a page of the app; the example requires an account for that."""
         if self.site.has_accounts:
             self.sign_up()
-        else:
-            self.page.goto("/phone/")
+        self.page.goto(path)
 
-    def start(
-        self, number: str, *, path: str = "/phone/?again=1", page: Page | None = None
-    ) -> None:
+    def start(self, number: str, *, path: str = "/phone/?again=1") -> None:
         """Open the start page, type `number` and press the button."""
-        tab = page or self.page
-        tab.goto(path)
-        if (device := tab.locator("summary")).is_visible():
+        self.page.goto(path)
+        if (device := self.page.locator("summary")).is_visible():
             device.click()  # the form of a computer
-        tab.fill("[name=phone_number]", number)
-        tab.click(".plasgate-ip button[type=submit]")
+        self.page.fill("[name=phone_number]", number)
+        self.page.click(".plasgate-ip button[type=submit]")
 
-    def start_by_script(self, number: str) -> dict[str, str]:
+    def start_by_script(self, number: str) -> Any:
         """Start as a script does; return the JSON with ``authorize_url`` and ``detail_url``."""
         token = next(c["value"] for c in self.context.cookies() if c["name"] == "csrftoken")
         response = self.context.request.post(
@@ -126,8 +123,7 @@ class Person:
             form={"phone_number": number},
             headers={"Accept": "application/json", "X-CSRFToken": token},
         )
-        answer: dict[str, str] = response.json()
-        return answer
+        return response.json()
 
     def posts(self, path: str = "/phone/") -> int:
         """Return how many forms the browser has sent to `path`."""

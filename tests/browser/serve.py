@@ -1,11 +1,13 @@
-"""``python -m tests.browser.serve``: a site on a free port of 127.0.0.1, its operator on localhost.
+"""``python -m tests.browser.serve FD``: a site on 127.0.0.1, its operator on localhost.
 
 To the browser the operator is another site, as PlasGate is, so that cookies, referrers and policies
-work as they do there. Prints the port, and serves.
+work as they do there. FD: the socket that listens.
 """
 
 import os
+import sys
 from collections.abc import Callable
+from socket import socket
 
 import django
 from django.conf import settings
@@ -38,11 +40,12 @@ def main() -> None:
     call_command("migrate", verbosity=0, interactive=False)
     write_history()
     server = Server(port=0)
+    server.socket = socket(fileno=int(sys.argv[1]))
     settings.PLASGATE_IP_CREDENTIALS = None
     settings.PLASGATE_IP_PRIVATE_KEY = DEFAULTS["PLASGATE_IP_SANDBOX_PRIVATE_KEY"]
     settings.PLASGATE_IP_SECRET_KEY = DEFAULTS["PLASGATE_IP_SANDBOX_SECRET_KEY"]
-    settings.PLASGATE_IP_BASE_URL = f"http://localhost:{server.server_port}/sandbox/"
-    print(server.server_port, flush=True)
+    port = server.socket.getsockname()[1]
+    settings.PLASGATE_IP_BASE_URL = f"http://localhost:{port}/sandbox/"
     server.serve_forever()
 
 

@@ -3,14 +3,11 @@
 import hashlib
 import io
 import tarfile
-from collections.abc import Callable
-from functools import cache
 from urllib.request import urlopen
 
 import pytest
 
 from tests.browser.people import ON_WIFI, VERIFIED, Person, expect_heading
-from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 
@@ -38,7 +35,6 @@ addEventListener("load", () => {
 """
 
 
-@cache
 def script(library: str) -> bytes:
     """Return the library's script, from the npm registry."""
     package, digest, name = LIBRARIES[library]
@@ -51,15 +47,19 @@ def script(library: str) -> bytes:
         return member.read()
 
 
-@pytest.fixture(params=LIBRARIES)
-def visitor(request: pytest.FixtureRequest, arrive: Callable[..., Person], example: Site) -> Person:
-    """Return a visitor who came from the boosted home page to the start page by a link."""
+def verify(visitor: Person, number: str) -> None:
+    visitor.page.fill("[name=phone_number]", number)
+    visitor.page.click(".plasgate-ip button[type=submit]")
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_form_on_a_boosted_page_leads_to_plasgate_also_after_a_mistake(
+    example, arrive, library
+):
     visitor = arrive(example)
     visitor.sign_up()
-    library = script(request.param)
-    visitor.context.route(
-        "**/library.js", lambda route: route.fulfill(body=library, content_type="text/javascript")
-    )
+    served = {"body": script(library), "content_type": "text/javascript"}
+    visitor.context.route("**/library.js", lambda route: route.fulfill(**served))
     visitor.context.add_init_script(LOAD)
     visitor.page.goto("/")
     visitor.page.wait_for_function("() => window.htmx || window.Turbo")
@@ -67,25 +67,10 @@ def visitor(request: pytest.FixtureRequest, arrive: Callable[..., Person], examp
     visitor.page.get_by_role("link", name="Members", exact=True).click()
     visitor.page.wait_for_selector("[name=phone_number]")
     assert visitor.page.evaluate("window.isSameDocument")
-    return visitor
 
-
-def verify(visitor: Person, number: str) -> None:
-    visitor.page.fill("[name=phone_number]", number)
-    visitor.page.click(".plasgate-ip button[type=submit]")
-
-
-def test_the_form_leads_to_plasgate_and_back(visitor):
-    verify(visitor, VERIFIED)
-
-    visitor.page.wait_for_url("**/members/")
-
-
-def test_a_mistake_and_a_failure_are_shown_and_the_next_try_succeeds(visitor):
     verify(visitor, "077")
     visitor.page.wait_for_selector("[aria-invalid]")
     verify(visitor, ON_WIFI)
     expect_heading(visitor.page, "Not verified")
     verify(visitor, VERIFIED)
-
     visitor.page.wait_for_url("**/members/")

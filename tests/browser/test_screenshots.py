@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from tests.browser import tour
 from tests.browser.history import STAFF
 from tests.browser.people import DESKTOP, PHONE, Person
-from tests.browser.site import ROOT
+from tests.servers import ROOT
 
 pytestmark = pytest.mark.browser
 

@@ -100,15 +100,24 @@ def changed_value(value: bytes) -> st.SearchStrategy[bytes]:
     """Return changed values, most of them easy to overlook in a comparison."""
     changed = [
         value.upper(),
-        value + b" ",
-        value + b"\x00",
-        value + b"/",
+        *(value + added for added in (b" ", b"\x00", b"/")),
         value[:-1],
         value.replace(b"-", in_utf8("\u2010")),
         value.replace(b"testserver", b"testserver.evil.example"),
-        b"",
     ]
     return st.sampled_from(changed) | VALUES | VALUES.map(lambda added: value + added)
+
+
+def changed_pair(name: bytes, value: bytes) -> st.SearchStrategy[Pairs]:
+    """Return what may take a parameter's place: nothing, two, or one with a change."""
+    one = st.just((name, value))
+    return st.one_of(
+        st.just([]),
+        st.tuples(one, st.tuples(st.just(name), st.just(value) | VALUES)).map(list),
+        st.tuples(st.tuples(NAMES, VALUES), one).map(list),
+        st.tuples(st.tuples(st.just(name), changed_value(value))).map(list),
+        st.tuples(st.tuples(NAMES, st.just(value))).map(list),
+    )
 
 
 @st.composite
@@ -117,18 +126,7 @@ def mutated(draw: st.DrawFn, genuine: dict[str, str]) -> Pairs:
     pairs = [(in_utf8(name), in_utf8(value)) for name, value in genuine.items()]
     for _each in range(draw(st.integers(0, 3))):
         index = draw(st.integers(0, len(pairs) - 1))
-        name, value = pairs[index]
-        match draw(st.sampled_from(["drop", "double", "add", "change", "rename"])):
-            case "drop":
-                del pairs[index]
-            case "double":
-                pairs.append((name, draw(st.just(value) | VALUES)))
-            case "add":
-                pairs.insert(index, (draw(NAMES), draw(VALUES)))
-            case "change":
-                pairs[index] = name, draw(changed_value(value))
-            case "rename":
-                pairs[index] = draw(NAMES), value
+        pairs[index : index + 1] = draw(changed_pair(*pairs[index]))
     return pairs
 
 
