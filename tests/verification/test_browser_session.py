@@ -1,6 +1,7 @@
 """The id that ties a browser to its verifications, and what belongs to a browser."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +13,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from django_plasgate_ip.verification import browser_session
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
-from tests.verification.rows import stop_clock
+from tests.verification.rows import stop_clock, unsaved
 from tests.visitor import request_of
 
 KEY = "thekeyofadjangosession"
@@ -28,11 +29,12 @@ def test_a_request_without_a_session_or_an_id_has_an_empty_id():
     assert browser_session.get_session_id(with_id) == "browser"
 
 
-def test_an_account_is_none_also_where_the_anonymous_user_is():
-    request = request_of()
-    request.user = None  # type: ignore[assignment]
-
-    assert browser_session.account_of(request) is None
+def test_an_account_may_be_none_or_have_its_key_as_text():
+    of_a_token = SimpleNamespace(pk="7", is_authenticated=True)
+    for user, account in ((None, None), (of_a_token, 7)):
+        request = request_of()
+        request.user = user  # type: ignore[assignment]
+        assert browser_session.account_of(request) == account
 
 
 def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides():
@@ -41,11 +43,9 @@ def test_an_id_is_random_or_derived_from_the_sessions_key_which_it_hides():
         requests = [request_of(session=SessionStore(key)) for _ in range(3)]
         return {browser_session.new_session_id(request) for request in requests}
 
-    # 16 random bytes, in base64.
-    assert [len(each) for each in new_ids(None)] == [22] * 3
-    # The column is of 32 characters.
+    assert [len(each) for each in new_ids(None)] == [22] * 3  # 16 random bytes, in base64
     (derived,) = new_ids(KEY)
-    assert len(derived) == 32
+    assert len(derived) == 32  # as the column
     assert KEY not in derived
     assert new_ids(KEY + "2") != {derived}
 
@@ -112,8 +112,7 @@ def test_a_verification_belongs_to_its_user_and_without_one_to_its_session(
 def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
     callback_session, user, session, expected
 ):
-    ids = {"session_id": "browser", "callback_session_id": callback_session}
-    verification = PhoneVerification(user_id=7, **ids)
+    verification = unsaved(user_id=7, callback_session_id=callback_session)
     request = request_of(user and User(pk=user), {SESSION_KEY: session})
 
     assert browser_session.is_carrier(request, verification) is expected
@@ -133,9 +132,9 @@ def test_a_carrier_is_the_browser_to_which_another_one_handed_over(
 def test_who_typed_a_number_sees_it_in_this_session_for_an_hour(
     monkeypatch, changes, session, expected
 ):
-    ids = {"user_id": 7, "session_id": "browser", "callback_session_id": "browser"}
-    columns = ids | {"age": timedelta(hours=1)} | changes
-    columns["created_at"] = stop_clock(monkeypatch, browser_session) - columns.pop("age")
+    columns = {"user_id": 7, "age": timedelta(hours=1)} | changes
+    created_at = stop_clock(monkeypatch, browser_session) - columns.pop("age")
     request = request_of(User(pk=7), {SESSION_KEY: session})
 
-    assert browser_session.may_see_number(request, PhoneVerification(**columns)) is expected
+    verification = unsaved(**columns, created_at=created_at)
+    assert browser_session.may_see_number(request, verification) is expected
