@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import RequestFactory
+from django.http import HttpRequest
 
-from django_plasgate_ip.exceptions import PlasGateError, TooManyStarts
+from django_plasgate_ip.exceptions import TooManyStarts
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import limits
 from tests.verification.rows import stop_clock, stored, unsaved
-from tests.visitor import NUMBER, newest
+from tests.visitor import newest
 
 pytestmark = pytest.mark.django_db
 
@@ -43,20 +43,13 @@ def wait_for(verification: PhoneVerification) -> timedelta | None:
 
 @pytest.mark.parametrize("scope", ["number", "user", "address", "site"])
 def test_a_limit_admits_its_number_of_starts_and_none_is_no_limit(settings, user, scope):
-    same: dict[str, Any] = {
-        "number": {"phone_number": NUMBER},
-        "user": {"user": user},
-        "address": {"address": "hash"},
-        "site": {},
-    }
-    row = {"phone_number": OTHER_NUMBER} | same[scope]
+    row = {"phone_number": OTHER_NUMBER, "user": user, "address": "hash"}
     limit(settings, **{scope: 2})
 
     waits = [wait_for(stored(**row)) for _ in range(3)]
 
     assert [wait is None for wait in waits] == [True, True, False]
-    other = stored(phone_number="+85598765432", address="other")
-    assert (wait_for(other) is None) == (scope != "site")
+    assert (wait_for(stored(address="other")) is None) == (scope != "site")
     limit(settings, **{scope: 0})
     PhoneVerification.objects.all().delete()
     assert wait_for(stored(**row)) is not None
@@ -85,15 +78,12 @@ def test_strangers_do_not_lock_out_the_account_that_holds_the_number(
 ):
     limit(settings, number=2, user=3)
     stored("verified", 2 * limits.HOUR, **({"user": user} | owns))
-    for _ in range(3):
-        stored()
+    strangers = [stored() for _ in range(3)]
 
-    assert (wait_for(stored(user=user)) is None) is is_exempt
-    assert wait_for(stored()) is not None
+    assert wait_for(strangers[-1]) is not None
+    waits = [wait_for(stored(user=user)) for _ in range(4)]
     # The account's own limit stays.
-    for _ in range(3):
-        start = stored(user=user)
-    assert wait_for(start) is not None
+    assert [wait is None for wait in waits] == [is_exempt] * 3 + [False]
 
 
 def test_a_refused_start_is_logged_without_its_number(
@@ -135,14 +125,12 @@ def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(settings
     assert wait_for(start) == 30 * MINUTE
 
 
-@pytest.mark.parametrize("scopes", [("number", "user"), ("user", "number"), ("site", "number")])
+@pytest.mark.parametrize("scopes", [("number", "user"), ("user", "number")])
 def test_the_longest_wait_of_several_limits_counts(settings, user, now, scopes):
-    limit(settings, **dict.fromkeys(scopes, 1))
-    same: dict[str, Any] = {"number": {}, "user": {"user": user}, "site": {}}
-    other = {"phone_number": OTHER_NUMBER}
-    first, second = ({**(other if scope == "user" else {}), **same[scope]} for scope in scopes)
-    stored(created_at=now - 50 * MINUTE, **first)
-    stored(created_at=now - 10 * MINUTE, **second)
+    limit(settings, number=1, user=1)
+    same = {"number": {}, "user": {"user": user, "phone_number": OTHER_NUMBER}}
+    for scope, minutes in zip(scopes, (50, 10), strict=True):
+        stored(created_at=now - minutes * MINUTE, **same[scope])
 
     assert wait_for(stored(user=user, created_at=now)) == 50 * MINUTE
 
@@ -155,7 +143,6 @@ def test_the_wait_is_rounded_up_to_seconds_and_pickled(milliseconds, seconds):
 
     assert str(error).endswith(f": {seconds}.")
     copy: TooManyStarts = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
-    assert isinstance(copy, PlasGateError)
     assert (copy.retry_after, copy.seconds) == (error.retry_after, seconds)
 
 
@@ -176,12 +163,9 @@ PROXY = "10.0.0.1"
 
 def seen_as(remote: str | None, forwarded: str | None = None) -> str:
     """Return the hash for a request from `remote` with this X-Forwarded-For."""
-    request = RequestFactory().get("/")
-    del request.META["REMOTE_ADDR"]
-    if remote is not None:
-        request.META["REMOTE_ADDR"] = remote
-    if forwarded is not None:
-        request.META["HTTP_X_FORWARDED_FOR"] = forwarded
+    request = HttpRequest()
+    sent = {"REMOTE_ADDR": remote, "HTTP_X_FORWARDED_FOR": forwarded}
+    request.META = {name: value for name, value in sent.items() if value is not None}
     return limits.address_of(request)
 
 
@@ -201,7 +185,6 @@ def seen_as(remote: str | None, forwarded: str | None = None) -> str:
         # All unknown addresses count as one.
         (None, "", True),
         ("unix:", "", True),
-        ("192.0.2.300", "", True),
         ("192.0.2.7", "", False),
     ],
 )
@@ -215,13 +198,11 @@ def test_an_address_counts_as_one_ipv4_address_or_one_64_of_ipv6(settings, one, 
     [
         # SECURITY: without proxies of the site, the header is the visitor's own.
         (0, VISITOR, "203.0.113.9", VISITOR),
-        (0, "127.0.0.1", "203.0.113.9", "127.0.0.1"),
         (1, PROXY, f"  {VISITOR}  ", VISITOR),
         (1, PROXY, f"{VISITOR}:51234", VISITOR),
         # SECURITY: a visitor's own entries come before the proxy's.
         (1, PROXY, f"203.0.113.9, {VISITOR}", VISITOR),
         (1, PROXY, f"garbage,,{VISITOR}", VISITOR),
-        (2, PROXY, f"{VISITOR}, 10.9.9.9", VISITOR),
         (2, PROXY, f"203.0.113.9, {VISITOR}, 10.9.9.9", VISITOR),
         # The request did not come through all of the proxies.
         (1, VISITOR, None, VISITOR),
