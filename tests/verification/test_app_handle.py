@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.contrib.auth import login
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import transaction
 from django.http import HttpRequest
 from django.test import RequestFactory
 from django.utils import timezone
@@ -158,24 +157,6 @@ def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(user, answers, m
     monkeypatch.setattr(app_handle, "find", lambda *_: read_before)
     assert complete(app(user), started).reason == "interrupted"
     assert answers.calls == []
-
-
-def test_of_two_completions_at_once_one_exchanges_the_code(user, answers):
-    started = flow.begin_for_app(app(user), TYPED)
-    seen: list[str] = []
-    answers(meanwhile=lambda: seen.append(complete(app(user), started).status))
-
-    assert complete(app(user), started).just_ended
-    assert seen == ["exchanging"]
-    assert len(answers.calls) == 1
-
-
-def test_nothing_is_exchanged_inside_a_transaction(user, answers):
-    started = flow.begin_for_app(app(user), TYPED)
-
-    with transaction.atomic(), pytest.raises(RuntimeError):
-        complete(app(user), started)
-    assert outcome() == ("pending", "")
 
 
 def test_no_browser_completes_ends_or_claims_it(user, answers, settings):
