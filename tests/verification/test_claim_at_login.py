@@ -14,7 +14,7 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session, changes, claim_at_login
 from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests.verification.rows import stop_clock, stored, stored_end
-from tests.visitor import Visitor, newest, outcome, request_of
+from tests.visitor import Visitor, newest, request_of
 
 pytestmark = pytest.mark.django_db
 
@@ -61,10 +61,6 @@ def test_a_login_takes_over_what_its_session_verified_and_ends_what_it_started(
     ended = passer_by.get(passer_by.come_back()["Location"])
     assert "You signed in or out while" in ended.content.decode()
     assert len(answers.calls) == 1
-
-    passer_by.verify()
-    assert outcome() == ("verified", "")
-    assert newest().user == user
 
 
 def test_only_ended_verifications_of_the_anonymous_session_change_their_owner(user, other_user):
@@ -168,25 +164,12 @@ def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
     user_logged_in.send(User, request=request, user=user)
 
     new = browser_session.get_session_id(request)
-    assert new != "browser"
     assert len(new) == 22  # 16 random bytes, in base64
     handoff.session_changed.assert_called_once_with("browser", new)
     ids = [(new, new)] * 3 + [(new, "a phone's"), ("a computer's", new)] + [("browser",) * 2] * 2
     for row, expected in zip((*own, handed_over, carried, *left), ids, strict=True):
         row.refresh_from_db()
         assert (row.session_id, row.callback_session_id) == expected
-
-
-def test_a_login_as_the_same_user_does_not_strand_a_live_verification(visitor, user, answers):
-    answers()
-    visitor.start()
-    before = visitor.session[SESSION_KEY]
-    log_in(visitor)
-
-    assert visitor.session[SESSION_KEY] != before
-    visitor.come_back()
-    assert outcome() == ("verified", "")
-    assert not newest().claimed_at_login
 
 
 @pytest.mark.parametrize("status", ["pending", "exchanging"])
@@ -207,10 +190,11 @@ def test_a_live_verification_ends_at_the_login_and_is_never_taken_over(
 
 
 @pytest.mark.parametrize(
-    "backends", [["PhoneBackend"], ["PhoneBackend", "StricterBackend"], []], ids=str
+    ("backends", "claimed"),
+    [([], 3), (["PhoneBackend"], 2), (["PhoneBackend", "StricterBackend"], 1)],
 )
 def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
-    user, settings, monkeypatch, backends
+    user, settings, monkeypatch, backends, claimed
 ):
     # SECURITY: an older number may be somebody else's, and would open the account.
     ours = [f"{__name__}.{name}" for name in backends]
@@ -221,8 +205,7 @@ def test_login_by_phone_limits_the_age_of_what_a_login_takes_over(
 
     user_logged_in.send(User, request=request_of(session={**BROWSER}), user=user)
 
-    expected = {0: [user, user, user], 1: [user, user, None], 2: [user, None, None]}
-    assert owners(*rows) == expected[len(backends)]
+    assert owners(*rows) == [user] * claimed + [None] * (3 - claimed)
 
 
 def test_a_login_without_a_start_does_not_query_verifications(user, django_assert_num_queries):
@@ -231,14 +214,3 @@ def test_a_login_without_a_start_does_not_query_verifications(user, django_asser
     for request in (None, without_session, none, request_of(session={})):
         with django_assert_num_queries(0):
             claim_at_login.on_login(User, request, user)
-
-
-def test_a_login_during_the_exchange_drops_the_answer(passer_by, user, answers):
-    answers(meanwhile=lambda: passer_by.other_tab().force_login(user))
-    passer_by.start()
-
-    passer_by.come_back()
-
-    assert outcome() == ("error", "user_changed")
-    assert newest().user is None
-    assert not PhoneVerification.objects.is_verified(user)
