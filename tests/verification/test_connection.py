@@ -80,9 +80,8 @@ def test_a_connection_in_a_transaction_or_of_several_threads_is_kept():
 def test_the_answer_is_saved_although_the_database_refuses_some_connections(
     answers, receivers, request_, pauses, monkeypatch
 ):
-    errors = [OperationalError("too many clients"), InterfaceError("closed")]
-    works = repeat(mock.DEFAULT)
-    connect = mock.Mock(wraps=database.connect, side_effect=chain(errors, works))
+    errors = (OperationalError("too many clients"), InterfaceError("closed"))
+    connect = mock.Mock(wraps=database.connect, side_effect=chain(errors, repeat(mock.DEFAULT)))
     answers(meanwhile=lambda: monkeypatch.setattr(connections["default"], "connect", connect))
 
     assert flow.complete(came_back(request_)).status == "verified"

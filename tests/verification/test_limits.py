@@ -26,12 +26,6 @@ def limit(settings: Any, **most: int | None) -> None:
         setattr(settings, f"PLASGATE_IP_MAX_STARTS_PER_{scope.upper()}", most.get(scope))
 
 
-@pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Stop the clock of the limits."""
-    return stop_clock(monkeypatch, limits)
-
-
 def wait_for(verification: PhoneVerification) -> timedelta | None:
     """Return how long a limit makes this start wait, or None if it may start."""
     try:
@@ -102,7 +96,8 @@ def test_a_refused_start_is_logged_without_its_number(
     ]
 
 
-def test_a_start_counts_for_an_hour(settings, now):
+def test_a_start_counts_for_an_hour(settings, monkeypatch):
+    now = stop_clock(monkeypatch, limits)
     limit(settings, number=1)
     earlier = stored(created_at=now - limits.HOUR + TICK)
     start = stored(created_at=now)
@@ -113,7 +108,8 @@ def test_a_start_counts_for_an_hour(settings, now):
     assert timedelta(hours=1) == limits.HOUR
 
 
-def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(settings, now):
+def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(settings, monkeypatch):
+    now = stop_clock(monkeypatch, limits)
     # More than the limit, because it was lowered.
     starts = [(50, "exchanging"), (40, "verified"), (30, "failed"), (10, "error"), (0, "pending")]
     for minutes, status in starts:
@@ -126,7 +122,8 @@ def test_the_wait_ends_when_enough_starts_of_any_status_are_an_hour_old(settings
 
 
 @pytest.mark.parametrize("scopes", [("number", "user"), ("user", "number")])
-def test_the_longest_wait_of_several_limits_counts(settings, user, now, scopes):
+def test_the_longest_wait_of_several_limits_counts(settings, user, monkeypatch, scopes):
+    now = stop_clock(monkeypatch, limits)
     limit(settings, number=1, user=1)
     same = {"number": {}, "user": {"user": user, "phone_number": OTHER_NUMBER}}
     for scope, minutes in zip(scopes, (50, 10), strict=True):
