@@ -10,8 +10,6 @@ from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Status
 from tests.visitor import MOBILE_ID, NUMBER, SUB
 
-REASONS = {"failed": "not_verified", "error": "provider_error"}
-
 
 def unsaved(status: str = "pending", ago: timedelta = timedelta(), **changes: Any) -> Any:
     """Return a verification of the session ``browser`` that started `ago` before now."""
@@ -22,7 +20,7 @@ def unsaved(status: str = "pending", ago: timedelta = timedelta(), **changes: An
         "session_id": "browser",
         "callback_session_id": "browser",
         "status": status,
-        "reason": REASONS.get(status, ""),
+        "reason": {"failed": "not_verified", "error": "provider_error"}.get(status, ""),
         "created_at": moment,
         "exchanging_at": None if status == "pending" else moment,
         "completed_at": None if status in ("pending", "exchanging") else moment,

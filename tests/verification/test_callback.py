@@ -27,8 +27,8 @@ GENUINE = answers.callback(CODE, STATE, private_key=KEY, redirect_uri=URI)
 
 def pending(**changes: Any) -> PhoneVerification:
     """Return a live verification of the user 7, not stored."""
-    values = {"user_id": 7, "redirect_uri": URI, "key_fingerprint": fingerprint(KEY)}
-    return unsaved(**(values | changes))
+    sent: dict[str, Any] = {"redirect_uri": URI, "key_fingerprint": fingerprint(KEY)}
+    return unsaved(**({"user_id": 7} | sent | changes))
 
 
 def request_of(user: Any = None, **changes: Any) -> HttpRequest:
@@ -56,7 +56,6 @@ def end(verification: PhoneVerification, user: Any = None, **changes: Any) -> Ve
         {"private_key": None, "redirect_uri": None, "session_state": None},
         # The app does not read them.
         {"fbclid": ["1", "2"], "session_state": ["1", "1"], "unknown": "\x00" + "x" * 9000},
-        {"error": "", "error_description": " "},
         {"error": " ", "error_description": "Welcome"},
         # The verification has no nonce to compare.
         {"nonce": "any"},
@@ -108,7 +107,6 @@ def test_a_verification_with_a_nonce_requires_it_for_a_code_and_for_an_error():
 
 def test_another_tenants_keys_do_not_finish_a_verification():
     theirs = pending(key_fingerprint=fingerprint("another key"))
-
     assert cause(theirs, private_key=None) == "other_keys"
 
 
@@ -128,7 +126,6 @@ def test_another_tenants_keys_do_not_finish_a_verification():
         (URI, URI.replace("shop", "shop.evil"), False),
         (URI, URI.replace("//", "//evil@"), False),
         (URI, URI.replace("https", "ftp"), False),
-        (URI, URI.replace("shop.example", "shop.example:443443"), False),
         ("https://shop.example:8443/a", "https://shop.example/a", False),
         ("https://shop.example/a", "https://shop.example:80/a", False),
         (URI, "https://[", False),
@@ -149,7 +146,6 @@ def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(sent
         # A fault of the site or of the provider is no answer about the number.
         ("server_error", "Sorry", "provider_error", "Sorry"),
         (" Temporarily_Unavailable ", "Sorry", "provider_error", "Sorry"),
-        ("invalid_grant", "Sorry", "provider_error", "Sorry"),
         ("access_denied", "Please turn off Wi-Fi", "not_on_mobile_data", "Please turn off Wi-Fi"),
         ("invalid_request", "Use mobile data", "not_on_mobile_data", "Use mobile data"),
     ],

@@ -57,6 +57,7 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(answers, receivers
     assert (finished.status, finished.reason) == outcome() == ("verified", "")
     assert (row.sub, row.mobile_id, row.phone_number) == (SUB, MOBILE_ID, NUMBER)
     assert row.claims.items() >= (PROFILE | {"phone_number_verified": "true"}).items()
+    assert row.completed_at is not None
     assert row.created_at < row.completed_at <= timezone.now()
 
 

@@ -147,11 +147,12 @@ def test_a_verification_that_moved_is_not_ended_again(receivers, commit, monkeyp
     with commit():
         assert not transitions.finish(row, VERIFIED, None)
         assert not transitions.finish(row, Verdict(Reason.INTERRUPTED), None)
-        assert not transitions.finish_if_stale(stale)
+        as_stored: Any = transitions.ended_if_stale(stale, None)
         transitions.finish_if_live(stale, lambda live: Reason.SUPERSEDED, None)
     assert not transitions.finish(row, VERIFIED, None, autocommit=True)
 
     assert stored_end(row) == stored_end(stale) == ("error", "interrupted")
+    assert (as_stored, as_stored.reason) == (stale, "interrupted")
     assert receivers.heard == []
 
 
@@ -176,11 +177,12 @@ def test_a_stale_verification_is_ended_and_no_other(receivers, commit):
     request, live, stale = HttpRequest(), stored(), stored(ago=timedelta(minutes=6))
 
     with commit():
-        assert transitions.ended_if_stale(stale, request) is stale
+        ended = transitions.ended_if_stale(stale, request)
         assert not transitions.finish_if_stale(live)
 
     assert receivers.failed.call_args.kwargs["request"] is request
     assert [stored_end(row) for row in (stale, live)] == [("error", "expired"), ("pending", "")]
+    assert ended is stale
 
 
 @pytest.mark.parametrize("status", ["verified", "failed", "error"])
