@@ -96,7 +96,7 @@ def test_a_form_that_is_older_than_a_login_comes_back_with_its_number(
     assert again.status_code == 403
     assert message_on(again) == "This page was open too long. Tap Verify again."
     assert Page(again).fields["phone_number"] == TYPED
-    assert "Accept" in again["Vary"]
+    assert "Accept" in again["Vary"].split(", ")
     assert visitor.submit(again).status_code == 302
     assert newest().next_url == "/here/"
 
@@ -161,7 +161,7 @@ def test_a_script_gets_a_code(passer_by):
     assert refused.status_code == 403
     error = {"message": "This page was open too long. Load it again.", "code": "csrf_failed"}
     assert refused.json()["errors"]["__all__"] == [error]
-    assert "Accept" in refused["Vary"]
+    assert "Accept" in refused["Vary"].split(", ")
 
 
 def test_the_reason_is_logged_where_django_logs_it(passer_by, caplog):

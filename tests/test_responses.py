@@ -190,15 +190,6 @@ def test_an_engine_that_finds_no_template_is_an_error(visitor, settings):
         visitor.get("/phone/")
 
 
-def test_the_field_has_a_label_and_after_a_mistake_its_error(visitor):
-    page = Page(visitor.start("077"))
-    (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
-    assert [label["for"] for label in page.all("label")] == [field["id"]]
-    assert field["aria-invalid"] == "true"
-    described = field["aria-describedby"].split()
-    assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
-
-
 def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(visitor, settings):
     settings.PLASGATE_IP_FALLBACK_URL = "/sms/?a=1&b=2"
     visitor.start(next="/here/")

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.http import Http404, HttpRequest
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -55,47 +56,23 @@ def statements(captured: CaptureQueriesContext) -> int:
     return sum(query["sql"].startswith(work) for query in captured)
 
 
-def test_the_login_leads_back_to_the_form_and_next_survives_it(stranger, user, answers, settings):
-    answers()
-    detour = stranger.get("/phone/?next=/here/")
-    assert detour["Location"] == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
-
-    login = stranger.get(detour["Location"])
-    response = stranger.submit(login, username="teak", password="a password")
-    stranger.submit(stranger.get(response["Location"]), phone_number=TYPED)
-
-    assert stranger.come_back()["Location"] == "/here/"
-    again = Visitor().get("/phone/?again=1&next=/here/")["Location"]
-    assert again == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F%26again%3D1"
-    settings.LOGIN_URL = "https://sso.example/"
-    assert "?next=http%3A//testserver/phone/%3Fnext" in Visitor().get("/phone/?next=/")["Location"]
-
-
-def test_next_survives_a_session_that_ended_while_the_form_was_open(visitor):
+def test_a_login_leads_back_to_the_form_with_its_next(visitor, stranger):
+    login = "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
     form = visitor.get("/phone/?next=/here/")
     visitor.session.flush()
 
-    response = visitor.submit(form, phone_number=TYPED)
-
-    assert response["Location"] == "/accounts/login/?next=/phone/%3Fnext%3D%252Fhere%252F"
+    assert stranger.get("/phone/?next=/here/")["Location"] == login
+    assert stranger.get("/phone/?again=1&next=/here/")["Location"] == f"{login}%26again%3D1"
+    # The session ended while the form was open.
+    assert visitor.submit(form, phone_number=TYPED)["Location"] == login
+    script = post(stranger, phone_number=TYPED)
+    assert (script.status_code, code_of(script)) == (401, "login_required")
     assert not PhoneVerification.objects.exists()
-
-
-def test_a_form_from_another_site_starts_nothing(visitor, settings):
-    forged = {"phone_number": TYPED}
-    assert visitor.post("/phone/", forged).status_code == 403
-    assert visitor.post("/phone/", forged, content_type="application/json").status_code == 403
-
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "Csrf" not in name]
-    assert visitor.post("/phone/", forged).status_code == 403
-    assert not PhoneVerification.objects.exists()
-
-    assert visitor.start().status_code == 302
 
 
 def test_only_a_post_starts(visitor):
-    assert visitor.get("/phone/", {"phone_number": TYPED}).status_code == 200
-    assert visitor.head("/phone/", {"phone_number": TYPED}).status_code == 200
+    for read in (visitor.get, visitor.head):
+        assert read("/phone/", {"phone_number": TYPED}).status_code == 200
     token = {"X-CSRFToken": visitor.cookies["csrftoken"].value}
 
     refused = visitor.put("/phone/", headers=token)
@@ -106,14 +83,17 @@ def test_only_a_post_starts(visitor):
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_bad_number_is_reported_on_the_form_which_can_be_corrected(visitor):
+def test_a_bad_number_is_reported_beside_its_field_and_can_be_corrected(visitor):
     response = visitor.start("077 69", next="/here/")
 
     assert response.status_code == 400
     assert "This is not a phone number" in response.content.decode()
-    assert Page(response).fields["phone_number"] == "077 69"
-    assert not PhoneVerification.objects.exists()
-
+    page = Page(response)
+    (field,) = [attrs for attrs in page.all("input") if attrs["name"] == "phone_number"]
+    assert (field["value"], field["aria-invalid"]) == ("077 69", "true")
+    assert [label["for"] for label in page.all("label")] == [field["id"]]
+    described = field["aria-describedby"].split()
+    assert [attrs for _, attrs in page.tags if attrs.get("id") in described]
     assert visitor.submit(response, phone_number=TYPED).status_code == 302
     assert newest().next_url == "/here/"
 
@@ -148,16 +128,6 @@ def test_a_start_and_a_callback_take_few_queries(visitor, answers):
     assert statements(repeated) <= 3
 
 
-def test_a_script_that_is_not_signed_in_gets_a_401_and_no_redirect(stranger):
-    response = post(stranger, phone_number=TYPED)
-
-    assert response.status_code == 401
-    assert response.json() == {
-        "errors": {"__all__": [{"message": "Sign in first.", "code": "login_required"}]}
-    }
-    assert not PhoneVerification.objects.exists()
-
-
 @pytest.mark.parametrize("has_page", [False, True], ids=["redirect", "continue page"])
 def test_a_json_start_returns_where_to_go_and_where_to_look(visitor, answers, settings, has_page):
     settings.PLASGATE_IP_CONTINUE_PAGE = has_page
@@ -172,30 +142,23 @@ def test_a_json_start_returns_where_to_go_and_where_to_look(visitor, answers, se
         "detail_url": f"/phone/{newest().pk}/",
     }
     assert visitor.sent["phone_number"] == DIGITS
-    assert "Accept" in response["Vary"]
+    assert "Accept" in response["Vary"].split(", ")
     assert visitor.come_back()["Location"] == "/here/"
 
 
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
+def test_a_script_gets_the_errors_of_its_form_or_json(visitor):
+    for body, code in (
         (None, "invalid"),  # a form
         (b'{"phone_number": 85577696118}', "not_text"),
-        (b'{"phone_number": 85577696118.0}', "not_text"),
-        (b'{"phone_number": [77, 696, 118]}', "not_text"),
         (b'{"phone_number": null}', "required"),
         (b'["077 696 118"]', "required"),
         (b"077 696 118", "required"),
-        (b"\xff", "required"),
-    ],
-)
-def test_a_script_gets_the_errors_of_its_form_or_json(visitor, body, code):
-    response = post(visitor, body, phone_number="077")
+    ):
+        response = post(visitor, body, phone_number="077")
 
-    assert response.status_code == 400
-    (error,) = response.json()["errors"]["phone_number"]
-    assert error["code"] == code
-    assert error["message"]
+        (error,) = response.json()["errors"]["phone_number"]
+        assert (response.status_code, error["code"]) == (400, code)
+        assert error["message"]
     assert not PhoneVerification.objects.exists()
 
 
@@ -209,10 +172,8 @@ def test_a_number_of_the_stage_is_verified_if_the_setting_says_so(visitor, answe
     assert visitor.sent["phone_number"] == "999012345678"
     assert outcome() == ("verified", "")
     assert newest().masked_number == "+999 *******78"
-    assert (
-        search(PhoneVerification.objects.all(), "+999-012-345678", with_claims=False).get()
-        == newest()
-    )
+    rows = PhoneVerification.objects.all()
+    assert search(rows, "+999-012-345678", with_claims=False).get() == newest()
 
 
 @pytest.mark.parametrize("headers", [{}, JSON], ids=["page", "JSON"])
@@ -234,14 +195,13 @@ def test_a_visitor_of_another_host_is_led_to_the_public_one_once_and_keeps_next(
     assert newest().next_url == "/here/"
 
 
-def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(visitor, answers, settings):
+def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(visitor, answers):
     answers()
     visitor.verify()
 
     for query, continues in (("", "/"), ("?next=/here/", "/here/"), ("?next=//evil.example", "/")):
         page = visitor.get(f"/phone/{query}")
-        assert "Already verified</h1>" in page.content.decode()
-        assert MASKED in page.content.decode()
+        assert all(shown in page.content.decode() for shown in ("Already verified</h1>", MASKED))
         assert Page(page).links["Continue"] == continues
         assert "phone_number" not in Page(page).fields
     other = visitor.get(Page(visitor.get("/phone/?next=/here/")).links["Use another number"])
@@ -249,9 +209,6 @@ def test_a_verified_visitor_is_told_so_instead_of_an_empty_form(visitor, answers
     assert newest().next_url == "/here/"
     # A failure later takes nothing away.
     assert "Already verified" in visitor.get("/phone/").content.decode()
-    settings.PLASGATE_IP_PUBLIC_URL = "https://localhost"
-    moved = visitor.get("/phone/?again=1&next=/here/")["Location"]
-    assert moved == "https://localhost/phone/?next=%2Fhere%2F&moved=1&again=1"
 
 
 def test_only_the_session_that_verified_anonymously_is_told_so(
@@ -327,16 +284,12 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
     assert CODE not in str([record.getMessage() for record in ours])
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["login", "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6\u200d/\u00a0"],
-    ids=["the name of a view", "Khmer with invisible characters"],
-)
-def test_next_is_an_address_and_kept_as_it_is(visitor, answers, path):
+def test_next_is_an_address_and_kept_as_it_is(visitor, answers):
     answers()
-
-    assert visitor.verify(next=path)["Location"] == quote(path)
-    assert newest().next_url == path
+    # The name of a view, and Khmer with invisible characters.
+    for path in ("login", "/\u179f\u1784\u200b\u1794\u17d2\u179a\u17b6\u200d/\u00a0"):
+        assert visitor.verify(next=path)["Location"] == quote(path)
+        assert newest().next_url == path
 
 
 def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(stranger, visitor):
@@ -350,10 +303,7 @@ def test_a_callback_without_a_verification_is_a_400_with_a_link_to_start(strange
     (address,) = [each for each in Page(response).all("input") if "readonly" in each]
     assert address["value"] == "http://testserver/phone/?again=1"
     error = stranger.get("/phone/callback/", headers=JSON)
-    assert (error.status_code, error.json()["errors"]["__all__"][0]["code"]) == (
-        400,
-        "invalid_callback",
-    )
+    assert (error.status_code, code_of(error)) == (400, "invalid_callback")
 
     # A phone continues this browser's verification, which brings its `next`.
     visitor.start(next="/here/")
@@ -417,6 +367,7 @@ def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
         response = browser.get(f"/phone/{row.pk}/")
         assert response.status_code == status
         assert "no-store" in response["Cache-Control"]
+        assert "Accept" in response["Vary"].split(", ")
         assert browser.get(f"/phone/{row.pk}/", headers=JSON).status_code == status
         assert (MASKED in response.content.decode()) is (status == 200)
     # A logout leads to the login, and no address shows whether it exists.
@@ -442,25 +393,21 @@ def test_the_number_is_filled_in_again_and_one_tap_starts(visitor, answers):
     assert "phone_number" not in older.fields
 
 
-@pytest.mark.parametrize(
-    "columns",
-    [
-        {"created_at": timezone.now() - timedelta(minutes=61)},
-        dict.fromkeys(("session_id", "callback_session_id"), "another of this account"),
-        {"callback_session_id": "a phone's"},
-        {"phone_number": ""},
-    ],
-    ids=["age", "session", "phone", "no number"],
-)
-def test_the_number_is_filled_in_only_where_it_was_typed_lately(visitor, answers, columns):
+def test_a_number_is_filled_in_only_where_the_visitor_typed_one_that_is_needed(
+    visitor, answers, settings
+):
     answers(FAILED)
     url = visitor.verify()["Location"]
-    PhoneVerification.objects.update(**columns)
+    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
+    assert Page(visitor.get(url)).links["Try again"] == "/phone/?again=1"
 
-    page = visitor.get(url)
-
-    assert "Try again" in Page(page).links
-    assert TYPED not in page.content.decode()
+    settings.PLASGATE_IP_SCOPES = ["phone_verify"]
+    for callback_session, number in (("a phone's", NUMBER), (F("session_id"), "")):
+        rows = PhoneVerification.objects.all()
+        rows.update(callback_session_id=callback_session, phone_number=number)
+        page = visitor.get(url)
+        assert "Try again" in Page(page).links
+        assert TYPED not in page.content.decode()
 
 
 def test_no_number_is_filled_in_after_a_login_or_a_logout(passer_by, user, answers):
@@ -476,14 +423,6 @@ def test_no_number_is_filled_in_after_a_login_or_a_logout(passer_by, user, answe
     assert TYPED in passer_by.get(own).content.decode()
     passer_by.logout()
     assert passer_by.get(own).status_code == 404
-
-
-def test_where_no_number_is_needed_the_form_is_one_tap_away(visitor, answers, settings):
-    answers(FAILED)
-    url = visitor.verify()["Location"]
-    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
-
-    assert Page(visitor.get(url)).links["Try again"] == "/phone/?again=1"
 
 
 def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor, user):
@@ -516,16 +455,6 @@ def test_the_phone_of_a_hand_off_gets_the_link_to_plasgate_while_it_has_to_conti
 
     rows.update(status="verified", completed_at=timezone.now())
     assert "It continues by itself" in passer_by.get(url).content.decode()
-
-
-def test_no_page_may_be_cached_and_each_depends_on_accept(visitor):
-    start = visitor.get("/phone/")
-    redirect = visitor.submit(start, phone_number=TYPED)
-    detail = visitor.get(f"/phone/{newest().pk}/")
-
-    for response in (start, redirect, detail):
-        assert "no-store" in response["Cache-Control"]
-        assert "Accept" in response["Vary"].split(", ")
 
 
 def test_the_json_of_a_verification_has_these_fields_and_none_of_the_operators(visitor, answers):
