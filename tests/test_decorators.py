@@ -134,19 +134,18 @@ def is_sent_to(response: Any, where: str) -> bool:
     return (response.status_code, url.path, query) == (302, where, {"next": [ADDRESS], **form})
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(user, other_user, name):
+@pytest.mark.parametrize("view", VIEWS.values(), ids=list(VIEWS))
+def test_only_a_verified_user_is_let_in_and_the_others_are_sent_to_start(user, other_user, view):
     make_verification(user, "failed")
     make_verification(other_user)
     make_verification(user, scopes=["mobile_id"])  # a device, and no number
-
     for method in ("GET", "POST"):
-        assert is_sent_to(opened(VIEWS[name], user, method=method), "/phone/")
+        assert is_sent_to(opened(view, user, method=method), "/phone/")
+    assert is_sent_to(opened(view, None), "/accounts/login/")
 
     make_verification(user)
-
-    assert opened(VIEWS[name], user).content == b"wallet teak GET"
-    assert opened(VIEWS[name], user, method="POST").content == b"wallet teak POST"
+    for method in ("GET", "POST"):
+        assert opened(view, user, method=method).content == f"wallet teak {method}".encode()
 
 
 @pytest.mark.parametrize("name", VIEWS | GET)
@@ -176,11 +175,6 @@ def test_a_script_gets_a_status_a_code_and_the_page_that_it_needs(user, name):
     make_verification(user, number_changed=True)
     changed = {"changed_url": "/confirm/"}
     assert answer(user) == (403, "phone_change_unacknowledged", True, changed)
-
-
-def test_an_anonymous_visitor_is_sent_to_the_login():
-    for view in VIEWS.values():
-        assert is_sent_to(opened(view, None), "/accounts/login/")
 
 
 def test_another_host_gets_an_absolute_next(user, settings):
