@@ -191,50 +191,41 @@ def test_an_engine_that_finds_no_template_is_an_error(visitor, settings):
 
 
 def test_every_failure_has_its_sentence_and_a_retry_that_keeps_next(visitor, settings):
-    settings.PLASGATE_IP_FALLBACK_URL = "/sms/?a=1&b=2"
     visitor.start(next="/here/")
-
     for reason in Reason:
-        response = changed(
-            visitor, status=reason.status, reason=reason, error_description="Secretly"
-        )
+        settings.PLASGATE_IP_FALLBACK_URL = "/sms/?a=1&b=2"
+        ended = {"status": reason.status, "reason": reason, "error_description": "Secretly"}
+        response = changed(visitor, **ended)
 
         shown, page = text(response), Page(response)
-        assert str(reason.visitor_message) in shown
-        assert str(reason.staff_message) not in shown
-        assert "Secretly" not in shown
-        assert page.links["Go to the home page"] == "/"
-        assert newest().pk.hex[:8] in shown
+        for part in (str(reason.visitor_message), newest().reference):
+            assert part in shown
+        # The field has the whole number.
+        for part in (str(reason.staff_message), "Secretly", MASKED, "autofocus"):
+            assert part not in shown
         may_be_wrong = reason.value in ("not_verified", "number_mismatch", "provider_denied")
         assert ("<li>Check the number" in shown) is may_be_wrong
-        assert page.links["Verify in another way"] == "/sms/?a=1&b=2"
-        assert [attrs for _, attrs in page.tags if attrs.get("role") == "alert"]
-        assert MASKED not in shown  # the field has the whole number
-        assert page.fields["phone_number"] == TYPED
-        assert page.fields["next"] == "/here/"
-        assert "autofocus" not in shown
         # Only a refusal has to do with the visitor's phone.
         assert ("<li>Turn off Wi‑Fi" in shown) is (reason.status == Status.FAILED)
+        assert [attrs for _, attrs in page.tags if attrs.get("role") == "alert"]
+        assert (page.fields["phone_number"], page.fields["next"]) == (TYPED, "/here/")
+        links = {"Verify in another way": "/sms/?a=1&b=2", "Go to the home page": "/"}
+        assert page.links == links
+        settings.PLASGATE_IP_FALLBACK_URL = None
+        assert "Verify in another way" not in text(changed(visitor, **ended))
 
 
-def test_without_a_fallback_no_other_way_is_offered(visitor, settings):
-    assert "Verify in another way" not in text(show("failed", visitor, settings))
-
-
-def test_the_verified_page_leads_to_next(visitor):
+def test_a_waiting_page_leads_to_itself_and_to_the_start_and_a_verified_one_to_next(visitor):
     visitor.start(next="/here/?a=1&b=2")
+    again = "/phone/?next=%2Fhere%2F%3Fa%3D1%26b%3D2&again=1"
+    waiting = visitor.get(f"/phone/{newest().pk}/")
+    assert Page(waiting).links == {"Check again": f"/phone/{newest().pk}/", "Start again": again}
 
     response = changed(visitor, **COLUMNS["verified"])
 
     assert Page(response).links == {"Continue": "/here/?a=1&b=2"}
     assert MASKED in text(response)
     assert NUMBER not in text(response)
-
-
-def test_the_waiting_page_offers_to_check_again_and_to_start_again(visitor, settings):
-    links = Page(show("in_progress", visitor, settings)).links
-
-    assert links == {"Check again": f"/phone/{newest().pk}/", "Start again": "/phone/?again=1"}
 
 
 def test_json_is_for_requests_that_prefer_it_by_name():
@@ -263,33 +254,22 @@ def test_a_prefetch_is_recognised_by_any_of_its_headers():
     assert not responses.is_prefetch(request_of(Purpose="visit", X_Other="prefetch"))
 
 
-@pytest.mark.parametrize(
-    ("seconds", "sentence"),
-    [
-        (1, "Please try again in 1 minute."),
-        (60, "Please try again in 1 minute."),
-        (61, "Please try again in 2 minutes."),
-    ],
-)
-def test_too_many_requests_names_the_minutes_the_retry_and_the_fallback(
-    settings, seconds, sentence
-):
+def test_too_many_requests_names_the_minutes_the_retry_and_the_fallback(settings):
     settings.PLASGATE_IP_FALLBACK_URL = "/sms/"
-    message = f"Too many attempts. {sentence}"
-    error = TooManyStarts(timedelta(seconds=seconds))
+    for seconds, minutes in ((1, "1 minute"), (60, "1 minute"), (61, "2 minutes")):
+        message = f"Too many attempts. Please try again in {minutes}."
+        error = TooManyStarts(timedelta(seconds=seconds))
 
-    page = responses.too_many_requests(request_of(), error, "/phone/?next=%2Fa%2F")
-    script = responses.too_many_requests(request_of("application/json"), error, "/phone/")
+        page = responses.too_many_requests(request_of(), error, "/phone/?next=%2Fa%2F")
+        script = responses.too_many_requests(request_of("application/json"), error, "/phone/")
 
-    assert message in text(page)
-    assert Page(page).links == {
-        "Try again": "/phone/?next=%2Fa%2F",
-        "Verify in another way": "/sms/",
-    }
-    errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
-    assert json.loads(text(script)) == {"errors": errors}
-    for response in (page, script):
-        assert (response.status_code, response["Retry-After"]) == (429, str(seconds))
+        assert message in text(page)
+        links = {"Try again": "/phone/?next=%2Fa%2F", "Verify in another way": "/sms/"}
+        assert Page(page).links == links
+        errors = {"__all__": [{"message": message, "code": "too_many_starts"}]}
+        assert json.loads(text(script)) == {"errors": errors}
+        for response in (page, script):
+            assert (response.status_code, response["Retry-After"]) == (429, str(seconds))
 
 
 def test_the_browser_is_sent_to_plasgate_by_a_redirect_or_a_page(settings):
