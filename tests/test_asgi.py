@@ -46,8 +46,7 @@ def test_a_number_is_verified_and_its_signal_is_sent_once(user, answers, receive
 
     assert browser.verify(next="/here/")["Location"] == "/here/"
     assert browser.come_back()["Location"] == f"/phone/{newest().pk}/"
-    assert outcome() == ("verified", "")
-    assert newest().user == user
+    assert (newest().user, outcome()) == (user, ("verified", ""))
     assert receivers.heard == [("verified", newest())]
     assert len(answers.calls) == 1
 

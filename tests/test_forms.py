@@ -56,9 +56,6 @@ def test_the_form_has_a_number_only_where_the_scopes_need_one(settings):
     assert form.is_valid()
     assert form.cleaned_data == {"next": ""}
 
-    settings.PLASGATE_IP_SCOPES = ["ip:profile", "phone"]
-    assert not StartForm({}).is_valid()
-
 
 def test_text_that_has_no_encoding_is_shown_with_question_marks():
     form = StartForm({"phone_number": "077\ud800", "next": "/\udfff"})

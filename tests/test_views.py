@@ -127,22 +127,20 @@ def test_a_start_and_a_callback_take_few_queries(visitor, answers):
     assert statements(repeated) <= 3
 
 
-@pytest.mark.parametrize("has_page", [False, True], ids=["redirect", "continue page"])
-def test_a_json_start_returns_where_to_go_and_where_to_look(visitor, answers, settings, has_page):
-    settings.PLASGATE_IP_CONTINUE_PAGE = has_page
+def test_a_json_start_returns_where_to_go_and_where_to_look(visitor, answers, settings):
     answers()
+    for settings.PLASGATE_IP_CONTINUE_PAGE in (False, True):
+        response = post(visitor, json.dumps({"phone_number": TYPED, "next": "/here/"}))
 
-    response = post(visitor, json.dumps({"phone_number": TYPED, "next": "/here/"}))
-
-    visitor.authorize_url = response.json()["authorize_url"]
-    assert response.json() == {
-        "id": str(newest().pk),
-        "authorize_url": visitor.authorize_url,
-        "detail_url": f"/phone/{newest().pk}/",
-    }
-    assert visitor.sent["phone_number"] == DIGITS
-    assert "Accept" in response["Vary"].split(", ")
-    assert visitor.come_back()["Location"] == "/here/"
+        visitor.authorize_url = response.json()["authorize_url"]
+        assert response.json() == {
+            "id": str(newest().pk),
+            "authorize_url": visitor.authorize_url,
+            "detail_url": f"/phone/{newest().pk}/",
+        }
+        assert visitor.sent["phone_number"] == DIGITS
+        assert "Accept" in response["Vary"].split(", ")
+        assert visitor.come_back()["Location"] == "/here/"
 
 
 def test_a_script_gets_the_errors_of_its_form_or_json(visitor):
@@ -258,10 +256,8 @@ def test_the_code_leaves_the_address_at_once_and_is_in_no_referer_cache_or_log(
     ):
         response = browser.come_back(**changes)
         assert (response.status_code, response["Location"]) == (303, where)
-        assert response["Referrer-Policy"] == "no-referrer"
-        assert "no-store" in response["Cache-Control"]
-        assert "private" in response["Cache-Control"]
-        assert response.content == b""
+        assert (response["Referrer-Policy"], response.content) == ("no-referrer", b"")
+        assert {"no-store", "private"} <= set(response["Cache-Control"].split(", "))
     ours = [record for record in caplog.records if not record.name.startswith("django.db")]
     assert CODE not in str([record.getMessage() for record in ours])
 
@@ -334,17 +330,13 @@ def test_a_verification_is_its_owners_in_any_browser_and_a_404_for_others(
     visitor.start()
     mine = newest()
     theirs = make_verification(other_user, session_id=mine.session_id)
-    sessions = make_verification(session_id=mine.session_id)
     elsewhere = Visitor()
     elsewhere.force_login(user)
 
     for browser, row, status in (
         (visitor, mine, 200),
-        (visitor, sessions, 200),
         (elsewhere, mine, 200),
-        (elsewhere, sessions, 404),
         (visitor, theirs, 404),
-        (visitor, make_verification(), 404),
     ):
         response = browser.get(f"/phone/{row.pk}/")
         assert response.status_code == status
@@ -390,21 +382,6 @@ def test_a_number_is_filled_in_only_where_the_visitor_typed_one_that_is_needed(
         page = visitor.get(url)
         assert "Try again" in Page(page).links
         assert TYPED not in page.content.decode()
-
-
-def test_no_number_is_filled_in_after_a_login_or_a_logout(passer_by, user, answers):
-    answers(FAILED)
-    url = passer_by.verify()["Location"]
-    assert TYPED in passer_by.get(url).content.decode()
-
-    passer_by.submit(passer_by.get("/accounts/login/"), username="teak", password="a password")
-    page = passer_by.get(url)
-    assert page.status_code == 200
-    assert TYPED not in page.content.decode()
-    own = passer_by.verify()["Location"]
-    assert TYPED in passer_by.get(own).content.decode()
-    passer_by.logout()
-    assert passer_by.get(own).status_code == 404
 
 
 def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor, user):
