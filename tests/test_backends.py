@@ -184,9 +184,8 @@ def test_only_the_verifying_anonymous_session_is_logged_in(owner, other_user):
     row, theirs = make_verification(), make_verification()
     backend = VerifiedPhoneBackend()
 
-    for request in (request_of(None), request_of(theirs), request_of(row, other_user)):
-        assert backend.authenticate(request, row) is None
-    for request in (RequestFactory().get("/"), None):
+    others = (request_of(None), request_of(theirs), request_of(row, other_user))
+    for request in (*others, RequestFactory().get("/"), None):
         assert backend.authenticate(request, row) is None
     assert backend.authenticate(request_of(None), None) is None
 

@@ -7,7 +7,7 @@ from django.conf import LazySettings
 from django.conf.urls.i18n import i18n_patterns
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
-from django.urls import include, path, reverse, set_script_prefix
+from django.urls import include, path, set_script_prefix
 from django.utils import translation
 from django.utils.functional import lazy
 
@@ -161,22 +161,16 @@ def test_a_next_is_as_long_as_its_encoded_url():
         assert not redirects.safe_next(request_of(), f"{fits}a")
 
 
-def test_the_redirect_uri_has_the_public_or_the_requests_host_and_the_nonce(settings):
+def test_the_redirect_uri_has_one_host_one_language_and_the_nonce(settings):
     secure = request_of("localhost", secure=True)
     uri = redirects.redirect_uri(secure, "a nonce")
 
     assert uri == "https://localhost/phone/callback/?nonce=a+nonce"
     assert redirects.redirect_uri(request_of(), "") == "http://testserver/phone/callback/"
     settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example"
-    assert redirects.redirect_uri(secure, "") == "https://shop.example/phone/callback/"
-
-
-def test_the_callback_is_the_one_of_the_default_language(settings):
     settings.ROOT_URLCONF = EveryLanguage
-
     with translation.override("km"):
-        assert redirects.callback_path() == "/en/phone/callback/"
-        assert reverse("plasgate_ip:callback") == "/km/phone/callback/"
+        assert redirects.redirect_uri(secure, "") == "https://shop.example/en/phone/callback/"
 
 
 def test_the_start_is_redirected_to_the_public_host_once(settings):
