@@ -168,8 +168,7 @@ def test_a_script_gets_a_status_a_code_and_the_page_that_it_needs(user, name):
     start = {"start_url": "/phone/?again=1"}
     assert answer(user) == (403, "phone_verification_required", True, start)
     make_verification(user, number_changed=True)
-    changed = {"changed_url": "/confirm/"}
-    assert answer(user) == (403, "phone_change_unacknowledged", True, changed)
+    assert answer(user) == (403, "phone_change_unacknowledged", True, {"changed_url": "/confirm/"})
 
 
 def test_a_page_on_another_host_gets_an_absolute_next(user):

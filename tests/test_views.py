@@ -9,13 +9,13 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.db.models import F
 from django.http import Http404
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
+from tests.verification.test_claim_at_login import log_in
 from tests.visitor import (
     CODE,
     DIGITS,
@@ -371,12 +371,20 @@ def test_a_number_is_filled_in_only_where_the_visitor_typed_one_that_is_needed(
     assert Page(visitor.get(url)).links["Try again"] == "/phone/?again=1"
 
     settings.PLASGATE_IP_SCOPES = ["phone_verify"]
-    for callback_session, number in (("a phone's", NUMBER), (F("session_id"), "")):
-        rows = PhoneVerification.objects.all()
-        rows.update(callback_session_id=callback_session, phone_number=number)
-        page = visitor.get(url)
-        assert "Try again" in Page(page).links
-        assert TYPED not in page.content.decode()
+    PhoneVerification.objects.update(phone_number="")
+    assert Page(visitor.get(url)).links["Try again"] == "/phone/?again=1"
+
+
+def test_no_number_is_filled_in_after_a_login_or_a_logout(passer_by, user, answers):
+    answers(FAILED)
+    url = passer_by.verify()["Location"]
+    log_in(passer_by)
+
+    page = passer_by.get(url)
+    assert (page.status_code, TYPED in page.content.decode()) == (200, False)
+    own = passer_by.verify()["Location"]
+    passer_by.logout()
+    assert passer_by.get(own).status_code == 404
 
 
 def test_the_page_refreshes_while_the_visitor_can_only_wait(visitor, user):
