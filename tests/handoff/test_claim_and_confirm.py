@@ -28,10 +28,12 @@ from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import browser_session, limits, start, transitions
 from django_plasgate_ip.verification.verdict import Verdict
 from tests.handoff.devices import new_token, request_of
+from tests.verification import rows
 from tests.visitor import NUMBER, outcome
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
+USED = {"used_at": timezone.now()}
 
 
 @pytest.fixture
@@ -51,6 +53,10 @@ def phone() -> HttpRequest:
 
 @pytest.fixture
 def shown(computer: HttpRequest, token: Token, phone: HttpRequest) -> Claim:
+    return show(computer, phone, token)
+
+
+def show(computer: HttpRequest, phone: HttpRequest, token: Token) -> Claim:
     """Return the phone's claim, after the computer has shown the code."""
     claim(phone, token)
     progress(computer, token)
@@ -76,16 +82,16 @@ def stored() -> PhoneHandoff:
     return PhoneHandoff.objects.get()
 
 
-def test_the_first_phone_claims_the_link(phone, token, user):
-    first = claim(phone, token)
+def test_the_first_browser_but_the_computers_own_claims_the_link(computer, phone, token, user):
+    assert refused(claim, computer, token) is Refusal.SAME_BROWSER
+    assert not PhoneHandoff.objects.exists()
 
+    first, again = claim(phone, token), claim(phone, token).handoff
     assert first == Claim(token, stored(), user)
-    assert first.handoff.pk == token.pk
+    assert (first.handoff.pk, str(again)) == (token.pk, str(token.pk))
     assert first.handoff.opened_by == browser_session.get_session_id(phone)
     # Each look offers the same pairs. If they were new, the one that stays would be right.
-    again = claim(phone, token).handoff
     assert (again.code, again.choices) == (first.handoff.code, first.handoff.choices)
-    assert str(again) == str(token.pk)
 
     assert claim(phone, new_token(request_of())).user is None
 
@@ -106,59 +112,47 @@ def test_the_pairs_differ_and_the_right_one_may_be_anywhere(user):
 
 
 @pytest.mark.parametrize(
-    ("opener", "is_used", "is_expired", "expected"),
+    ("opener", "row", "is_expired", "expected"),
     [
-        ("nobody", False, True, Refusal.EXPIRED),
-        ("this phone", False, True, Refusal.EXPIRED),
-        ("this phone", True, False, Refusal.USED),
-        ("this phone", True, True, Refusal.USED),
-        ("another phone", False, False, Refusal.OTHER_PHONE),
-        ("another phone", True, True, Refusal.OTHER_PHONE),
+        ("nobody", {}, True, Refusal.EXPIRED),
+        ("this phone", {}, True, Refusal.EXPIRED),
+        ("this phone", USED, False, Refusal.USED),
+        ("this phone", USED, True, Refusal.USED),
+        # After a login or a logout at the computer.
+        ("this phone", {"session_id": ""}, False, Refusal.SIGNED_OUT),
+        ("another phone", {}, False, Refusal.OTHER_PHONE),
+        ("another phone", USED, True, Refusal.OTHER_PHONE),
     ],
 )
 def test_a_phone_that_may_not_use_the_link_gets_the_reason(
-    phone, token, opener, is_used, is_expired, expected
+    phone, token, opener, row, is_expired, expected
 ):
     if opener != "nobody":
         claim(phone if opener == "this phone" else request_of(), token)
-    PhoneHandoff.objects.update(used_at=timezone.now() if is_used else None)
+    PhoneHandoff.objects.update(**row)
 
     assert refused(claim, phone, replace(token, is_expired=is_expired)) is expected
     assert PhoneHandoff.objects.count() == (opener != "nobody")
 
 
-def test_the_computers_browser_can_not_claim_the_link(computer, token):
-    assert refused(claim, computer, token) is Refusal.SAME_BROWSER
-    assert not PhoneHandoff.objects.exists()
-
-
-def test_a_link_of_a_gone_account_is_refused(phone, token, user):
-    User.objects.update(is_active=False)
-    assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
-
-    user.delete()
-    assert refused(claim, phone, token) is Refusal.ACCOUNT_GONE
-
-
-def test_a_new_password_refuses_the_link(phone, shown, user):
+def test_a_link_ends_with_its_accounts_password_and_with_the_account(phone, shown, user):
     user.set_password("another one")
     user.save()
-
     # Neither the page that is open already can tap, nor does a new look help.
     assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
 
+    User.objects.update(is_active=False)
+    assert refused(claim, phone, shown.token) is Refusal.ACCOUNT_GONE
+    user.delete()
+    assert refused(claim, phone, shown.token) is Refusal.ACCOUNT_GONE
 
-def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start(
-    phone, shown, monkeypatch
-):
-    rows, launch = PhoneHandoff.objects, start.launch
-    rows.update(session_id="")
-    assert refused(claim, phone, shown.token) is Refusal.SIGNED_OUT
-    rows.update(session_id=shown.token.session_id)
+
+def test_a_logout_during_the_start_ends_the_verification(shown, monkeypatch):
+    launch = start.launch
 
     def launch_late(*args: Any, **kwargs: Any) -> Any:
-        # It finds no verification to end, because none is stored yet.
-        rows.update(session_id="")
+        # The logout finds no verification to end, because none is stored yet.
+        PhoneHandoff.objects.update(session_id="")
         return launch(*args, **kwargs)
 
     monkeypatch.setattr(start, "launch", launch_late)
@@ -167,17 +161,11 @@ def test_a_login_or_a_logout_at_the_computer_ends_the_link_also_during_the_start
     assert outcome() == ("error", "user_changed")
 
 
-def test_a_new_claim_deletes_rows_older_than_an_hour(phone, token):
-    for age in (61 * MINUTE, 59 * MINUTE):
-        PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - age)
-
-    claim(phone, token)
-    assert PhoneHandoff.objects.filter(created_at__lt=timezone.now() - MINUTE).count() == 1
-
-    # A second look deletes nothing.
-    PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - 61 * MINUTE)
-    claim(phone, token)
-    assert PhoneHandoff.objects.count() == 3
+def test_only_the_first_look_deletes_old_rows(phone, token):
+    for left in (1, 2):
+        PhoneHandoff.objects.create(pk=uuid4(), created_at=timezone.now() - 61 * MINUTE)
+        claim(phone, token)
+        assert PhoneHandoff.objects.count() == left
 
 
 def test_the_computer_does_not_wait_longer_than_the_link_is_valid(phone, computer, token):
@@ -201,8 +189,8 @@ def test_the_right_code_starts_the_computers_verification(shown, user, settings)
     assert row == started.verification
     assert (row.pk, row.user, row.next_url) == (shown.token.pk, user, "")
     assert (row.phone_number, row.scopes) == (NUMBER, "mobile_id phone_verify")
-    assert row.session_id == shown.token.session_id
-    assert row.callback_session_id == shown.handoff.opened_by
+    ids = (shown.token.session_id, shown.handoff.opened_by)
+    assert (row.session_id, row.callback_session_id) == ids
     assert row.nonce
     assert row.address == limits.address_of(request_of())
     assert row.redirect_uri == f"http://testserver/phone/callback/?nonce={row.nonce}"
@@ -211,25 +199,23 @@ def test_the_right_code_starts_the_computers_verification(shown, user, settings)
     assert not stored().was_wrong
 
 
-def test_a_wrong_code_ends_the_hand_off(phone, shown):
+def test_a_wrong_code_ends_the_hand_off(shown):
     assert refused(confirm, shown, wrong_code(shown)) is Refusal.WRONG_CODE
 
     assert stored().was_wrong
     # There is no second guess, not even with a claim from before the first one.
     assert refused(confirm, shown) is Refusal.USED
-    assert refused(claim, phone, shown.token) is Refusal.USED
     assert not PhoneVerification.objects.exists()
 
 
 def test_the_right_code_works_once(shown):
-    other = claim(request_of(), new_token(request_of()))
+    other = claim(request_of(), new_token(request_of())).handoff
     confirm(shown)
-    other.handoff.refresh_from_db()
-    assert other.handoff.used_at is None
 
     assert refused(confirm, shown) is Refusal.USED
     assert refused(confirm, shown, wrong_code(shown)) is Refusal.USED
     assert PhoneVerification.objects.count() == 1
+    assert PhoneHandoff.objects.get(used_at=None) == other
     assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
 
 
@@ -260,10 +246,14 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(computer, phone, 
     transitions.finish(third, Verdict(Reason.EXPIRED), None)
     expired = replace(shown.token, is_expired=True)
     assert refused(claim, phone, expired) is Refusal.EXPIRED
-    # A wrong tap on a later link, or a login at the computer, allows no other start.
-    for columns in ({"was_wrong": True}, {"was_wrong": False, "session_id": ""}):
+    # A login at the computer, a wrong tap on a later link, or a start without this phone.
+    for columns in ({"session_id": ""}, {"session_id": failed.session_id, "was_wrong": True}):
         PhoneHandoff.objects.update(**columns)
         assert refused(claim, phone, shown.token) is Refusal.USED
+    PhoneHandoff.objects.update(was_wrong=False)
+    assert claim(phone, shown.token).failed == third
+    rows.stored("failed", session_id=failed.session_id)
+    assert refused(claim, phone, shown.token) is Refusal.USED
 
 
 def test_of_taps_on_two_links_in_the_same_moment_both_count(computer, phone, shown, monkeypatch):
@@ -284,22 +274,14 @@ def test_of_taps_on_two_links_in_the_same_moment_both_count(computer, phone, sho
     assert PhoneVerification.objects.get().pk == shown.token.pk
 
 
-def test_a_code_that_no_computer_has_shown_is_a_guess(phone, token):
-    unseen = claim(phone, token)
-
-    assert refused(confirm, unseen) is Refusal.NOT_SHOWN
-    assert refused(confirm, unseen, wrong_code(unseen)) is Refusal.NOT_SHOWN
-    assert stored().used_at is None
-
-
-@pytest.mark.parametrize(("seconds", "counts"), [(88, True), (92, False)])
-def test_a_code_that_the_computer_no_longer_shows_does_not_count(
-    phone, shown, computer, seconds, counts
-):
-    PhoneHandoff.objects.update(shown_at=timezone.now() - timedelta(seconds=seconds))
+@pytest.mark.parametrize(("seconds", "counts"), [(88, True), (92, False), (None, False)])
+def test_a_code_that_the_computer_does_not_show_is_a_guess(phone, shown, computer, seconds, counts):
+    shown_at = seconds and timezone.now() - timedelta(seconds=seconds)
+    PhoneHandoff.objects.update(shown_at=shown_at)
     seen = claim(phone, shown.token)
     if not counts:
-        assert refused(confirm, seen) is Refusal.NOT_SHOWN
+        for code in (seen.handoff.code, wrong_code(seen)):
+            assert refused(confirm, seen, code) is Refusal.NOT_SHOWN
         assert stored().used_at is None
         progress(computer, shown.token)
     assert confirm(claim(phone, shown.token))
@@ -311,11 +293,8 @@ def test_after_five_wrong_taps_in_an_hour_none_is_compared(user, other_user, cap
     session = request_of()
 
     def shown_to(someone: Any) -> Claim:
-        computer, phone = (session if is_anonymous else request_of(someone)), request_of()
-        token = new_token(computer)
-        claim(phone, token)
-        progress(computer, token)
-        return claim(phone, token)
+        computer = session if is_anonymous else request_of(someone)
+        return show(computer, request_of(), new_token(computer))
 
     name = "-" if is_anonymous else user.pk
     for _ in range(5):
@@ -380,9 +359,6 @@ def test_an_account_that_is_deleted_before_the_tap_is_gone(shown):
     assert not PhoneVerification.objects.exists()
 
 
-USED = {"used_at": timezone.now()}
-
-
 @pytest.mark.parametrize(
     ("row", "is_expired", "stage"),
     [
@@ -419,26 +395,20 @@ def test_the_computers_question_is_stored_every_15_seconds(computer, shown, seco
     assert (stored().shown_at != before) == is_stored
 
 
-def test_a_started_verification_is_followed_to_its_end(computer, shown):
-    verification = confirm(shown).verification
-
-    for token in (shown.token, replace(shown.token, is_expired=True)):
-        assert progress(computer, token) == Progress(Stage.STARTED, verification=verification)
-    assert PhoneVerification.objects.get().next_url == ""
-
-
-def test_the_first_next_url_is_stored_and_stays(computer, shown):
+def test_a_started_verification_is_followed_and_its_first_next_url_stays(computer, shown):
     own = confirm(shown).verification
     for ids in ((own.session_id, own.session_id), ("another", own.callback_session_id)):
         PhoneVerification.objects.create(
             scopes="mobile_id", session_id=ids[0], callback_session_id=ids[1]
         )
+    # Also after the link has expired.
+    late = replace(shown.token, is_expired=True)
     for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):
-        seen = progress(computer, shown.token, asked)
+        seen = progress(computer, late, asked).verification
 
-        assert seen.verification is not None
-        assert seen.verification.next_url == expected
+        assert (seen, seen and seen.next_url) == (own, expected)
         assert PhoneVerification.objects.get(pk=own.pk).next_url == expected
+    assert progress(computer, shown.token) == Progress(Stage.STARTED, verification=own)
     assert PhoneVerification.objects.filter(next_url="").count() == 2
 
 
