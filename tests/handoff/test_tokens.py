@@ -74,10 +74,8 @@ def test_a_token_is_valid_for_five_minutes(user, later):
 def test_the_link_does_not_contain_next(visitor):
     token = offered(visitor.get("/phone/?next=/wallet/of/teak/")).split("/on/")[1]
 
-    parts = token.split(":")[0].split(".")
-    decoded = b"".join(signing.b64_decode(part.encode()) for part in parts[1:])
-    assert b"wallet" not in decoded
-    assert "wallet" not in token
+    parts = [signing.b64_decode(part.encode()) for part in token.split(":")[0].split(".")[1:]]
+    assert b"wallet" not in b"".join(parts) + token.encode()
 
 
 def test_the_primary_key_of_an_account_may_be_any_text(user, monkeypatch):
@@ -95,20 +93,16 @@ def refused(token: str) -> Refusal:
     return caught.value.reason
 
 
-@pytest.mark.parametrize("content", ["of.another", f"a.{PK}.AAAA.d", "a.AAAA.AAAA", f"a.{PK}._w"])
-def test_a_token_of_another_version_is_refused(content):
-    assert tokens.read(sign(f"a.{PK}.AAAA")).session_id == "a"
-    assert refused(sign(content)) is Refusal.INVALID
-
-
-def test_a_token_that_was_changed_is_refused(user):
+def test_a_token_that_was_changed_or_is_of_another_version_is_refused(user):
     token = tokens.issue(request_of(user))
     content = token.split(":")[0]
-
     assert tokens.read(sign(content)) == tokens.read(token)
+    assert tokens.read(sign(f"a.{PK}.AAAA")).session_id == "a"
+
     changed = (token[:-1], token[1:], f"{token}x", token.replace(":", "", 1), "x", "\0", "")
-    for bad in (*changed, sign(content, salt="of something else")):
-        assert refused(bad) is Refusal.INVALID
+    versions = map(sign, ("of.another", f"a.{PK}.AAAA.d", "a.AAAA.AAAA", f"a.{PK}._w"))
+    for bad in (*changed, *versions, sign(content, salt="of something else")):
+        assert refused(bad) is Refusal.INVALID, bad
 
 
 def test_a_token_of_a_former_secret_key_is_valid(user, settings):
@@ -116,7 +110,6 @@ def test_a_token_of_a_former_secret_key_is_valid(user, settings):
     issued = tokens.issue(request)
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "a new fake key, for tests only"
-    assert not tokens.read(issued).is_expired
     assert tokens.read(issued).is_of(request)
 
     settings.SECRET_KEY_FALLBACKS = []
