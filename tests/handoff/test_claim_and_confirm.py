@@ -315,25 +315,22 @@ def test_after_five_wrong_taps_in_an_hour_none_is_compared(user, other_user, cap
     assert confirm(late)
 
 
-# A site's function for keys finds no tenant.
-@pytest.mark.parametrize(
-    ("name", "value", "error"),
-    [
-        ("CREDENTIALS", mock.Mock(side_effect=Http404), Http404),
-        ("SCOPES", ["openid"], InvalidScopes),
-    ],
-)
-def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(
-    phone, shown, settings, name, value, error
-):
+def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(phone, shown, settings):
     other = PhoneHandoff.objects.create(pk=uuid4(), used_at=timezone.now())
-    setattr(settings, f"PLASGATE_IP_{name}", value)
+    # A site's function for keys finds no tenant.
+    no_tenant = mock.Mock(side_effect=Http404)
 
-    with pytest.raises(error):
-        confirm(shown)
+    for name, value, error in (
+        ("CREDENTIALS", no_tenant, Http404),
+        ("SCOPES", ["openid"], InvalidScopes),
+    ):
+        setattr(settings, f"PLASGATE_IP_{name}", value)
+        with pytest.raises(error):
+            confirm(claim(phone, shown.token))
+        delattr(settings, f"PLASGATE_IP_{name}")
+
     other.refresh_from_db()
     assert other.used_at is not None
-    delattr(settings, f"PLASGATE_IP_{name}")
     assert confirm(claim(phone, shown.token))
 
 

@@ -1,6 +1,5 @@
 """The phone's page and the computer's: what they show, and to whom."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -16,6 +15,7 @@ from django.utils.html import escape
 from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip.handoff import claim_and_confirm, tokens
+from django_plasgate_ip.handoff.claim_and_confirm import Progress, Stage
 from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.models import PhoneVerification
@@ -296,43 +296,31 @@ def test_a_next_url_that_leaves_the_site_is_dropped(visitor, phone, link, answer
     assert (moved["Location"], newest().next_url) == (f"/phone/{newest().pk}/", "")
 
 
-def test_a_computer_without_a_script_follows_by_refreshing(visitor, phone, answers):
-    answers()
-    start = visitor.get("/phone/?next=/here/")
-    link = Page(start).links["I have scanned it"]
+@pytest.mark.parametrize(
+    ("stage", "said", "has_ended"),
+    [
+        (Stage.WAITING, "No phone has opened the code yet.", False),
+        (Stage.OPENED, '<strong class="plasgate-ip-code" dir="ltr">4K</strong>', False),
+        (Stage.STARTED, "Your phone has taken over.", False),
+        (Stage.WRONG, "Other characters were tapped", True),
+        (Stage.EXPIRED, "more than five minutes old", True),
+    ],
+)
+def test_a_computer_without_a_script_follows_by_refreshing(
+    visitor, link, monkeypatch, stage, said, has_ended
+):
+    progress = mock.Mock(return_value=Progress(stage, code="4K"))
+    monkeypatch.setattr(claim_and_confirm, "progress", progress)
+    own, again = f"{link}screen/?next=%2Fhere%2F", "/phone/?next=%2Fhere%2F&again=1"
 
-    waiting = visitor.get(link)
-    assert "No phone has opened the code yet." in text(waiting)
-    page = phone.get(offered(start))
-    opened = visitor.get(link)
-    (code,) = re.findall(r'class="plasgate-ip-code"[^>]*>(\w+)<', text(opened))
-    tap(phone, page, code)
-    started = visitor.get(link)
-    assert "Your phone has taken over." in text(started)
-    for shown in (waiting, opened, started):
-        assert shown["Refresh"] == "3"
-        assert "no-store" in shown["Cache-Control"]
-        assert Page(shown).links["Start again"] == "/phone/?next=%2Fhere%2F&again=1"
-        assert Page(shown).links["Check again"] == link
-        assert not Page(shown).all("script")
-    phone.come_back()
-    assert visitor.get(link)["Location"] == "/here/"
+    shown = visitor.get(own)
 
-
-def test_a_computer_without_a_script_shows_that_the_hand_off_ended(visitor, phone, link, later):
-    page = phone.get(link)
-    code = code_on(visitor, link)
-    tap(phone, page, next(each for each in choices(page) if each != code))
-    wrong = visitor.get(f"{link}screen/")
-    other = offered(visitor.get("/phone/"))
-    later(FIVE_MINUTES + 1)
-    expired = visitor.get(f"{other}screen/")
-
-    ends = ((wrong, "Other characters were tapped"), (expired, "more than five minutes old"))
-    for shown, said in ends:
-        assert said in text(shown)
-        assert Page(shown).links == {"Show a new code": "/phone/?again=1"}
-        assert "Refresh" not in shown
+    assert said in text(shown)
+    follow = {"Check again": own, "Start again": again}
+    assert Page(shown).links == ({"Show a new code": again} if has_ended else follow)
+    assert shown.get("Refresh") == (None if has_ended else "3")
+    assert "no-store" in shown["Cache-Control"]
+    assert not Page(shown).all("script")
 
 
 @pytest.mark.parametrize(
