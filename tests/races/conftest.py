@@ -11,8 +11,6 @@ from tests.servers import LONG, PatientProvider, RemoteVisitor, Server, environm
 
 #: The two processes of one site.
 Site = tuple[Server, Server]
-#: Returns the signals of all processes, in their order.
-Heard = Callable[[], list[str]]
 #: Starts a process of the site with these settings.
 StartServer = Callable[..., Server]
 
@@ -30,7 +28,8 @@ def signals_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def heard(signals_file: Path) -> Heard:
+def heard(signals_file: Path) -> Callable[[], list[str]]:
+    """Return a function that returns the signals of all processes, in their order."""
     signals_file.write_text("")
     return lambda: signals_file.read_text().splitlines()
 
