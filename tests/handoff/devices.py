@@ -1,19 +1,19 @@
 """A computer that shows a QR code, and the phones that scan it."""
 
-import re
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.http import HttpRequest
 
 from django_plasgate_ip.handoff import tokens
+from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.verification import browser_session
 from tests import visitor
 from tests.visitor import TYPED, Page, Visitor
 
-JSON = {"Accept": "application/json"}
-# Seconds.
-FIVE_MINUTES = 300
+FIVE_MINUTES = 300  # in seconds
 
 
 class Phone(Visitor):
@@ -37,6 +37,13 @@ def new_token(computer: HttpRequest) -> Token:
     return tokens.read(tokens.issue(computer))
 
 
+def refused(act: Callable[..., Any], *args: Any) -> Refusal:
+    """Return the reason why `act` refuses these arguments."""
+    with pytest.raises(HandoffRefused) as caught:
+        act(*args)
+    return caught.value.reason
+
+
 def screen_url(page: Any) -> str:
     """Return the URL that the computer polls."""
     (link,) = [a for a in Page(page).all("a") if "data-plasgate-ip-screen" in a]
@@ -51,7 +58,7 @@ def offered(page: Any) -> str:
 def followed(computer: Visitor, url: str) -> dict[str, str]:
     """Return the JSON for the computer's script; `url`: the screen's, or the link's path."""
     url = url if "screen/" in url else f"{url}screen/"
-    response = computer.get(url, headers=JSON)
+    response = computer.get(url, headers={"Accept": "application/json"})
     assert response.status_code == 200
     return response.json()
 
@@ -82,9 +89,3 @@ def hand_over(computer: Visitor, phone: Visitor, path: str, phone_number: str = 
 
 def text(response: Any) -> str:
     return str(response.content.decode())
-
-
-def svg(page: Any) -> str:
-    """Return the one QR code on a page."""
-    (found,) = re.findall(r"<svg.*?</svg>", text(page), re.DOTALL)
-    return found

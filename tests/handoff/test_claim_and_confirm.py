@@ -1,6 +1,5 @@
 """Which phone may use a link, what its tap does, and what the computer shows."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,10 +7,8 @@ from unittest import mock
 from uuid import uuid4
 
 import pytest
-from django.apps import apps
 from django.contrib.auth.models import User
 from django.db import DatabaseError
-from django.db.models import F
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -20,14 +17,14 @@ from django_plasgate_ip import flow
 from django_plasgate_ip.exceptions import InvalidScopes, TooManyStarts
 from django_plasgate_ip.handoff import claim_and_confirm
 from django_plasgate_ip.handoff.claim_and_confirm import Claim, Progress, Stage, claim, progress
-from django_plasgate_ip.handoff.errors import HandoffRefused, Refusal
+from django_plasgate_ip.handoff.errors import Refusal
 from django_plasgate_ip.handoff.models import PhoneHandoff
 from django_plasgate_ip.handoff.tokens import Token
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from django_plasgate_ip.verification import browser_session, limits, start, transitions
 from django_plasgate_ip.verification.verdict import Verdict
-from tests.handoff.devices import new_token, request_of
+from tests.handoff.devices import new_token, refused, request_of
 from tests.verification import rows
 from tests.visitor import NUMBER, outcome
 
@@ -72,12 +69,6 @@ def wrong_code(claim: Claim) -> str:
     return next(each for each in claim.handoff.choices.split() if each != claim.handoff.code)
 
 
-def refused(act: Callable[..., Any], *args: Any) -> Refusal:
-    with pytest.raises(HandoffRefused) as caught:
-        act(*args)
-    return caught.value.reason
-
-
 def stored() -> PhoneHandoff:
     return PhoneHandoff.objects.get()
 
@@ -86,8 +77,11 @@ def test_the_first_browser_but_the_computers_own_claims_the_link(computer, phone
     assert refused(claim, computer, token) is Refusal.SAME_BROWSER
     assert not PhoneHandoff.objects.exists()
 
-    first, again = claim(phone, token), claim(phone, token).handoff
+    first = claim(phone, replace(token, age=4 * MINUTE))
+    again = claim(phone, token).handoff
     assert first == Claim(token, stored(), user)
+    # The computer waits for the phone as long as the link is valid.
+    assert 4 * MINUTE <= timezone.now() - stored().created_at < 5 * MINUTE
     assert (first.handoff.pk, str(again)) == (token.pk, str(token.pk))
     assert first.handoff.opened_by == browser_session.get_session_id(phone)
     # Each look offers the same pairs. If they were new, the one that stays would be right.
@@ -97,18 +91,16 @@ def test_the_first_browser_but_the_computers_own_claims_the_link(computer, phone
 
 
 def test_the_pairs_differ_and_the_right_one_may_be_anywhere(user):
-    places, codes = set(), set()
-    for _ in range(40):
-        handoff = claim(request_of(), new_token(request_of(user))).handoff
+    handoffs = [claim(request_of(), new_token(request_of(user))).handoff for _ in range(40)]
+
+    for handoff in handoffs:
         pairs = handoff.choices.split()
         assert len(pairs) == len(set(pairs)) == 6
         assert all(len(pair) == 2 and pair[0] != pair[1] for pair in pairs)
         # None of the characters that people confuse.
         assert not set("".join(pairs)) & set("01258BGILOQSUVZ")
-        places.add(pairs.index(handoff.code))
-        codes.add(handoff.code)
-    assert len(places) > 2
-    assert len(codes) > 10
+    assert len({each.choices.index(each.code) for each in handoffs}) > 2
+    assert len({each.code for each in handoffs}) > 10
 
 
 @pytest.mark.parametrize(
@@ -168,19 +160,7 @@ def test_only_the_first_look_deletes_old_rows(phone, token):
         assert PhoneHandoff.objects.count() == left
 
 
-def test_the_computer_does_not_wait_longer_than_the_link_is_valid(phone, computer, token):
-    claim(phone, replace(token, age=4 * MINUTE))
-    progress(computer, token)
-    failed = confirm(claim(phone, token)).verification
-    transitions.finish(failed, Verdict(Reason.NOT_ON_MOBILE_DATA), None)
-
-    handoff_app: Any = apps.get_app_config("plasgate_ip_handoff")
-    assert handoff_app.may_retry(failed)
-    PhoneHandoff.objects.update(created_at=F("created_at") - MINUTE)
-    assert not handoff_app.may_retry(failed)
-
-
-def test_the_right_code_starts_the_computers_verification(shown, user, settings):
+def test_the_right_code_starts_the_computers_verification_once(shown, user, settings):
     settings.PLASGATE_IP_CALLBACK_NONCE = True
     settings.PLASGATE_IP_MAX_STARTS_PER_ADDRESS = 1
     started = confirm(shown)
@@ -196,27 +176,33 @@ def test_the_right_code_starts_the_computers_verification(shown, user, settings)
     assert row.redirect_uri == f"http://testserver/phone/callback/?nonce={row.nonce}"
     assert "/authenticate?" in started.authorize_url
     assert stored().used_at is not None
+    for again in (shown.handoff.code, wrong_code(shown)):
+        assert refused(confirm, shown, again) is Refusal.USED
     assert not stored().was_wrong
+    assert PhoneVerification.objects.get() == row
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_tap_supersedes_the_computers_verification_and_not_the_phones_own(shown, receivers):
+    desk, pocket = shown.token.session_id, shown.handoff.opened_by
+    computers = rows.stored(session_id=desk, callback_session_id=desk)
+    phones = rows.stored(session_id=pocket, callback_session_id=pocket)
+    handed_over = confirm(shown).verification
+
+    assert rows.stored_end(computers) == ("error", "superseded")
+    assert rows.stored_end(phones) == rows.stored_end(handed_over) == ("pending", "")
+    assert [call.kwargs["request"] for call in receivers.failed.call_args_list] == [None]
 
 
 def test_a_wrong_code_ends_the_hand_off(shown):
+    other = claim(request_of(), new_token(request_of())).handoff
     assert refused(confirm, shown, wrong_code(shown)) is Refusal.WRONG_CODE
 
-    assert stored().was_wrong
+    assert PhoneHandoff.objects.get(was_wrong=True) == shown.handoff
+    assert PhoneHandoff.objects.get(used_at=None) == other
     # There is no second guess, not even with a claim from before the first one.
     assert refused(confirm, shown) is Refusal.USED
     assert not PhoneVerification.objects.exists()
-
-
-def test_the_right_code_works_once(shown):
-    other = claim(request_of(), new_token(request_of())).handoff
-    confirm(shown)
-
-    assert refused(confirm, shown) is Refusal.USED
-    assert refused(confirm, shown, wrong_code(shown)) is Refusal.USED
-    assert PhoneVerification.objects.count() == 1
-    assert PhoneHandoff.objects.get(used_at=None) == other
-    assert not PhoneHandoff.objects.filter(was_wrong=True).exists()
 
 
 def test_after_a_failure_the_phone_starts_again_once_at_a_time(computer, phone, shown, settings):
@@ -244,8 +230,7 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(computer, phone, 
     third = confirm(claim(phone, shown.token)).verification
     assert third.next_url == "/here/"
     transitions.finish(third, Verdict(Reason.EXPIRED), None)
-    expired = replace(shown.token, is_expired=True)
-    assert refused(claim, phone, expired) is Refusal.EXPIRED
+    assert refused(claim, phone, replace(shown.token, is_expired=True)) is Refusal.EXPIRED
     # A login at the computer, a wrong tap on a later link, or a start without this phone.
     for columns in ({"session_id": ""}, {"session_id": failed.session_id, "was_wrong": True}):
         PhoneHandoff.objects.update(**columns)
@@ -300,7 +285,7 @@ def test_after_five_wrong_taps_in_an_hour_none_is_compared(user, other_user, cap
     for _ in range(5):
         guess = shown_to(user)
         assert refused(confirm, guess, wrong_code(guess)) is Refusal.WRONG_CODE
-        assert caplog.messages.pop() == f"wrong_tap verification={guess.token.pk} user={name}"
+        assert caplog.messages == [f"wrong_tap verification={guess.token.pk} user={name}"]
         caplog.clear()
     late = shown_to(user)
     for code in (wrong_code(late), late.handoff.code):
@@ -317,11 +302,10 @@ def test_after_five_wrong_taps_in_an_hour_none_is_compared(user, other_user, cap
 
 def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(phone, shown, settings):
     other = PhoneHandoff.objects.create(pk=uuid4(), used_at=timezone.now())
-    # A site's function for keys finds no tenant.
-    no_tenant = mock.Mock(side_effect=Http404)
 
     for name, value, error in (
-        ("CREDENTIALS", no_tenant, Http404),
+        # A site's function for keys finds no tenant.
+        ("CREDENTIALS", mock.Mock(side_effect=Http404), Http404),
         ("SCOPES", ["openid"], InvalidScopes),
     ):
         setattr(settings, f"PLASGATE_IP_{name}", value)
@@ -334,11 +318,8 @@ def test_an_error_before_the_verification_is_stored_leaves_the_code_unused(phone
     assert confirm(claim(phone, shown.token))
 
 
-def test_an_error_after_the_verification_is_stored_leaves_the_code_used(
-    computer, phone, shown, monkeypatch
-):
-    session_id = browser_session.get_session_id(computer)
-    PhoneVerification.objects.create(session_id=session_id, user=shown.user, scopes="mobile_id")
+def test_an_error_after_the_verification_is_stored_leaves_the_code_used(phone, shown, monkeypatch):
+    rows.stored(session_id=shown.token.session_id, user=shown.user)
     # It ends the computer's earlier verification, after the new one is stored.
     monkeypatch.setattr(transitions, "finish_if_live", mock.Mock(side_effect=DatabaseError))
 
@@ -357,30 +338,26 @@ def test_an_account_that_is_deleted_before_the_tap_is_gone(shown):
 
 
 @pytest.mark.parametrize(
-    ("row", "is_expired", "stage"),
+    ("row", "in_time", "late"),
     [
-        (None, False, Stage.WAITING),
-        (None, True, Stage.EXPIRED),
-        ({}, False, Stage.OPENED),
-        ({}, True, Stage.EXPIRED),
-        ({**USED, "was_wrong": True}, False, Stage.WRONG),
-        ({**USED, "was_wrong": True}, True, Stage.WRONG),
+        (None, Stage.WAITING, Stage.EXPIRED),
+        ({}, Stage.OPENED, Stage.EXPIRED),
+        (USED | {"was_wrong": True}, Stage.WRONG, Stage.WRONG),
         # A worker was killed before it stored the verification.
-        (USED, False, Stage.OPENED),
-        (USED, True, Stage.EXPIRED),
+        (USED, Stage.OPENED, Stage.EXPIRED),
     ],
 )
-def test_the_computer_sees_how_far_the_hand_off_is(computer, token, row, is_expired, stage):
+def test_the_computer_sees_how_far_the_hand_off_is(computer, token, row, in_time, late):
     if row is not None:
         claim(request_of(), token)
-        PhoneHandoff.objects.update(was_wrong=False)
         PhoneHandoff.objects.update(**row)
 
-    seen = progress(computer, replace(token, is_expired=is_expired))
+    for is_expired, stage in ((True, late), (False, in_time)):
+        seen = progress(computer, replace(token, is_expired=is_expired))
 
-    assert seen == Progress(stage, stored().code if stage is Stage.OPENED else "")
-    was_shown = PhoneHandoff.objects.exclude(shown_at=None).exists()
-    assert was_shown == (stage is Stage.OPENED and row == {})
+        assert seen == Progress(stage, stored().code if stage is Stage.OPENED else "")
+        was_shown = PhoneHandoff.objects.exclude(shown_at=None).exists()
+        assert was_shown == (stage is Stage.OPENED and row == {})
 
 
 @pytest.mark.parametrize(("seconds", "is_stored"), [(14, False), (16, True)])
@@ -395,9 +372,7 @@ def test_the_computers_question_is_stored_every_15_seconds(computer, shown, seco
 def test_a_started_verification_is_followed_and_its_first_next_url_stays(computer, shown):
     own = confirm(shown).verification
     for ids in ((own.session_id, own.session_id), ("another", own.callback_session_id)):
-        PhoneVerification.objects.create(
-            scopes="mobile_id", session_id=ids[0], callback_session_id=ids[1]
-        )
+        rows.stored(session_id=ids[0], callback_session_id=ids[1])
     # Also after the link has expired.
     late = replace(shown.token, is_expired=True)
     for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.template import engines
 from django.test import RequestFactory
@@ -18,7 +17,7 @@ from django_plasgate_ip.handoff.invitation import invite
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
 from tests.docs.pages import blocks
-from tests.handoff.devices import offered, request_of, screen_url, svg, text
+from tests.handoff.devices import offered, request_of, screen_url, text
 from tests.visitor import FAILED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
@@ -40,14 +39,14 @@ def test_an_anonymous_visitor_who_may_not_start_gets_no_code(user, settings):
 
 def test_the_start_page_has_a_qr_code_of_the_link(visitor, settings):
     page = visitor.get("/phone/")
-    assert svg(page) == qr.svg(f"http://testserver{offered(page)}", TITLE)
+    assert qr.svg(f"http://testserver{offered(page)}", TITLE) in text(page)
     assert Page(page).links["I have scanned it"] == screen_url(page)
 
     settings.PLASGATE_IP_PUBLIC_URL = "https://www.example.com/"
     page = visitor.get("/phone/?moved=1")
-    assert svg(page) == qr.svg(f"https://www.example.com{offered(page)}", TITLE)
+    assert qr.svg(f"https://www.example.com{offered(page)}", TITLE) in text(page)
     # 45 modules and the margin: a cheap camera reads it.
-    assert 'viewBox="0 0 53 53"' in svg(page)
+    assert 'viewBox="0 0 53 53"' in text(page)
 
 
 def test_a_qr_code_is_black_on_white_and_has_a_title():
@@ -59,8 +58,7 @@ def test_a_qr_code_is_black_on_white_and_has_a_title():
     assert re.search(r'<path fill="#fff" d="M0 0h(\d+)v\1h-\1z"/>', code)
     assert 'stroke="#000" d="M4 4.5h7' in code
     # A Content Security Policy would forbid these.
-    assert "style" not in code
-    assert "<script" not in code
+    assert not re.search("style|<script", code)
 
 
 def test_the_page_after_a_mistake_has_a_code_and_keeps_next(visitor):
@@ -109,35 +107,27 @@ def test_a_device_is_known_by_its_headers(agent, hint, device):
     assert device_of(request) is Device(device)
 
 
-def pages_of(user: User, browser: str) -> list[Any]:
-    """Return the start page, the page after a mistake, and the page of a failure."""
-    visitor = Visitor(headers={"User-Agent": browser})
-    visitor.force_login(user)
-    return [visitor.get("/phone/"), visitor.start("077"), visitor.get(visitor.verify()["Location"])]
-
-
-@pytest.mark.parametrize(("browser", "is_first"), [(COMPUTER, True), ("", False)])
-def test_a_computer_gets_the_code_first_and_an_unknown_device_the_form(
-    user, answers, browser, is_first
+@pytest.mark.parametrize(
+    ("browser", "order"), [(COMPUTER, ["code", "form"]), ("", ["form", "code"]), (PHONE, ["form"])]
+)
+def test_a_computer_gets_the_code_first_an_unknown_device_the_form_and_a_phone_no_code(
+    user, answers, browser, order
 ):
     answers(FAILED)
-    pages = pages_of(user, browser)
+    visitor = Visitor(headers={"User-Agent": browser})
+    visitor.force_login(user)
+    start, mistake = visitor.get("/phone/"), visitor.start("077")
+    pages = (start, mistake, visitor.get(visitor.verify()["Location"]))
 
-    for page, other in zip(pages, ('name="phone_number"', "077", "Try again"), strict=True):
-        assert (text(page).index("<svg") < text(page).index(other)) is is_first
+    for page, form in zip(pages, ('name="phone_number"', "077", "Try again"), strict=True):
+        places = {"code": text(page).find("<svg"), "form": text(page).find(form)}
+        assert sorted(order, key=places.__getitem__) == order
+        for part in ("<svg", "handoff.js", "handoff.css"):
+            assert text(page).count(part) == order.count("code")
         assert {"User-Agent", "Sec-CH-UA-Mobile"} <= set(page["Vary"].split(", "))
     # A computer's form is folded away until it has a mistake.
     folded = [["open" in each for each in Page(page).all("details")] for page in pages]
-    assert folded == ([[False], [True], [False]] if is_first else [[], [], []])
-
-
-@pytest.mark.parametrize(("browser", "codes"), [(PHONE, 0), ("", 1)])
-def test_a_phone_loads_neither_the_code_nor_its_script(user, answers, browser, codes):
-    answers(FAILED)
-
-    for page in pages_of(user, browser):
-        parts = [text(page).count(part) for part in ("<svg", "handoff.js", "handoff.css")]
-        assert parts == [codes] * 3
+    assert folded == ([[False], [True], [False]] if order[0] == "code" else [[], [], []])
 
 
 def test_the_documented_page_of_a_site_shows_a_code(visitor):

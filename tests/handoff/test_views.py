@@ -37,12 +37,14 @@ from tests.visitor import NUMBER, TYPED, Page, Visitor, newest, outcome
 pytestmark = pytest.mark.django_db
 
 
-def test_the_phones_page_names_the_site_and_the_account(phone, link, user, settings):
+def test_the_phones_page_names_the_public_host_and_the_account(phone, link, user, settings):
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
+    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example:8443/"
     phone.force_login(user)
     page = phone.get(link)
 
-    assert "testserver" in text(page)
+    # Behind a proxy, the request may have an internal host.
+    assert "shop.example:8443" in text(page).split()
     assert '<span dir="ltr">t**k</span>' in text(page)
     assert user.username not in text(page)
     assert "another account" not in text(page)
@@ -57,12 +59,6 @@ def test_the_phones_page_names_the_site_and_the_account(phone, link, user, setti
     assert "no-store" in page["Cache-Control"]
     # With "no-referrer" the tap would have "Origin: null", which Django refuses.
     assert page["Referrer-Policy"] == "same-origin"
-
-
-def test_the_phones_page_names_the_public_host_behind_a_proxy(phone, link, settings):
-    settings.PLASGATE_IP_PUBLIC_URL = "https://shop.example:8443/"
-
-    assert "shop.example:8443" in text(phone.get(link)).split()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +81,6 @@ def test_the_accounts_name_is_masked(phone, link, monkeypatch, name, masked):
     ("number", "code", "said"),
     [
         ("077", None, "This is not a phone number."),
-        ("", None, "Type your phone number."),
         # A keyboard's "Go" sends the form without a tap.
         (TYPED, "", "Tap the two characters that your computer shows."),
         (TYPED, "\0\0", "Tap the two characters that your computer shows."),
@@ -140,22 +135,18 @@ def test_a_stale_page_comes_back_with_its_number_and_a_forged_tap_claims_nothing
     other = offered(visitor.get("/phone/?again=1"))
     for browser in (phone, photographer):
         forged = browser.post(other, fields, headers={"Origin": "https://evil.example"})
-        assert forged.status_code == 403
-        assert Page(forged).links == {"Try again": other}
+        assert (forged.status_code, Page(forged).links) == (403, {"Try again": other})
         assert TYPED not in text(forged)
         assert not forged.cookies
     assert PhoneHandoff.objects.count() == PhoneVerification.objects.count() == 1
 
 
+GONE = (Refusal.EXPIRED, Refusal.USED, Refusal.SIGNED_OUT, Refusal.ACCOUNT_GONE)
 # The others get 403.
-STATUSES = {
+STATUSES = dict.fromkeys(GONE, 410) | {
     Refusal.INVALID: 404,
-    Refusal.EXPIRED: 410,
-    Refusal.USED: 410,
     Refusal.NOT_SHOWN: 409,
     Refusal.TOO_MANY_WRONG: 429,
-    Refusal.SIGNED_OUT: 410,
-    Refusal.ACCOUNT_GONE: 410,
 }
 INSTEAD = {"Verify your number for an account on this phone instead": "/phone/"}
 
@@ -178,7 +169,7 @@ def test_each_refusal_is_explained(phone, link, monkeypatch, reason):
     assert ('class="plasgate-ip-bad"' in text(response)) == is_warning
 
 
-def test_a_second_phone_is_refused_even_with_the_code(visitor, phone, photographer, link, settings):
+def test_a_second_phone_is_refused_even_with_the_code(visitor, phone, photographer, link):
     phone.get(link)
     typed = {"code": code_on(visitor, link), "phone_number": TYPED}
     photographer.get("/accounts/login/")
@@ -186,9 +177,6 @@ def test_a_second_phone_is_refused_even_with_the_code(visitor, phone, photograph
 
     for refused in (photographer.get(link), photographer.post(link, typed, headers=token)):
         assert (refused.status_code, choices(refused)) == (403, [])
-    # Nor does another site's form work on the first phone, even if the site has no CSRF middleware.
-    settings.MIDDLEWARE = [path for path in settings.MIDDLEWARE if "Csrf" not in path]
-    assert phone.other_tab().post(link, typed).status_code == 403
     assert not PhoneVerification.objects.exists()
 
 
@@ -209,10 +197,9 @@ def test_a_scanner_claims_nothing(phone, photographer, link):
     assert photographer.get(link, headers={"Sec-Purpose": "prefetch"}).status_code == 503
     assert photographer.head(link).status_code == 405
     # Most scanners keep no cookies.
-    for _scanner in range(2):
-        first_look = Visitor().get(link)
-        assert first_look["Location"] == f"{link}?opened"
-        assert "no-store" in first_look["Cache-Control"]
+    first_look = Visitor().get(link)
+    assert first_look["Location"] == f"{link}?opened"
+    assert "no-store" in first_look["Cache-Control"]
 
     assert not PhoneHandoff.objects.exists()
     assert phone.get(link).status_code == 200
@@ -280,14 +267,12 @@ def test_nobody_else_sees_the_computers_page(visitor, user, other_user, phone, l
     assert (outcome(), newest().user) == (("verified", ""), user)
 
 
-def test_a_next_url_that_leaves_the_site_is_dropped(visitor, phone, link, answers):
-    answers()
+def test_a_next_url_that_leaves_the_site_is_dropped(visitor, phone, link):
     assert "next" not in screen_url(visitor.get("/phone/?next=//evil.example/"))
 
     hand_over(visitor, phone, link)
-    phone.come_back()
-    moved = visitor.get(f"{link}screen/?next=//evil.example/")
-    assert (moved["Location"], newest().next_url) == (f"/phone/{newest().pk}/", "")
+    followed(visitor, f"{link}screen/?next=//evil.example/")
+    assert newest().next_url == ""
 
 
 @pytest.mark.parametrize(
@@ -339,12 +324,9 @@ def test_each_step_makes_few_queries_and_the_pages_stay_small(visitor, phone, an
         return sum(query["sql"].startswith(work) for query in captured)
 
     answers()
-    # Session, user; the code needs an id for a new session.
-    assert queries(visitor.get, "/phone/?again=1") == 3
-    assert queries(visitor.get, "/phone/?again=1") == 2
-    # Whether the account is verified already.
-    assert queries(visitor.get, "/phone/") == 3
-    assert not PhoneHandoff.objects.exists()
+    # Session, user; first an id for a new session, and last whether the account is verified.
+    for query, count in (("?again=1", 3), ("?again=1", 2), ("", 3)):
+        assert queries(visitor.get, f"/phone/{query}") == count
     start = visitor.get("/phone/?next=/here/")
     link = offered(start)
     # Session, user, verification, hand-off.
