@@ -373,6 +373,7 @@ def test_a_started_verification_is_followed_and_its_first_next_url_stays(compute
     own = confirm(shown).verification
     for ids in ((own.session_id, own.session_id), ("another", own.callback_session_id)):
         rows.stored(session_id=ids[0], callback_session_id=ids[1])
+    assert progress(computer, shown.token) == Progress(Stage.STARTED, verification=own)
     # Also after the link has expired.
     late = replace(shown.token, is_expired=True)
     for asked, expected in (("", ""), ("/here/", "/here/"), ("/there/", "/here/"), ("", "/here/")):
@@ -380,7 +381,6 @@ def test_a_started_verification_is_followed_and_its_first_next_url_stays(compute
 
         assert (seen, seen and seen.next_url) == (own, expected)
         assert PhoneVerification.objects.get(pk=own.pk).next_url == expected
-    assert progress(computer, shown.token) == Progress(Stage.STARTED, verification=own)
     assert PhoneVerification.objects.filter(next_url="").count() == 2
 
 
