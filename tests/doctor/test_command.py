@@ -62,10 +62,9 @@ def test_problems_come_first_and_each_once(settings):
     levels = [line.split()[0] for line in lines[2:-1] if re.match(r"  \w", line)]
     assert levels[:4] == ["error", "warning", "warning", "ok"]
     assert set(levels[4:]) == {"ok"}
-    starts = [line[11:] for line in lines if "PLASGATE_IP_BASE_URL" in line]
-    assert len(starts) == 2
-    assert starts[0].startswith("PLASGATE_IP_BASE_URL is not an http or https URL")
-    assert starts[1].startswith("-> Correct PLASGATE_IP_BASE_URL first.")
+    error, advice = [line[11:] for line in lines if "PLASGATE_IP_BASE_URL" in line]
+    assert error.startswith("PLASGATE_IP_BASE_URL is not an http or https URL")
+    assert advice.startswith("-> Correct PLASGATE_IP_BASE_URL first.")
 
 
 def test_an_error_gives_status_1_after_the_whole_output(settings):

@@ -31,12 +31,19 @@ def findings() -> list[Finding]:
     return list(project.examine())
 
 
+def is_error(finding: Finding, what: str, do: str) -> None:
+    """Fail unless the finding is this error. `what` is a regular expression."""
+    assert finding.level is Level.ERROR
+    assert re.fullmatch(what, finding.what)
+    assert do in finding.do
+
+
 def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor):
     table, sessions, redirect_uri = found = findings()
 
-    assert [(finding.about, finding.level, finding.do) for finding in found] == [
+    assert {(finding.about, finding.level, finding.do) for finding in found} == {
         ("Site", Level.OK, "")
-    ] * 3
+    }
     assert table.what == "The table exists in database 'default'."
     assert "(django.contrib.sessions.backends.db)" in sessions.what
     visitor.start()
@@ -46,20 +53,15 @@ def test_a_good_site_is_ok_and_its_redirect_uri_can_be_copied(visitor):
 
 def test_a_migration_that_is_not_applied_is_an_error():
     MigrationRecorder(connection).record_unapplied("django_plasgate_ip", "0001_initial")
-    found = findings()[0]
 
-    assert found.level is Level.ERROR
-    assert found.what == "Database 'default' has unapplied migrations of the app: 1."
-    assert "migrate" in found.do
+    is_error(findings()[0], "Database 'default' has unapplied migrations .*: 1.", "migrate")
 
 
 def test_a_table_that_can_not_be_read_is_an_error_without_the_databases_words(monkeypatch):
     monkeypatch.setattr(PhoneVerification._meta, "db_table", "elsewhere")
     found = findings()[0]
 
-    assert found.level is Level.ERROR
-    assert re.search(r"'default' can't be read: \w+Error\.$", found.what)
-    assert "migrate" in found.do
+    is_error(found, r".* 'default' can't be read: \w+Error\.", "migrate")
     assert "elsewhere" not in repr(found)
 
 
@@ -90,25 +92,21 @@ def test_sessions_that_can_not_be_stored_are_an_error(engine, problem, settings)
     settings.SESSION_ENGINE = engine
     found = findings()[1]
 
-    assert found.level is Level.ERROR
-    assert found.what == f"Sessions can't be stored and read ({engine}): {problem}."
-    assert "SESSION_ENGINE" in found.do
+    is_error(found, rf".* stored and read \({engine}\): {problem}\.", "SESSION_ENGINE")
     assert "pass-word" not in repr(found)
 
 
 def test_a_site_without_our_urls_has_an_error(settings):
     settings.ROOT_URLCONF = OWN
-    found = findings()[-1]
 
-    assert found.level is Level.ERROR
-    assert "no URL" in found.what
-    assert 'include("django_plasgate_ip.urls")' in found.do
+    is_error(findings()[-1], ".* no URL.*", 'include("django_plasgate_ip.urls")')
 
 
 @pytest.mark.parametrize(
     ("values", "what", "do"),
     [
         # A check reports what is wrong with these.
+        ({"PUBLIC_URL": "https://["}, "Sessions can be stored", ""),
         ({"PUBLIC_URL": None}, "path /phone/callback/ and the host of each", ""),
         ({"PUBLIC_URL": "https://shop.example:1"}, ":1/phone/callback/", ""),
         ({"PUBLIC_URL": None, **TENANTS}, "the host of each request", "the tenant's own host"),
@@ -127,10 +125,5 @@ def test_what_a_person_has_to_decide_about_the_redirect_uri_is_reported(values, 
 
     assert found.level is (Level.WARNING if do else Level.OK)
     assert what in found.what
-    assert bool(found.do) == bool(do)
     assert do in found.do
-
-
-def test_a_malformed_public_url_is_left_to_its_check(settings):
-    settings.PLASGATE_IP_PUBLIC_URL = "https://["
-    assert len(findings()) == 2
+    assert bool(found.do) == bool(do)

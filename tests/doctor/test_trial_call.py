@@ -19,12 +19,20 @@ from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 from tests.visitor import CODE, FAILED, SUB, VERIFIED, changed
 
 OK, WARNING, ERROR = Level.OK, Level.WARNING, Level.ERROR
-HTML = "<!doctype html><title>Welcome</title>"
 
 
 def found() -> Finding:
     (finding,) = trial_call.examine()
     return finding
+
+
+def explains(what: str, do: str, level: Level = ERROR) -> None:
+    """Fail unless the finding has this level, and says this and what to do."""
+    finding = found()
+    assert finding.level is level
+    assert what in finding.what
+    assert do in finding.do
+    assert bool(finding.do) == bool(do)
 
 
 @pytest.fixture(autouse=True)
@@ -38,14 +46,16 @@ def test_one_call_is_made_with_both_keys_and_no_number(answers):
     finding = found()
 
     (call,) = answers.calls
-    assert call.url == f"{EXCHANGE_URL}?private_key={PLASGATE_IP_PRIVATE_KEY}"
-    assert call.headers["X-Secret"] == PLASGATE_IP_SECRET_KEY
+    keys = (PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY)
+    assert (call.url, call.headers["X-Secret"]) == (
+        f"{EXCHANGE_URL}?private_key={keys[0]}",
+        keys[1],
+    )
     assert call.sent["redirect_uri"] == "https://plasgate-ip-doctor.invalid/"
     assert str(uuid.UUID(call.sent["state"])) == call.sent["state"]
     # So it spends no balance.
     assert not {"phone_number", "login_hint", "scope"} & set(call.sent)
-    for secret in (PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY, call.sent["code"]):
-        assert secret not in repr(finding)
+    assert not any(secret in repr(finding) for secret in (*keys, call.sent["code"]))
 
     # The code has the form of a real one, and differs each time.
     found()
@@ -54,24 +64,20 @@ def test_one_call_is_made_with_both_keys_and_no_number(answers):
     assert len([code for code in codes if re.fullmatch(form, code)]) == 2
 
 
-def test_the_call_goes_to_the_endpoint_of_the_settings(start, settings):
-    provider = start(says(answer(b"", "404 Not Found")))
-    settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
-    finding = found()
-
-    host, port = provider.address.split(":")
-    target = re.escape(f"Called check-info at {host}, port {port}, with a made-up code")
-    assert re.match(rf"{target} \(\d+ ms\): ", finding.what)
-    assert provider.requests[0].startswith(b"POST /ip/check-info?")
-
-
 @pytest.mark.parametrize(
-    ("url", "port"), [("http://localhost", 80), ("https://localhost", 443), ("https://[::1]:9", 9)]
+    ("url", "target"),
+    [
+        ("http://localhost", "localhost, port 80"),
+        ("https://localhost", "localhost, port 443"),
+        ("https://[::1]:9", "::1, port 9"),
+    ],
 )
-def test_the_port_is_named(answers, settings, url, port):
+def test_the_endpoint_and_the_port_are_named(answers, settings, url, target):
     settings.PLASGATE_IP_BASE_URL = url
+    settings.PLASGATE_IP_EXCHANGE_ENDPOINT = "check-info"
 
-    assert f", port {port}, with a made-up code" in found().what
+    start = rf"Called check-info at {target}, with a made-up code \(\d+ ms\): "
+    assert re.match(start, found().what)
 
 
 def test_settings_that_no_call_can_use_are_named(settings, answers):
@@ -89,10 +95,9 @@ def test_settings_that_no_call_can_use_are_named(settings, answers):
         setattr(settings, name, value)
     # A call does not use this one.
     settings.PLASGATE_IP_DEFAULT_REGION = "nowhere"
-    finding = found()
 
-    assert (finding.level, finding.what) == (WARNING, "The endpoint was not called.")
-    assert finding.do == f"Correct {' and '.join(wrong)} first. Then run this command again."
+    do = f"Correct {' and '.join(wrong)} first. Then run this command again."
+    assert found() == Finding(WARNING, "Network", "The endpoint was not called.", do)
     assert answers.calls == []
 
 
@@ -100,10 +105,8 @@ def test_settings_that_no_call_can_use_are_named(settings, answers):
 def test_no_call_is_made_if_only_the_tenants_have_keys(missing, answers, settings):
     settings.PLASGATE_IP_CREDENTIALS = "tests.checks.reported.ids"
     setattr(settings, missing, "")
-    finding = found()
 
-    assert finding.level is WARNING
-    assert "PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY" in finding.do
+    explains("was not called", "PLASGATE_IP_PRIVATE_KEY and PLASGATE_IP_SECRET_KEY", WARNING)
     assert answers.calls == []
 
 
@@ -122,18 +125,16 @@ def test_no_call_is_made_if_only_the_tenants_have_keys(missing, answers, setting
     ],
 )
 def test_a_status_is_explained(status, level, what, do, answers):
-    answers(http=status, body=HTML + "<p>a number of <b>reasons</b>")
-    finding = found()
+    answers(http=status, body="<!doctype html><title>Hello</title><p>a number of <b>reasons</b>")
 
-    assert finding.level is level
-    assert f"PlasGate answered {status}. " in finding.what
-    assert ('It says "a number of reasons". ' in finding.what) is (status >= 400)
-    assert what in finding.what
-    assert do in finding.do
+    explains(what, do, level)
+    said = found().what
+    assert f"PlasGate answered {status}. " in said
+    assert ('It says "a number of reasons". ' in said) is (status >= 400)
 
 
 @pytest.mark.parametrize(
-    ("body", "level", "what", "do"),
+    ("sent", "level", "what", "do"),
     [
         (FAILED, OK, "accepted the keys", ""),
         # SECURITY: such a server would verify any number for anybody.
@@ -144,53 +145,25 @@ def test_a_status_is_explained(status, level, what, do, answers):
         (changed(FAILED, {"status": None}), OK, "accepted the keys", ""),
         ({"sub": "anonymous"}, OK, "accepted the keys", ""),
         ({"message": "Hello"}, ERROR, "The server that answered is not the API.", "BASE_URL"),
-        ({"status": "maybe"}, ERROR, "The server that answered is not the API.", "BASE_URL"),
+        # No server answers.
+        (socket.gaierror(), ERROR, "(gaierror). The host name was not found,", "DNS"),
+        (requests.exceptions.InvalidURL(), ERROR, "or is malformed.", "PLASGATE_IP_BASE_URL"),
+        (LocationParseError("…"), ERROR, "or is malformed.", "PLASGATE_IP_BASE_URL"),
+        (ConnectionRefusedError(), ERROR, "No server listens on this port", "Check the port"),
+        (requests.ConnectTimeout(), ERROR, "a firewall drops", "raise PLASGATE_IP_CONNECT_TIMEOUT"),
+        (OSError(101, "…"), ERROR, "(OSError). PlasGate can't be reached.", "curl -v"),
     ],
 )
-def test_a_status_of_200_is_explained(body, level, what, do, answers):
-    answers(body)
-    finding = found()
+def test_an_answer_of_status_200_or_none_is_explained(sent, level, what, do, answers):
+    answers(**({"answer": sent} if isinstance(sent, dict) else {"body": sent}))
 
-    assert finding.level is level
-    assert what in finding.what
-    assert do in finding.do
-    assert bool(finding.do) == bool(do)
-
-
-def explains(what: str, do: str) -> None:
-    """Fail unless the call fails and the finding explains why."""
-    finding = found()
-    assert finding.level is ERROR
-    assert what in finding.what
-    assert do in finding.do
-
-
-@pytest.mark.parametrize(
-    ("raised", "what", "do"),
-    [
-        (socket.gaierror(), "(gaierror). The host name was not found,", "DNS"),
-        (requests.exceptions.InvalidURL(), "or is malformed.", "PLASGATE_IP_BASE_URL"),
-        (LocationParseError("…"), "or is malformed.", "PLASGATE_IP_BASE_URL"),
-        (ConnectionRefusedError(), "No server listens on this port", "Check the port and host"),
-        (requests.ConnectTimeout(), "a firewall drops", "raise PLASGATE_IP_CONNECT_TIMEOUT"),
-        (OSError(101, "…"), "(OSError). PlasGate can't be reached.", "curl -v"),
-    ],
-)
-def test_a_connection_that_is_never_made_is_explained(raised, what, do, answers):
-    answers(body=raised)
-
-    explains(what, do)
-
-
-def speaks_only_http(wire: Wire) -> None:
-    wire.sock.recv(65536)
-    wire.send(answer(b"", "400 Bad Request"))
+    explains(what, do, level)
 
 
 def test_a_ca_bundle_without_certificates_is_explained(settings):
     settings.PLASGATE_IP_CA_BUNDLE = __file__
 
-    explains("PLASGATE_IP_CA_BUNDLE is not a readable PEM file", "")
+    explains("PLASGATE_IP_CA_BUNDLE is not a readable PEM file", "curl -v")
 
 
 def test_a_certificate_that_is_not_trusted_is_explained(start, tmp_path):
@@ -198,6 +171,11 @@ def test_a_certificate_that_is_not_trusted_is_explained(start, tmp_path):
     start(serve, tls=certificates.server(certificate))
 
     explains("Error). The server's certificate", "PLASGATE_IP_CA_BUNDLE")
+
+
+def speaks_only_http(wire: Wire) -> None:
+    wire.sock.recv(65536)
+    wire.send(answer(b"", "400 Bad Request"))
 
 
 @pytest.mark.parametrize(
