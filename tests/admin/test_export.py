@@ -5,10 +5,9 @@ import io
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from html import unescape
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -75,7 +74,6 @@ def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(view
     assert re.fullmatch(r'attachment; filename="phone-verifications-[\d-]{10}\.csv"', disposition)
     assert {"no-store", "private"} <= set(re.split(r",\s*", response["Cache-Control"]))
     assert "with masked numbers" in text(viewer.get(LIST))
-    assert not LogEntry.objects.exists()
 
 
 def test_the_file_has_full_numbers_and_claims_with_the_permission(reader):
@@ -98,7 +96,6 @@ def test_the_export_needs_the_view_permission_and_get(reader, client):
 @pytest.mark.parametrize(
     ("query", "recorded"),
     [
-        ({}, "Exported: *"),
         ({"q": "", "p": "1", "o": "6"}, "Exported: *"),
         (
             {"q": "077696118", "status__exact": "failed", "user__id__exact": "855"},
@@ -110,35 +107,33 @@ def test_an_export_is_recorded_before_it_is_sent_and_without_the_values_of_filte
     reader, viewer, caplog, query, recorded
 ):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
-    staff = [int(client.session["_auth_user_id"]) for client in (reader, viewer)]
-    reader.get(EXPORT, query)
-    viewer.get(EXPORT, query)
-    assert caplog.messages == [
-        f"exported staff={staff[0]} claims=True",
-        f"exported staff={staff[1]} claims=False",
-    ]
-    entry = LogEntry.objects.get()
-    assert entry.user_id == staff[0]
-    assert (entry.object_id, entry.object_repr) == (None, "Claims, exported as CSV")
-    assert entry.change_message == recorded
+    events = []
+    for client, claims in ((reader, True), (viewer, False)):
+        client.get(EXPORT, query)
+        events.append(f"exported staff={client.session['_auth_user_id']} claims={claims}")
+    assert caplog.messages == events
+    entry = LogEntry.objects.values("user_id", "object_id", "object_repr", "change_message").get()
+    assert entry == {
+        "user_id": int(reader.session["_auth_user_id"]),
+        "object_id": None,
+        "object_repr": "Claims, exported as CSV",
+        "change_message": recorded,
+    }
     assert "Claims, exported as CSV" in text(reader.get("/admin/"))
 
 
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ({"status__exact": "failed"}, ["not_verified"]),
-        ({"q": "dara"}, ["expired"]),
-        ({"q": "077 696 119"}, ["not_verified"]),
-    ],
-    ids=str,
-)
-def test_the_export_uses_the_filters_and_the_search_of_the_list(viewer, query, expected):
+def test_the_export_uses_the_filters_and_the_search_of_the_list(viewer):
     failed(Reason.NOT_VERIFIED, phone_number="+85577696119")
     failed(Reason.EXPIRED, user=User.objects.create_user("dara"))
-    html = viewer.get(LIST, query).content.decode()
-    (link,) = re.findall(r'<a href="([^"]*/export/[^"]*)">\s*Export as CSV', html)
-    assert [row["reason"] for row in rows(content(viewer.get(unescape(link))))] == expected
+    for query, reason in (
+        ({"status__exact": "failed"}, "not_verified"),
+        ({"q": "dara"}, "expired"),
+        ({"q": "077 696 119"}, "not_verified"),
+    ):
+        html = viewer.get(LIST, query).content.decode()
+        (link,) = re.findall(r'<a href="([^"]*/export/[^"]*)">\s*Export as CSV', html)
+        (row,) = rows(content(viewer.get(unescape(link))))
+        assert row["reason"] == reason, query
 
 
 def test_an_invalid_filter_redirects_to_the_list(reader):
@@ -177,15 +172,13 @@ def test_no_cell_is_a_formula_where_another_separator_divides_it(viewer):
 
 def test_rows_are_read_while_they_are_sent(viewer, monkeypatch):
     monkeypatch.setattr(export, "BATCH_SIZE", 10)
-    many(35)
+    many(25)
     with CaptureQueriesContext(connection) as queries:
         response: Any = viewer.get(EXPORT)
-        assert response.streaming
         before = len(queries)
-        parts = cast("Iterator[bytes]", iter(response.streaming_content))
-        counts = [(part.count(b"\r\n"), len(queries) - before) for part in parts]
+        counts = [(part.count(b"\r\n"), len(queries) - before) for part in response]
     # Two queries for each batch: its rows, and their users.
-    assert counts == [(1, 0), (10, 2), (10, 4), (10, 6), (5, 8)]
+    assert counts == [(1, 0), (10, 2), (10, 4), (5, 6)]
 
 
 def test_an_asynchronous_server_streams_it(reader, monkeypatch):
@@ -198,7 +191,7 @@ def test_an_asynchronous_server_streams_it(reader, monkeypatch):
     async def parts() -> list[bytes]:
         response: Any = await client.get(EXPORT)
         assert response.is_async
-        return [part async for part in cast("AsyncIterator[bytes]", response.streaming_content)]
+        return [part async for part in response]
 
     # With a synchronous iterator Django warns, which fails a test.
     sent = parts()
