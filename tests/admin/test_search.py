@@ -18,14 +18,14 @@ def matches(term: str, with_claims: bool = True) -> list[PhoneVerification]:
     return list(search(PhoneVerification.objects.all(), term, with_claims))
 
 
-@pytest.mark.parametrize(
-    "term", ["+85577696118", " 077 696 118 ", "+៨៥៥៧៧៦៩៦១១៨", "dar", SUB, f"  {MOBILE_ID}\t"]
-)
-def test_a_term_finds_the_number_login_name_sub_or_mobile_id(term):
+def test_a_term_finds_the_number_login_name_sub_or_mobile_id_but_no_part_of_a_hidden_value():
     wanted = verified(user=User.objects.create_user("dara"))
     ids = {"sub": "another", "mobile_id": "another"}
     verified(user=User.objects.create_user("sok"), phone_number="+85577696119", **ids)
-    assert matches(term) == [wanted]
+    for term in ("+85577696118", " 077 696 118 ", "+៨៥៥៧៧៦៩៦១១៨", "dar", SUB, f"  {MOBILE_ID}\t"):
+        assert matches(term) == [wanted], term
+    for term in ("7769611", "+8557769611", MASKED, "ara", SUB[:-1], MOBILE_ID[1:], "Teak", NONCE):
+        assert matches(term) == [], term
 
 
 def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(monkeypatch):
@@ -45,14 +45,6 @@ def test_the_reference_on_a_page_or_a_whole_id_finds_the_verification(monkeypatc
     assert set(matches(" 1234567F ")) == set(rows[2:])
 
 
-@pytest.mark.parametrize(
-    "term", ["7769611", "+8557769611", MASKED, "ara", SUB[:-1], MOBILE_ID[1:], "Teak", NONCE]
-)
-def test_a_part_of_a_hidden_value_finds_nothing(term):
-    verified(user=User.objects.create_user("dara"))
-    assert matches(term) == []
-
-
 def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(viewer, reader):
     wanted = verified()
     for term in (SUB, MOBILE_ID):
@@ -63,12 +55,12 @@ def test_only_staff_with_the_permission_search_for_a_sub_or_mobile_id(viewer, re
 
 
 @pytest.mark.parametrize("name", ["+85577696118", "077\u30fc696118", "tel:+85577696118"])
-@pytest.mark.parametrize("with_claims", [True, False])
-def test_the_start_of_a_number_finds_no_login_name_without_the_permission(name, with_claims):
+def test_the_start_of_a_number_finds_no_login_name_without_the_permission(name):
     wanted = verified(user=User.objects.create_user(name), phone_number="")
-    assert matches(name, with_claims) == [wanted]
+    assert matches(name, with_claims=False) == [wanted]
     for length in range(1, len(name)):
-        assert matches(name[:length], with_claims) == ([wanted] if with_claims else [])
+        assert matches(name[:length]) == [wanted]
+        assert matches(name[:length], with_claims=False) == []
 
 
 @pytest.mark.parametrize("number", ["077696118", "tel:+85577696118"])
@@ -85,12 +77,11 @@ def test_a_login_name_finds_every_verification_of_the_user(viewer):
     dara = User.objects.create_user("dara")
     wrong, right, live = failed(user=dara), verified(user=dara), pending(user=dara)
     verified(user=User.objects.create_user("sok"))
-    assert set(matches("da")) == {wrong, right, live}
     assert found(viewer, q="da") == {wrong, right, live}
     assert found(viewer, q="da", status__exact="failed") == {wrong}
     # The summary would come before the results on a phone.
-    assert "The last 30 days" not in text(viewer.get(f"{LIST}?q=da"))
-    assert "The last 30 days" in text(viewer.get(LIST))
+    pages = [text(viewer.get(LIST, query)) for query in ({}, {"q": "da"})]
+    assert ["The last 30 days" in page for page in pages] == [True, False]
 
 
 def test_a_term_finds_a_limited_number_of_users_and_the_exact_name_first():
@@ -113,10 +104,9 @@ def test_the_user_model_names_the_column_of_the_login_name(viewer, monkeypatch):
     assert [row["login"] for row in cells(viewer.get(LIST))] == ["sok@example.com"]
 
 
-@pytest.mark.parametrize("term", ["", " \u0085\u2028"])
-def test_an_empty_term_finds_everything(term):
+def test_an_empty_term_finds_everything():
     everything = {verified(), pending()}
-    assert set(matches(term)) == everything
+    assert set(matches("")) == set(matches(" \u0085\u2028")) == everything
 
 
 def test_a_term_that_is_too_long_or_has_nul_is_not_searched(django_assert_num_queries):
