@@ -43,6 +43,5 @@ def empty_cache() -> Iterator[None]:
 def not_at_midnight() -> None:
     """Wait if the day would change during a test."""
     now = timezone.localtime()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    left = (midnight - now).total_seconds()
-    time.sleep(left if left < 10 else 0)
+    if (now + timedelta(seconds=10)).date() != now.date():
+        time.sleep(10)

@@ -22,10 +22,7 @@ pytestmark = pytest.mark.django_db
 
 def test_the_page_says_what_happened_and_where_to_look(viewer):
     verification = failed(
-        Reason.CREDENTIALS_REJECTED,
-        claims={},
-        operator="Cellcard",
-        error_description="Unpaid <b>bill</b>",
+        Reason.CREDENTIALS_REJECTED, operator="Cellcard", error_description="Unpaid <b>bill</b>"
     )
     response = viewer.get(detail(verification))
     page, html = text(response), response.content.decode()

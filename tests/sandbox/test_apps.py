@@ -1,26 +1,20 @@
 """The sandbox's system check."""
 
-from typing import Any
-
-import pytest
 from django.apps import apps
 from django.core.checks import registry, run_checks
 
 
-def errors_at_start(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Start the app again with an empty registry, and run the checks that it registers."""
-    monkeypatch.setattr(registry.registry, "registered_checks", set())
-    apps.get_app_config("plasgate_ip_sandbox").ready()
-    return run_checks()
-
-
 def test_only_a_site_started_without_debug_fails_its_checks(settings, monkeypatch):
+    # The app starts again, with an empty registry.
+    monkeypatch.setattr(registry.registry, "registered_checks", set())
+    start = apps.get_app_config("plasgate_ip_sandbox").ready
     settings.DEBUG = True
-    assert errors_at_start(monkeypatch) == []
+    start()
     settings.DEBUG = False  # as Django's test runner does
     assert run_checks() == []
 
-    (error,) = errors_at_start(monkeypatch)
+    start()
+    (error,) = run_checks()
     assert error.id == "plasgate_ip_sandbox.E001"
     assert error.is_serious()
     assert "INSTALLED_APPS" in error.hint
