@@ -110,32 +110,30 @@ def test_the_number_and_the_claims_are_shown_with_the_permission_and_escaped(vie
     assert NUMBER not in reader.get(LIST).content.decode()
 
 
-def test_each_view_of_claims_is_recorded(reader, caplog):
+def test_each_view_of_a_number_or_claims_is_recorded(viewer, reader, caplog):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
-    verification = verified()
-    for _ in range(2):
-        reader.get(detail(verification))
-    pk, staff = str(verification.pk), int(reader.session["_auth_user_id"])
-    message = "Viewed the full number and the claims."
-    columns = ("user_id", "object_id", "object_repr", "change_message")
-    entries = LogEntry.objects.values_list(*columns)
-    assert list(entries) == [(staff, pk, f"{pk} (verified)", message)] * 2
-    assert caplog.messages == [f"claims_viewed staff={staff} verification={pk}"] * 2
-    assert message in text(reader.get(detail(verification, "history")))
-
-
-def test_only_a_page_with_a_number_or_claims_is_recorded(viewer, reader):
     verification = verified()
     viewer.get(detail(verification))
     for url in (LIST, detail(verification, "history"), detail(pending(phone_number=""))):
         reader.get(url)
     post(reader, detail(verification), status="failed", _save="1")
     assert not LogEntry.objects.exists()
+
     # Each has one of the values.
     blank: dict[str, Any] = {"phone_number": "", "claims": {}, "sub": "", "mobile_id": ""}
-    for name, value in {"phone_number": NUMBER, "claims": CLAIMS, "sub": SUB}.items():
-        reader.get(detail(verified(**blank | {name: value})))
-    assert LogEntry.objects.count() == 3
+    values: dict[str, Any] = {"phone_number": NUMBER, "claims": CLAIMS, "sub": SUB}
+    viewed = [verified(**blank | {name: value}).pk for name, value in values.items()]
+    viewed.append(viewed[0])
+    for pk in viewed:
+        reader.get(f"{LIST}{pk}/change/")
+    staff, message = int(reader.session["_auth_user_id"]), "Viewed the full number and the claims."
+    entries = LogEntry.objects.order_by("pk")
+    assert [(e.user_id, e.object_id, e.object_repr, e.change_message) for e in entries] == [
+        (staff, str(pk), f"{pk} (verified)", message) for pk in viewed
+    ]
+    events = [said for said in caplog.messages if said.startswith("claims_viewed")]
+    assert events == [f"claims_viewed staff={staff} verification={pk}" for pk in viewed]
+    assert message in text(reader.get(f"{LIST}{viewed[0]}/history/"))
 
 
 @pytest.mark.parametrize("keys", [[NEW_KEY], []], ids=["other", "no"])

@@ -34,7 +34,7 @@ def test_nobody_adds_or_edits_a_verification(superuser):
 def test_staff_without_the_view_permission_see_nothing():
     verification = verified()
     for client in (staff(), staff("view_claims")):
-        for url in (LIST, detail(verification), detail(verification, "history")):
+        for url in (LIST, EXPORT, detail(verification), detail(verification, "history")):
             assert client.get(url).status_code == 403
     assert not LogEntry.objects.exists()
 

@@ -58,12 +58,12 @@ def test_a_good_site_has_a_line_for_each_setting_and_nothing_to_do():
         ("BASE_URL", "https://a.example/ip", "'https://a.example/ip/'"),  # as the app reads it
         ("ATTEMPT_LIFETIME", timedelta(minutes=7), "0:07:00 (h:mm:ss)"),
         ("PRIVATE_KEY", "x" * 31, "set, 31 characters"),
-        ("PRIVATE_KEY", "x" * 32, "xxxx...xxxx, 32 characters"),
         # Control characters could command the terminal.
         ("PRIVATE_KEY", "\x1b[2J" + "x" * 28, "\\x1b[2J...xxxx, 32 characters"),
         # A list of keys that was written without its brackets.
         ("ENCRYPTION_KEYS", "pass-word", "set, 9 characters"),
-        ("ENCRYPTION_KEYS", ("pass-word", "b"), "set, 2 keys"),
+        ("ENCRYPTION_KEYS", ["pass-word"], "set, 1 key."),
+        ("ENCRYPTION_KEYS", ("pass-word", "b"), "set, 2 keys."),
         ("CREDENTIALS", partial(partial(int, base=8), "pass-word"), "builtins.int"),
         ("CREDENTIALS", Keys("pass-word").of, f"{__name__}.Keys.of"),
         ("CREDENTIALS", Keys("pass-word"), f"{__name__}.Keys"),
@@ -94,27 +94,13 @@ def test_a_value_is_shown_without_arguments_keys_passwords_and_queries(
     assert f"PLASGATE_IP_{name}: {shown}" in line(f"PLASGATE_IP_{name}").what
 
 
-def test_no_part_of_a_key_is_shown_but_the_ends_of_the_private_key():
-    said = repr(findings())
-
-    assert not any(part in said for part in PLASGATE_IP_SECRET_KEY.split("$")[3:])
-    for name, shown in {
-        "SECRET_KEY": "set, 77 characters",
-        "PRIVATE_KEY": "xP4t...3q4S, 85 characters",
-        "ENCRYPTION_KEYS": "set, 1 key",
-    }.items():
-        assert line(f"PLASGATE_IP_{name}").what == f"PLASGATE_IP_{name}: {shown}"
-
-
 @pytest.mark.parametrize(
     "secret",
     [
         # As /bin/sh reads the API page's secret between double quotes.
-        "=535000",
-        "$5$rounds=535000$D8fKlgJ6D5t1uV9h",
+        *("=535000", "$5$rounds=535000$D8fKlgJ6D5t1uV9h"),
         # As Compose requires it, and with the quotes of a shell.
-        PLASGATE_IP_SECRET_KEY.replace("$", "$$"),
-        f"'{PLASGATE_IP_SECRET_KEY}'",
+        *(PLASGATE_IP_SECRET_KEY.replace("$", "$$"), f"'{PLASGATE_IP_SECRET_KEY}'"),
     ],
 )
 def test_a_secret_that_a_shell_has_changed_is_warned_of(secret, settings):

@@ -1,39 +1,32 @@
 """The sandbox is found on whatever host and port the visitor uses."""
 
 import sys
-from typing import Any
 
 import pytest
-from django.http import HttpRequest
 from django.test import RequestFactory
 from django.urls import NoReverseMatch
 
 from django_plasgate_ip.checks import check_settings
 from django_plasgate_ip.sandbox.credentials import for_request
 
+HOST = "192.168.1.20:8123"
 
-@pytest.fixture
-def request_to_host(settings: Any) -> HttpRequest:
+
+def test_only_with_debug_is_the_sandbox_called_on_the_host_which_a_visitor_may_forge(settings):
     settings.ALLOWED_HOSTS = ["192.168.1.20"]
+    request = RequestFactory(HTTP_HOST=HOST).get("/")
+
     settings.DEBUG = True
-    return RequestFactory(HTTP_HOST="192.168.1.20:8123").get("/")
-
-
-def test_the_sandbox_is_on_the_host_and_port_of_the_request(request_to_host):
-    assert for_request(request_to_host).base_url == "http://192.168.1.20:8123/sandbox/"
-
-
-def test_a_forged_host_is_not_called_without_debug(request_to_host, settings):
+    assert for_request(request).base_url == f"http://{HOST}/sandbox/"
     settings.DEBUG = False
+    assert for_request(request).base_url is None
 
-    assert for_request(request_to_host).base_url is None
 
-
-def test_a_site_without_the_sandbox_can_not_use_its_keys(request_to_host, settings):
+def test_a_site_without_the_sandbox_can_not_use_its_keys(settings):
     settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": []})
 
     with pytest.raises(NoReverseMatch, match="plasgate_ip_sandbox"):
-        for_request(request_to_host)
+        for_request(RequestFactory().get("/"))
 
 
 def test_a_check_reports_the_setting_of_a_sandbox_that_is_gone(settings, monkeypatch):

@@ -49,15 +49,14 @@ def exchange(
     browser: Client,
     callback: dict[str, str],
     *,
-    query: str = f"?private_key={PRIVATE_KEY}",
+    path: str = f"ip-auth?private_key={PRIVATE_KEY}",
     secret: str = SECRET_KEY,
-    endpoint: str = "ip-auth",
     **changes: Any,
 ) -> Any:
     """Post the callback's values as the API page has it; None leaves a value out."""
     body = {"response_type": "code", "redirect_uri": CALLBACK}
     return browser.post(
-        f"/sandbox/{endpoint}{query}",
+        f"/sandbox/{path}",
         changed(body | {name: callback[name] for name in ("state", "code")}, changes),
         content_type="application/json",
         headers={"X-Secret": secret},
@@ -83,18 +82,14 @@ def test_an_unusable_number_sends_the_browser_back_with_an_error(browser):
     assert "must be digits" in callback["error_description"]
 
 
-@pytest.mark.parametrize(
-    ("changes", "status", "error"),
-    [
-        ({"private_key": PRIVATE_KEY + "x"}, 403, "private_key"),
-        ({"redirect_uri": "javascript:alert(1)"}, 400, "redirect_uri"),
-    ],
-)
-def test_a_refused_start_redirects_nowhere(browser, changes, status, error):
-    response = start(browser, **changes)
-
-    assert (response.status_code, response.has_header("Location")) == (status, False)
-    assert response.json()["error_description"].startswith(error)
+def test_a_refused_start_redirects_nowhere(browser):
+    for name, value, status in (
+        ("private_key", PRIVATE_KEY + "x", 403),
+        ("redirect_uri", "javascript:alert(1)", 400),
+    ):
+        response = start(browser, **{name: value})
+        assert (response.status_code, response.has_header("Location")) == (status, False)
+        assert response.json()["error_description"].startswith(name)
 
 
 def test_21_is_denied_and_26_stays_on_the_operators_page(browser):
@@ -110,10 +105,10 @@ def test_21_is_denied_and_26_stays_on_the_operators_page(browser):
 @pytest.mark.parametrize(
     "place",
     [
-        {"endpoint": "ip-auth"},
-        {"endpoint": "check-info"},
+        {},
+        {"path": f"check-info?private_key={PRIVATE_KEY}"},
         # As PlasGate's iOS SDK has it.
-        {"query": "", "private_key": PRIVATE_KEY},
+        {"path": "ip-auth", "private_key": PRIVATE_KEY},
     ],
 )
 def test_a_code_is_exchanged_for_the_answer_once(browser, place):
@@ -143,8 +138,8 @@ def test_24_answers_late_without_an_open_transaction(browser, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "error", "status_after"),
     [
-        ({"query": ""}, "private_key", 200),
-        ({"query": "?private_key=another", "private_key": PRIVATE_KEY}, "private_key", 200),
+        ({"path": "ip-auth"}, "private_key", 200),
+        ({"path": "ip-auth?private_key=x", "private_key": PRIVATE_KEY}, "private_key", 200),
         ({"secret": "another"}, "X-Secret", 200),
         ({"response_type": "token"}, "response_type", 200),
         ({"code": None}, "code", 200),
