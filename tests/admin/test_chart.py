@@ -120,8 +120,7 @@ def test_popups_and_confirmations_have_no_summary(deleter):
 
 
 def test_the_colours_have_enough_contrast_on_light_and_dark_pages():
-    package = Path(chart.__file__).parents[1]
-    css = (package / "static/django_plasgate_ip/admin.css").read_text()
+    css = (Path(chart.__file__).parents[1] / "static/django_plasgate_ip/admin.css").read_text()
     colours = dict(re.findall(r"badge-(\w+) {\s+--plasgate-ip-outcome: (#[0-9a-f]{6});", css))
     assert set(colours) == set(Outcome.values)
     # A badge has white text. The other colours are dark backgrounds: the admin's and Unfold's.

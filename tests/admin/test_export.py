@@ -38,36 +38,31 @@ def rows(file: str) -> list[dict[str, str]]:
 
 
 def test_the_file_is_a_private_attachment_with_masked_numbers_and_no_claims(viewer):
-    verification = verified(
-        user=User.objects.create_user("dara"),
-        operator="Cellcard",
-        mobile_id_changed=True,
-        acknowledged_at=STARTED,
-    )
+    dara = User.objects.create_user("dara")
+    made = verified(user=dara, operator="Cellcard", mobile_id_changed=True, acknowledged_at=STARTED)
     response = viewer.get(EXPORT)
 
     file = content(response)
+    (row,) = rows(file)
     assert file.encode().startswith(b"\xef\xbb\xbf")  # Excel needs it for Khmer
-    assert rows(file) == [
-        {
-            "id": str(verification.pk),
-            "phone_number": f"'{MASKED}",
-            "operator": "Cellcard",
-            "user": "dara",
-            "status": "verified",
-            "reason": "",
-            "error_description": "",
-            "method": "network",
-            "scopes": "mobile_id phone_verify profile",
-            "mobile_id_changed": "true",
-            "number_changed": "false",
-            "claimed_at_login": "false",
-            "acknowledged_at": "2026-03-01 10:15:00+07:00",
-            "created_at": "2026-03-01 10:15:00+07:00",
-            "completed_at": "2026-03-01 10:15:04+07:00",
-            "seconds": "4.200",
-        }
-    ]
+    assert row == {
+        "id": str(made.pk),
+        "phone_number": f"'{MASKED}",
+        "operator": "Cellcard",
+        "user": "dara",
+        "status": "verified",
+        "reason": "",
+        "error_description": "",
+        "method": "network",
+        "scopes": "mobile_id phone_verify profile",
+        "mobile_id_changed": "true",
+        "number_changed": "false",
+        "claimed_at_login": "false",
+        "acknowledged_at": "2026-03-01 10:15:00+07:00",
+        "created_at": "2026-03-01 10:15:00+07:00",
+        "completed_at": "2026-03-01 10:15:04+07:00",
+        "seconds": "4.200",
+    }
     assert [value for value in HIDDEN if value in file] == []
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     disposition = response["Content-Disposition"]
@@ -87,15 +82,15 @@ def test_the_file_has_full_numbers_and_claims_with_the_permission(reader):
     assert "full numbers and claims. The admin log records each export." in text(reader.get(LIST))
 
 
-def test_the_export_needs_a_login_and_get(reader, client):
+def test_a_refused_export_is_not_recorded(reader, client):
     assert client.get(EXPORT)["Location"].partition("?")[0] == "/admin/login/"
     assert post(reader, EXPORT).status_code == 405
+    # The list says that the filter is invalid.
+    assert reader.get(EXPORT, {"created_at__gte": "yesterday"})["Location"] == f"{LIST}?e=1"
     assert not LogEntry.objects.exists()
 
 
-def test_an_export_is_recorded_before_it_is_sent_and_without_the_values_of_filters(
-    reader, viewer, caplog
-):
+def test_an_export_is_recorded_at_once_without_values_of_filters(reader, viewer, caplog):
     caplog.set_level(logging.INFO, "django_plasgate_ip.security")
     events = []
     for client, claims in ((reader, True), (viewer, False)):
@@ -115,18 +110,11 @@ def test_the_export_uses_the_filters_and_the_search_of_the_list(viewer):
     for query, reason in (
         ({"status__exact": "failed"}, "not_verified"),
         ({"q": "dara"}, "expired"),
-        ({"q": "077 696 119"}, "not_verified"),
     ):
         html = viewer.get(LIST, query).content.decode()
         (link,) = re.findall(r'<a href="([^"]*/export/[^"]*)">\s*Export as CSV', html)
         (row,) = rows(content(viewer.get(unescape(link))))
         assert row["reason"] == reason, query
-
-
-def test_an_invalid_filter_redirects_to_the_list(reader):
-    response = reader.get(EXPORT, {"created_at__gte": "yesterday"})
-    assert (response.status_code, response["Location"]) == (302, f"{LIST}?e=1")
-    assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize("number", [0, 2, 7])
@@ -157,30 +145,25 @@ def test_no_cell_is_a_formula_where_another_separator_divides_it(viewer):
         assert [cell for cell in row if cell.startswith(("=", "@"))] == []
 
 
-def test_rows_are_read_while_they_are_sent(viewer, monkeypatch):
+def test_a_synchronous_and_an_asynchronous_server_stream_the_file(reader, monkeypatch):
     monkeypatch.setattr(export, "BATCH_SIZE", 10)
     many(25)
     with CaptureQueriesContext(connection) as queries:
-        response: Any = viewer.get(EXPORT)
+        response: Any = reader.get(EXPORT)
         before = len(queries)
-        counts = [(part.count(b"\r\n"), len(queries) - before) for part in response]
+        parts = [(part, len(queries) - before) for part in response]
     # Two queries for each batch: its rows, and their users.
+    counts = [(part.count(b"\r\n"), made) for part, made in parts]
     assert counts == [(1, 0), (10, 2), (10, 4), (5, 6)]
 
-
-def test_an_asynchronous_server_streams_it(reader, monkeypatch):
-    monkeypatch.setattr(export, "BATCH_SIZE", 10)
-    many(25)
     client = AsyncClient()
     client.cookies = reader.cookies
 
     @async_to_sync
-    async def parts() -> list[bytes]:
+    async def asynchronous_parts() -> list[bytes]:
         response: Any = await client.get(EXPORT)
         assert response.is_async
         return [part async for part in response]
 
     # With a synchronous iterator Django warns, which fails a test.
-    sent = parts()
-    assert [part.count(b"\r\n") for part in sent] == [1, 10, 10, 5]
-    assert b"".join(sent).decode() == content(reader.get(EXPORT))
+    assert asynchronous_parts() == [part for part, _made in parts]

@@ -8,16 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from django_plasgate_ip.management.commands.plasgate_ip_doctor import Command
-from tests.conftest import Answers
 from tests.docs.pages import blocks
 from tests.settings import PLASGATE_IP_PRIVATE_KEY, PLASGATE_IP_SECRET_KEY
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def plasgate(answers: Answers) -> Answers:
-    return answers(http=403, body="{}")
 
 
 def run(*arguments: str, out: io.StringIO | None = None) -> str:
@@ -26,14 +20,15 @@ def run(*arguments: str, out: io.StringIO | None = None) -> str:
     return out.getvalue()
 
 
-def test_a_good_site_is_ok_and_json_holds_the_same_findings_and_no_secret(plasgate, settings):
+def test_a_good_site_is_ok_and_json_holds_the_same_findings_and_no_secret(answers, settings):
+    answers(http=403, body="{}")
     text, as_json = run(), run("--json")
     found = json.loads(as_json)["findings"]
 
     assert re.findall(r"^\w+$", text, re.MULTILINE) == ["Settings", "Checks", "Site", "Network"]
     assert re.fullmatch(r"ok: \d+, warning: 0, error: 0", text.splitlines()[-1])
     assert "PlasGate answered 403." in text
-    assert len(plasgate.calls) == 2
+    assert len(answers.calls) == 2
     assert {tuple(finding) for finding in found} == {("level", "about", "what", "do")}
     assert {finding["level"] for finding in found} == {"ok"}
     said = re.findall(r"^  ok +(.+)$", text, re.MULTILINE)
@@ -90,7 +85,8 @@ def test_an_error_gives_status_1_after_the_whole_output(settings):
     assert Command.requires_system_checks == []
 
 
-def test_the_documented_example_is_what_it_prints(plasgate, settings):
+def test_the_documented_example_is_what_it_prints(answers, settings):
+    answers(http=403, body="{}")
     settings.PLASGATE_IP_PUBLIC_URL = None
     printed = run().splitlines()
 

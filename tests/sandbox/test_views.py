@@ -83,10 +83,7 @@ def test_an_unusable_number_sends_the_browser_back_with_an_error(browser):
 
 
 def test_a_refused_start_redirects_nowhere(browser):
-    for name, value, status in (
-        ("private_key", PRIVATE_KEY + "x", 403),
-        ("redirect_uri", "javascript:alert(1)", 400),
-    ):
+    for name, value, status in (("private_key", "x", 403), ("redirect_uri", "javascript:1", 400)):
         response = start(browser, **{name: value})
         assert (response.status_code, response.has_header("Location")) == (status, False)
         assert response.json()["error_description"].startswith(name)
@@ -102,24 +99,17 @@ def test_21_is_denied_and_26_stays_on_the_operators_page(browser):
     assert b"This operator never sends anybody back." in stayed.content
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        {},
-        {"path": f"check-info?private_key={PRIVATE_KEY}"},
-        # As PlasGate's iOS SDK has it.
-        {"path": "ip-auth", "private_key": PRIVATE_KEY},
-    ],
-)
-def test_a_code_is_exchanged_for_the_answer_once(browser, place):
-    callback = query_of(start(browser, "85577696199", scope="phone_verify"))
+def test_a_code_is_exchanged_for_the_answer_once(browser):
+    as_ios_has_it = {"path": "ip-auth", "private_key": PRIVATE_KEY}
+    for place in ({}, {"path": f"check-info?private_key={PRIVATE_KEY}"}, as_ios_has_it):
+        callback = query_of(start(browser, "85577696199", scope="phone_verify"))
 
-    answer = exchange(browser, callback, **place).json()
-    again = exchange(browser, callback)
+        answer = exchange(browser, callback, **place).json()
+        again = exchange(browser, callback)
 
-    assert (answer["status"], answer["login_hint"]) == ("success", "85577696199")
-    assert again.status_code == 403
-    assert "used" in again.json()["error_description"]
+        assert (answer["status"], answer["login_hint"]) == ("success", "85577696199"), place
+        assert again.status_code == 403
+        assert "used" in again.json()["error_description"]
 
 
 @pytest.mark.django_db(transaction=True)
