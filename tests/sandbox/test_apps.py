@@ -17,6 +17,6 @@ def test_only_a_site_started_without_debug_fails_its_checks(settings, monkeypatc
     (error,) = run_checks()
     assert error.id == "plasgate_ip_sandbox.E001"
     assert error.is_serious()
-    assert "INSTALLED_APPS" in error.hint
+    assert "INSTALLED_APPS" in str(error.hint)
     settings.DEBUG = True
     assert run_checks() == []
