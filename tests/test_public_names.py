@@ -1,6 +1,7 @@
 """The names that a site may use. ``public_names.txt`` lists them, so that a reviewer sees a change.
 
-After a release, a line may be added, but no line may change or go.
+Each paragraph of the list has the names of one kind, or of one module. After a release, a name may
+be added, but no name may change or go.
 """
 
 import re
@@ -30,7 +31,7 @@ LIST = Path(__file__).with_name("public_names.txt")
 
 
 def public_names() -> Iterator[str]:
-    """Yield one line for each name."""
+    """Yield each name, after its kind and a space."""
     yield from (f"setting {name}" for name in settings_in_code())
     for namespace, patterns in (
         (app_name, [*urlpatterns, *handoff_urls.urlpatterns]),
@@ -38,13 +39,13 @@ def public_names() -> Iterator[str]:
         (rest_urls.app_name, rest_urls.urlpatterns),
     ):
         named: list[Any] = [each for each in patterns if isinstance(each, URLPattern)]
-        yield from (f"url {namespace}:{each.name} /{each.pattern}" for each in named)
+        yield from (f"url {namespace} {each.name}=/{each.pattern}" for each in named)
     yield from (f"error code for apps {code}" for code in CODES)
     yield from (f"signal {n}" for n, value in vars(signals).items() if isinstance(value, Signal))
     yield from (f"status {status.value}" for status in Status)
-    yield from (f"reason {reason.value} {reason.status.value}" for reason in Reason)
+    yield from (f"reason {reason.status.value} {reason.value}" for reason in Reason)
     yield from (f"security event {event.value}" for event in SecurityEvent)
-    yield from (f"check {number}" for number in check_ids_in_code())
+    yield from (f"check {each.replace('.', ' ')}" for each in check_ids_in_code())
     yield from (f"column {field.name}" for field in PhoneVerification._meta.concrete_fields)
     yield from (f"permission {codename}" for codename, _ in PhoneVerification._meta.permissions)
     yield from (f"template tag {name}" for name in register.tags)
@@ -56,10 +57,10 @@ def public_names() -> Iterator[str]:
 def _templates() -> Iterator[str]:
     for path in (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/*.html"):
         text = path.read_text(encoding="utf-8")
-        yield f"template {path.parent.name}/{path.name}"
+        yield f"template {path.parent.name} {path.name}"
         yield from (f"template block {name}" for name in re.findall(r"{% block (\w+) %}", text))
         names = re.findall(r"\bplasgate_ip\.(\w+)", text)
-        yield from (f"template context plasgate_ip.{name}" for name in names)
+        yield from (f"template context plasgate_ip {name}" for name in names)
 
 
 def _commands() -> Iterator[str]:
@@ -72,7 +73,7 @@ def _commands() -> Iterator[str]:
 
 
 def import_paths() -> Iterator[str]:
-    """Yield what docs/api.rst describes."""
+    """Yield what docs/api.rst describes, after its module and a space."""
     module = last = ""
     pattern = r"^ *\.\. (\w+):: ([\w.]+)"
     for kind, name in re.findall(pattern, read("docs/api.rst"), re.MULTILINE):
@@ -81,21 +82,25 @@ def import_paths() -> Iterator[str]:
         if kind == "automodule":
             found = vars(import_module(module)).values()
             classes = [each for each in found if isinstance(each, type)]
-            yield from (f"{module}.{c.__name__}" for c in classes if c.__module__ == module)
+            yield from (f"{module} {c.__name__}" for c in classes if c.__module__ == module)
         elif kind in ("autofunction", "autoclass", "autodata", "class"):
-            last = f"{module}.{name}"
+            last = f"{module} {name}"
             yield last
         elif kind in ("automethod", "autoproperty", "attribute"):
             yield f"{last}.{name}"
 
 
 def test_every_public_name_is_listed_and_no_other():
-    assert sorted(set(public_names())) == LIST.read_text(encoding="utf-8").splitlines()
+    text = LIST.read_text(encoding="utf-8")
+    paragraphs = re.findall(r"^(\w.*?): (.*(?:\n .*)*)", text, re.MULTILINE)
+    listed = [f"{kind} {name}" for kind, names in paragraphs for name in names.split()]
+
+    assert sorted(set(public_names())) == sorted(listed)
 
 
 def test_every_public_path_can_be_imported():
     for path in import_paths():
-        module, name, attribute = (re.findall(r"^([a-z_.]+)\.(\w+)(?:\.(\w+))?$", path))[0]
+        module, name, attribute = re.findall(r"^(\S+) (\w+)(?:\.(\w+))?$", path)[0]
         found = getattr(import_module(module), name)
         fields = getattr(found, "__dataclass_fields__", {})
         assert not attribute or hasattr(found, attribute) or attribute in fields, path
