@@ -48,8 +48,7 @@ UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def code_of(name: str, language: str = "python") -> list[str]:
-    found = blocks(document(name))
-    return [text for _file, its_language, text in found if its_language == language]
+    return [text for _file, its, text in blocks(document(name)) if its == language]
 
 
 WITH_CODE = [name for name in DOCUMENTS if code_of(name) and name != HANDOFF]
@@ -61,6 +60,15 @@ def request_of(user: Any, **posted: str) -> Any:
     request.user, request.session = user, SessionStore()
     request._messages = FallbackStorage(request)
     return request
+
+
+def user_of_token(token: str) -> User | None:
+    return User.objects.filter(username=token).first()
+
+
+def site_of(*pages: Any) -> type:
+    """Return a URL configuration with these pages and those of the tests' site."""
+    return type("Site", (), {"urlpatterns": [*pages, *urls.urlpatterns]})
 
 
 @pytest.fixture
@@ -92,6 +100,7 @@ def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterato
         "request": request_of(user),
         "urlpatterns": [],
         "user": user,
+        "user_of_token": user_of_token,
     }
     admin.site._registry = registered
     for collector in set(REGISTRY._collector_to_names) - measured:
@@ -153,8 +162,7 @@ def test_the_receiver_greets(names, user):
 
 
 def test_a_changed_sim_leads_to_the_sites_page_until_it_is_acknowledged(names, user, settings):
-    page = path("me/", lambda request: HttpResponse(), name="confirm-it-is-me")
-    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": [*urls.urlpatterns, page]})
+    settings.ROOT_URLCONF = site_of(path("me/", HttpResponse, name="confirm-it-is-me"))
     payout = run(names, "docs/verified-phones.rst")["payout"]
     make_verification(user, mobile_id_changed=True)
 
@@ -170,9 +178,9 @@ def code_page(names: dict[str, Any], settings: Any) -> Any:
     """Return a function that sends a form to the page with a code by SMS."""
     run(names, FALLBACK)
     (template,) = code_of(FALLBACK, "html+django")
-    page, pages = engines["django"].from_string(template), names["urlpatterns"]
-    pages = [*pages, path("members/", names["phone_code"], name="members"), *urls.urlpatterns]
-    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
+    page = engines["django"].from_string(template)
+    members = path("members/", HttpResponse, name="members")
+    settings.ROOT_URLCONF = site_of(*names["urlpatterns"], members)
     names["render"] = lambda request, name, context: HttpResponse(page.render(context, request))
     PhoneVerification.objects.all().delete()
     cache.clear()
@@ -248,9 +256,6 @@ def test_the_code_page_knows_the_number_that_this_browser_has_just_typed(
 
 
 def test_an_api_asks_about_the_user_that_its_own_token_names(names, user, other_user, settings):
-    def user_of_token(token: str) -> User | None:
-        return User.objects.filter(username=token).first()
-
     class Bearer:
         def authenticate(self, request: Any) -> Any:
             found = user_of_token(request.headers["Authorization"].removeprefix("Bearer "))
@@ -259,34 +264,31 @@ def test_an_api_asks_about_the_user_that_its_own_token_names(names, user, other_
         def authenticate_header(self, request: Any) -> str:
             return "Bearer"
 
-    names["user_of_token"] = user_of_token
     api = run(names, "docs/verified-phones.rst")["api"]
     names["Payouts"].authentication_classes = [Bearer]
-    pages = [path("drf/payouts", names["Payouts"].as_view()), path("ninja/", api.urls)]
-    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
+    drf = path("drf/payouts", names["Payouts"].as_view())
+    settings.ROOT_URLCONF = site_of(drf, path("ninja/", api.urls))
     make_verification(user)
     flow.confirm(other_user, TYPED)
     browser = Client()
     browser.force_login(user)  # the session's user is not asked about
 
+    def ask(url: str, name: Any) -> Any:
+        return browser.get(url, headers={"Authorization": f"Bearer {name}"})
+
     for url in ("/drf/payouts", "/ninja/payouts"):
-        nobodys, others, own = (
-            browser.get(url, headers={"Authorization": f"Bearer {name}"})
-            for name in ("nobody", other_user, user)
-        )
+        nobodys, others, own = (ask(url, name) for name in ("nobody", other_user, user))
         assert (nobodys.status_code, others.status_code) == (401, 403)
         assert "Verify your phone number first." in others.content.decode()
         assert own.json() == {"user": "teak"}
     PhoneVerification.objects.update(claimed_at_login=True)
-    refused = browser.get("/drf/payouts", headers={"Authorization": "Bearer teak"}).json()
+    refused = ask("/drf/payouts", user).json()
     assert refused["detail"][0]["code"] == "phone_change_unacknowledged"
 
 
 def test_the_endpoints_of_ninja_verify_an_app(names, user, plasgate_ip, settings):
-    names["user_of_token"] = lambda token: User.objects.filter(username=token).first()
     api = run(names, "docs/apps.rst")["phone_api"]
-    pages = [path("api/", api.urls), *urls.urlpatterns]
-    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": pages})
+    settings.ROOT_URLCONF = site_of(path("api/", api.urls))
     settings.PLASGATE_IP_MAX_STARTS_PER_USER = 1
     app = Client(headers={"Authorization": "Bearer teak"})
 
@@ -298,11 +300,8 @@ def test_the_endpoints_of_ninja_verify_an_app(names, user, plasgate_ip, settings
     assert post("", phone_number=TYPED)["Retry-After"]
     row, body = f"{started['id']}/", {"handle": started["handle"], "code": "a", "state": "b"}
     assert post(f"{row}complete/", **body | {"code": ""}).status_code == 400
-    for wrong in (
-        post(f"{row}complete/", **body | {"handle": "a"}),
-        app.get(f"/api/phone/{UUID}/"),
-    ):
-        assert wrong.status_code == 404
+    assert post(f"{row}complete/", **body | {"handle": "a"}).status_code == 404
+    assert app.get(f"/api/phone/{UUID}/").status_code == 404
     ended = post(f"{row}complete/", **body)
     assert ended.json() == app.get(f"/api/phone/{row}").json()
     assert ended.json() == {"status": "verified", "reason": "", "masked_number": MASKED}
@@ -325,9 +324,8 @@ def test_who_signs_up_in_an_app_gets_the_number_once(names, settings):
 
 
 def test_the_kit_plays_an_app(names, django_user_model, plasgate_ip, settings):
-    pages = [path("api/phone/", include("django_plasgate_ip.contrib.rest.urls"))]
-    settings.ROOT_URLCONF = type("Site", (), {"urlpatterns": [*pages, *urls.urlpatterns]})
-
+    endpoints = include("django_plasgate_ip.contrib.rest.urls")
+    settings.ROOT_URLCONF = site_of(path("api/phone/", endpoints))
     run(names, "docs/testing.rst")["test_an_app_on_wifi_is_told_so"](django_user_model, plasgate_ip)
 
 
@@ -353,7 +351,7 @@ def test_a_new_number_is_acknowledged_with_the_password(names, user):
 
     for wrong in ({}, {"password": "a wrong one"}):
         assert "+855" not in confirm(request_of(user, **wrong)).content.decode()
-        assert PhoneVerification.objects.with_unacknowledged_change().count() == 2
+    assert PhoneVerification.objects.with_unacknowledged_change().count() == 2
     for next_url, expected in ("/payout/", "/payout/"), ("//evil.example/", "/"), ("", "/"):
         request = request_of(user, password="a password", shown=str(shown.pk))
         request.GET = {"next": next_url}
@@ -365,11 +363,8 @@ def test_a_number_of_two_accounts_is_taken_from_the_second(names, user, other_us
     run(names, "docs/login.rst")
     first, second = make_verification(user), make_verification(other_user)
     others = make_verification(other_user, phone_number="012 345 678"), make_verification()
-    for signal, row in [
-        (signals.phone_verified, others[0]),
-        (signals.phone_verified, others[1]),
-        (signals.phone_claimed, second),
-    ]:
+    for row in (*others, second):
+        signal = signals.phone_claimed if row == second else signals.phone_verified
         signal.send(PhoneVerification, verification=row, user=row.user, request=None)
     second.refresh_from_db()
     assert (second.user, second.session_id, second.is_handed_over) == (None, "", False)
@@ -394,10 +389,9 @@ def test_the_metrics_count_and_time_what_has_ended(names, user, answers):
     signals.phone_verification_failed.send(PhoneVerification, verification=late, request=None)
 
     shown = generate_latest().decode()
-    labels = 'method="network",operator="Cellcard",reason="{}",status="{}"'
-    for reason, status in (("", "verified"), ("expired", "error")):
-        its_labels = labels.format(reason, status)
-        assert f"phone_verifications_ended_total{{{its_labels}}} 1.0" in shown
+    for ended in ('reason="",status="verified"', 'reason="expired",status="error"'):
+        labels = f'method="network",operator="Cellcard",{ended}'
+        assert f"phone_verifications_ended_total{{{labels}}} 1.0" in shown
     assert 'phone_verification_seconds_count{operator="Cellcard"} 1.0' in shown
 
 
@@ -446,10 +440,9 @@ def test_a_visitor_on_the_way_is_verified_with_the_old_keys(names, user, setting
 
 def test_a_tenant_is_found_by_its_host(names, user):
     keys_for = run(names, "docs/tenants.rst")["keys_for"]
-    shop = SimpleNamespace(private_key="a", secret_key="b")
-    names["Shop"] = mock.Mock(
-        _default_manager=mock.Mock(all=lambda: mock.Mock(get=mock.Mock(return_value=shop)))
-    )
+    names["Shop"] = shop = mock.Mock()
+    found = shop._default_manager.all.return_value.get.return_value
+    found.private_key, found.secret_key = "a", "b"
 
     assert keys_for(request_of(user)).private_key == "a"
     names["get_object_or_404"] = mock.Mock(side_effect=Http404)

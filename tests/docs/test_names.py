@@ -61,12 +61,12 @@ def test_the_defaults_are_those_of_the_code(settings):
             assert ast.literal_eval(documented or "''") == default, name
 
 
-def test_the_reasons_are_those_of_the_code():
+def test_the_tables_are_those_of_the_code():
     assert table("Reasons") == {reason.value: reason.status.value for reason in Reason}
-
-
-def test_the_error_codes_are_those_of_the_endpoints():
     assert set(table("Errors")) == set(errors.CODES)
+    assert set(table("System checks")) == check_ids_in_code()
+    assert set(table("Indexes")) == {index.name for index in PhoneVerification._meta.indexes}
+    assert table("Magic numbers") == {outcome.ending: outcome.label for outcome in Outcome}
 
 
 def test_the_signals_are_those_of_the_code():
@@ -77,20 +77,8 @@ def test_the_signals_are_those_of_the_code():
     assert set(re.findall(r"autodata:: (\w+)", read("docs/api.rst"))) == names
 
 
-def test_the_checks_are_those_of_the_code():
-    assert set(table("System checks")) == check_ids_in_code()
+def test_the_checks_and_the_commands_are_those_of_the_app():
     assert set(re.findall(rf"(?:{'|'.join(CHECKS)})\.[A-Z]\d+", ALL)) == check_ids_in_code()
-
-
-def test_the_indexes_are_those_of_the_model():
-    assert set(table("Indexes")) == {index.name for index in PhoneVerification._meta.indexes}
-
-
-def test_the_magic_numbers_are_those_of_the_sandbox():
-    assert table("Magic numbers") == {outcome.ending: outcome.label for outcome in Outcome}
-
-
-def test_the_commands_are_those_of_the_app():
     commands = {name for name, app in get_commands().items() if app == "django_plasgate_ip"}
     assert set(re.findall(r"manage\.py (plasgate_ip_\w+)", ALL)) == commands
 
@@ -102,18 +90,12 @@ def test_the_fake_has_what_the_reference_names():
     assert names == public | {"make_verification"}
 
 
-def test_the_templates_have_the_blocks_that_a_site_overrides():
-    folder = ROOT / "django_plasgate_ip/templates/django_plasgate_ip"
-    templates = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.html"))
-    for block in ("content", "title", "plasgate_ip"):
-        assert f"``{block}``" in read("docs/pages.rst")
-        assert f"{{% block {block} %}}" in templates
-
-
-def test_the_context_is_that_of_the_templates():
+def test_the_blocks_and_the_context_are_those_of_the_templates():
     paths = (ROOT / "django_plasgate_ip").rglob("templates/*plasgate_ip*/**/*.html")
     templates = "".join(path.read_text(encoding="utf-8") for path in paths)
     assert set(table("Context")) == set(re.findall(r"\bplasgate_ip\.(\w+)", templates))
+    for block in re.findall(r"{% block (\w+) %}", templates):
+        assert f"``{block}``" in read("docs/pages.rst")
 
 
 def test_the_changelog_begins_with_the_version():
@@ -126,13 +108,12 @@ def test_the_addresses_stand_in_one_place():
     urls = re.findall(r'^(?:Source|Documentation) = "(.+)"$', read("pyproject.toml"), re.MULTILINE)
     assert len(urls) == 2
     folders = ("docs", "django_plasgate_ip", "example_project", "benchmarks", ".github", ".ci")
-    paths = [path for path in ROOT.iterdir() if path.is_file()]
-    paths += [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
-    texts = {path: path.read_bytes() for path in paths if path.suffix not in (".png", ".pyc")}
+    paths = [*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
+    texts = {p: p.read_bytes() for p in paths if p.is_file() and p.suffix not in (".png", ".pyc")}
     for url in urls:
         address = url.removesuffix("en/latest/").rstrip("/").encode()
-        assert [path for path in texts if address in texts[path]] == [ROOT / "pyproject.toml"]
-        assert texts[ROOT / "pyproject.toml"].count(address) == 1
+        found = {path: text.count(address) for path, text in texts.items() if address in text}
+        assert found == {ROOT / "pyproject.toml": 1}
 
 
 def test_the_readme_is_one_screen_with_links_that_lead_somewhere():
