@@ -9,13 +9,12 @@ import pytest
 from django.conf import settings as site
 from django.contrib.auth.models import User
 from django.contrib.sessions.backends.db import SessionStore
-from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone, translation
 
 from django_plasgate_ip import flow
 from django_plasgate_ip.client.credentials import fingerprint
 from django_plasgate_ip.exceptions import (
-    InvalidCallback,
     InvalidPhoneNumber,
     InvalidScopes,
     RegionNotAccepted,
@@ -123,35 +122,15 @@ def test_the_session_is_saved_by_the_first_start_and_not_again(visitor):
     assert len(visitor.session[browser_session.SESSION_KEY]) <= 32
 
 
-def test_the_authorize_url_is_hidden_the_same_again_and_empty_for_other_keys(settings):
+def test_the_authorize_url_is_the_same_again_and_empty_for_other_keys(settings):
     request = request_of()
     started = flow.begin(request, TYPED)
 
     with pytest.raises(dataclasses.FrozenInstanceError):
         started.authorize_url = ""  # type: ignore[misc]
-    for shown in (repr(started), repr(started.authorize_url)):
-        assert site.PLASGATE_IP_PRIVATE_KEY not in shown
-        assert DIGITS not in shown
     assert flow.authorize_url(request, newest()) == started.authorize_url
     settings.PLASGATE_IP_PRIVATE_KEY = "another key"
     assert flow.authorize_url(request, newest()) == ""
-
-
-def test_a_callback_in_another_browser_is_refused_and_spends_nothing(answers):
-    answers()
-    request = request_of()
-    flow.begin(request, TYPED)
-    without_session = came_back(request)
-    del without_session.session
-
-    for stranger in (came_back(request_of()), without_session):
-        with pytest.raises(InvalidCallback) as caught:
-            flow.complete(stranger)
-        # Django answers 400.
-        assert isinstance(caught.value, SuspiciousOperation)
-
-    assert answers.calls == []
-    assert flow.complete(came_back(request)).status == "verified"
 
 
 def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(user, other_user):

@@ -13,8 +13,9 @@ import pytest
 
 from tests.docs.pages import read
 
+pytestmark = pytest.mark.parametrize("app", ["django_plasgate_ip", "example_project/example"])
+
 ROOT = Path(__file__).parents[1]
-APPS = ["django_plasgate_ip", "example_project/example"]
 CATALOGUE = Path("locale", "km", "LC_MESSAGES", "django.po")
 
 needs_gettext = pytest.mark.skipif(not shutil.which("xgettext"), reason="gettext is not installed")
@@ -34,10 +35,12 @@ def compiled(path: Path) -> dict[Any, str]:
         return vars(gettext.GNUTranslations(file))["_catalog"]
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_a_translation_has_the_same_placeholders(app):
-    translations = compiled((ROOT / app / CATALOGUE).with_suffix(".mo"))
+@pytest.fixture
+def translations(app: str) -> dict[Any, str]:
+    return compiled((ROOT / app / CATALOGUE).with_suffix(".mo"))
 
+
+def test_a_translation_has_the_same_placeholders(translations):
     assert len(translations) > 10
     for key, translation in translations.items():
         original = key if isinstance(key, str) else key[0]
@@ -55,9 +58,7 @@ def glossary() -> dict[str, str]:
     return {english.lower(): khmer for english, khmer in rows}
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_each_term_is_translated_as_the_glossary_has_it(app):
-    translations = compiled((ROOT / app / CATALOGUE).with_suffix(".mo"))
+def test_each_term_is_translated_as_the_glossary_has_it(translations):
     for key, translation in translations.items():
         # A context is not part of the sentence, and "IP Verification" is the provider's name.
         original = str(key if isinstance(key, str) else key[0]).rpartition("\4")[2]
@@ -77,9 +78,8 @@ UNBROKEN = (
 )
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_no_line_breaks_inside_a_khmer_word(app):
-    text = "".join(compiled((ROOT / app / CATALOGUE).with_suffix(".mo")).values())
+def test_no_line_breaks_inside_a_khmer_word(translations):
+    text = "".join(translations.values())
     for word in UNBROKEN:
         assert word.replace("|", "") not in text, word
     # Without a zero-width space, a browser reads the first letters of the next word as a part.
@@ -87,7 +87,6 @@ def test_no_line_breaks_inside_a_khmer_word(app):
 
 
 @needs_gettext
-@pytest.mark.parametrize("app", APPS)
 def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(app, tmp_path):
     copy = shutil.copytree(ROOT / app, tmp_path / "app")
     command = (sys.executable, "-m", "django", "makemessages", "--locale=km", "--no-location")
@@ -99,9 +98,7 @@ def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(app, 
 
 
 @needs_gettext
-@pytest.mark.parametrize("app", APPS)
-def test_the_compiled_catalogue_equals_its_source(app, tmp_path):
-    source = ROOT / app / CATALOGUE
-    run("msgfmt", "--check", f"--output-file={tmp_path / 'km.mo'}", str(source), cwd=tmp_path)
+def test_the_compiled_catalogue_equals_its_source(app, translations, tmp_path):
+    run("msgfmt", "--check", f"--output-file={tmp_path / 'km.mo'}", str(CATALOGUE), cwd=ROOT / app)
 
-    assert compiled(tmp_path / "km.mo") == compiled(source.with_suffix(".mo"))
+    assert compiled(tmp_path / "km.mo") == translations

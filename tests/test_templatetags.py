@@ -12,7 +12,7 @@ from django.urls import path
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import make_verification
 from tests import urls
-from tests.visitor import TYPED, Page, Visitor
+from tests.visitor import TYPED, Page
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +42,6 @@ def front(settings: Any) -> None:
 
 def test_a_verified_users_badge_says_so_in_words(user, other_user):
     make_verification(user)
-
     yes = '<span class="plasgate-ip-badge plasgate-ip-badge-yes">Phone verified</span>'
     assert badge(user) == yes
     assert [badge(who) for who in (other_user, AnonymousUser(), None, User())] == [""] * 4
@@ -80,12 +79,11 @@ def test_the_form_verifies_from_the_sites_own_page(visitor, answers):
     # An invalid number is reported on the app's own page, which keeps next.
     mistake = visitor.submit(visitor.get("/front/"), phone_number="077 69")
     assert mistake.status_code == 400
-
     visitor.submit(mistake, phone_number=TYPED)
     assert visitor.come_back()["Location"] == "/welcome/"
 
 
-def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(stranger, user, settings):
+def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(stranger, user):
     page = Page(stranger.get("/front/?a=1&b=2"))
     assert page.form is None
     login = stranger.get(page.links["Sign in to verify your phone number"])
@@ -93,28 +91,16 @@ def test_an_anonymous_visitor_logs_in_and_comes_back_to_the_form(stranger, user,
     response = stranger.submit(login, username="teak", password="a password")
 
     assert response["Location"] == "/front/?a=1&b=2"
-    settings.LOGIN_URL = "https://sso.example/"
-    (url,) = Page(Visitor().get("/front/")).links.values()
-    assert url == "https://sso.example/?next=http%3A//testserver/front/"
-
-
-def test_the_form_has_no_number_that_no_scope_needs(visitor, settings):
-    settings.PLASGATE_IP_SCOPES = ["mobile_id"]
-    page = visitor.get("/front/")
-
-    assert set(Page(page).fields) == {"csrfmiddlewaretoken", "next"}
-    assert visitor.submit(page).status_code == 302
-    assert "/authenticate?" in visitor.authorize_url
 
 
 def test_the_form_takes_no_id_of_the_page(visitor):
     page = Page(visitor.get("/front/"))
-    (number,) = [each for each in page.all("input") if each["name"] == "phone_number"]
 
+    (number,) = [each for each in page.all("input") if each["name"] == "phone_number"]
+    assert number["id"] == "plasgate-ip-phone_number"
+    assert [each["for"] for each in page.all("label")] == [number["id"]]
     (hint,) = [attrs for _, attrs in page.tags if "data-plasgate-ip-on-wifi" in attrs]
     assert "hidden" in hint
-    assert [each["for"] for each in page.all("label")] == [number["id"]]
-    assert number["id"] == "plasgate-ip-phone_number"
     (box,) = [each for each in page.all("div") if each.get("class") == "plasgate-ip"]
     assert (box["hx-boost"], box["data-turbo"]) == ("false", "false")
 
