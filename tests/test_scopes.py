@@ -24,11 +24,10 @@ def test_scopes_keep_their_order_and_phone_verify_is_added_to_profile(given, sen
 
 @pytest.mark.parametrize("unknown", ["PHONE", "ip:openid"])
 def test_an_unknown_scope_is_refused_and_named(unknown):
-    with pytest.raises(InvalidScopes, match="mobile_id") as caught:
+    with pytest.raises(InvalidScopes) as caught:
         scopes.normalise(["mobile_id", unknown])
-
-    assert repr(unknown) in str(caught.value)
-    assert all(name in str(caught.value) for name in scopes.KNOWN)
+    for name in (repr(unknown), *scopes.KNOWN):
+        assert name in str(caught.value)
 
 
 @pytest.mark.parametrize("extras", ["", "openid ip:phone_verify ip:mobile_id ip:phone ip:profile"])

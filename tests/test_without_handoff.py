@@ -44,14 +44,8 @@ def test_importing_the_handoffs_model_adds_none_to_the_core():
 
 
 def test_the_core_imports_neither_the_handoff_nor_the_api_nor_what_they_need():
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-c", SCRIPT]
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
-    assert done.stdout.strip() == "[]"
+    assert (done.stdout, done.stderr) == ("[]\n", "")
