@@ -38,19 +38,16 @@ from importlib import import_module
 from urllib.parse import parse_qs
 
 import django
-
 django.setup()
 
 from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
-
 import django_plasgate_ip
 
 print(django_plasgate_ip.__file__)
 for module in sys.argv[1:]:
     import_module(module)
-
 client = Client(enforce_csrf_checks=True, SERVER_NAME="localhost")
 client.force_login(get_user_model().objects.create_user("visitor"))
 
@@ -71,12 +68,11 @@ assert parse_qs(query)["login_hint"] == ["85577696118"], query
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> str:
     """Run a command and return its output. If the command fails, fail with its output."""
-    env = {**os.environ, **env}
-    done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
-    output = done.stdout + done.stderr
+    options: Any = {"env": {**os.environ, **env}, "text": True, "stderr": subprocess.STDOUT}
+    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, check=False, **options)
     if done.returncode:
-        pytest.fail(f"{' '.join(map(str, command))}\n{output}", pytrace=False)
-    return output
+        pytest.fail(f"{' '.join(map(str, command))}\n{done.stdout}", pytrace=False)
+    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +93,8 @@ def wheel(dist):
 def tree(folder: Path) -> set[str]:
     """Return the paths of a source folder's files from the root, without files that runs create."""
     leftovers = (".pyc", ".sqlite3", ".env")
-    return {
-        path.relative_to(ROOT).as_posix()
-        for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith(leftovers)
-    }
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {p.relative_to(ROOT).as_posix() for p in files if not p.name.endswith(leftovers)}
 
 
 def test_the_distributions_pass_twine(dist):

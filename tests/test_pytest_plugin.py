@@ -54,7 +54,6 @@ def test_nothing_is_loaded():
     assert not {{"responses", "requests"}} & set(sys.modules)
 """
 
-
 WITHOUT_DJANGO, WITHOUT_APP = ["-p", "no:django"], ["--ds=settings"]
 FIXTURE = "def test_it(plasgate_ip):\n    pass\n"
 

@@ -12,10 +12,8 @@ PK = UUID("b7d0f9f4-0d6e-4a35-8a3c-0b54ab0c7a5e")
 def test_an_event_is_one_line_with_ids(caplog):
     record(SecurityEvent.WRONG_TAP, verification=PK, user=None)
 
-    logger = "django_plasgate_ip.security"
-    assert caplog.record_tuples == [
-        (logger, logging.WARNING, f"wrong_tap verification={PK} user=-")
-    ]
+    line = f"wrong_tap verification={PK} user=-"
+    assert caplog.record_tuples == [("django_plasgate_ip.security", logging.WARNING, line)]
 
 
 def test_a_line_break_in_an_id_starts_no_second_line(caplog):

@@ -1,6 +1,7 @@
 """The example's settings for several machines, with two processes behind one address."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,35 +98,30 @@ def verify(browser: RemoteVisitor) -> None:
 
 
 def test_either_process_can_answer_each_request_of_a_visitor(site, redis, tmp_path):
-    def answered() -> list[str]:
-        return (tmp_path / "access.log").read_text().splitlines()
-
-    processes: list[set[str]] = []
+    processes: set[str] = set()
     for number in range(40):
+        (tmp_path / "access.log").write_text("")
         browser = RemoteVisitor(site)
         browser.force_login(User.objects.create_user(f"visitor{number}"))
-        before = len(answered())
         PhoneVerification.objects.all().delete()  # for the limit per number
         verify(browser)
         assert browser.get("/members/").status_code == 200
         assert outcome() == ("verified", "")
-        processes.append(set(answered()[before:]))
-        if len(processes[-1]) > 1:
+        processes = set((tmp_path / "access.log").read_text().split())
+        if len(processes) > 1:
             break
 
-    assert len(processes[-1]) == 2, "both processes must answer one visitor"
+    assert len(processes) == 2, "both processes must answer one visitor"
     assert redis.dbsize() > 0
 
 
 def test_checks_accept_the_sessions_and_settings_refuse_debug(environment):
     def check(**changes: str) -> str:
         command = [sys.executable, "manage.py", "check", "--deploy"]
-        env = environment | changes
-        done = subprocess.run(command, cwd=EXAMPLE, env=env, capture_output=True, text=True)
-        return done.stdout + done.stderr
+        options: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.run(command, cwd=EXAMPLE, env=environment | changes, **options).stdout
 
     said = check()
-    assert "django_plasgate_ip.W002" not in said
-    assert "django_plasgate_ip.W003" not in said
-    assert "no issues" in said or "identified some issues" in said
+    assert not re.search(r"django_plasgate_ip\.W00[23]", said)
+    assert re.search("no issues|identified some issues", said)
     assert "Set DEBUG=False" in check(DEBUG="True")
