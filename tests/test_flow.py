@@ -8,17 +8,12 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from django.conf import settings as site
 from django.contrib.auth.models import User
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone, translation
 
 from django_plasgate_ip import flow
 from django_plasgate_ip.client.credentials import fingerprint
-from django_plasgate_ip.exceptions import (
-    InvalidPhoneNumber,
-    InvalidScopes,
-    RegionNotAccepted,
-)
+from django_plasgate_ip.exceptions import InvalidPhoneNumber, InvalidScopes, RegionNotAccepted
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import browser_session
 from tests.visitor import DIGITS, NUMBER, TYPED, came_back, newest, outcome, request_of
@@ -109,17 +104,6 @@ def test_a_user_object_that_is_not_signed_in_owns_nothing(user):
     # Apps for guest accounts have such users.
     with mock.patch.object(User, "is_authenticated", False):
         assert flow.begin(request_of(user), TYPED).verification.user_id is None
-
-
-def test_the_session_is_saved_by_the_first_start_and_not_again(visitor):
-    before = set(visitor.session.keys())
-    with mock.patch.object(SessionStore, "save", autospec=True, side_effect=SessionStore.save) as s:
-        for _ in range(3):
-            visitor.start()
-        assert s.call_count == 1
-
-    assert set(visitor.session.keys()) - before == {browser_session.SESSION_KEY}
-    assert len(visitor.session[browser_session.SESSION_KEY]) <= 32
 
 
 def test_the_authorize_url_is_the_same_again_and_empty_for_other_keys(settings):

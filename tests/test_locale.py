@@ -51,9 +51,7 @@ def test_a_translation_has_the_same_placeholders(translations):
 
 def glossary() -> dict[str, str]:
     """Return the Khmer of each term of docs/khmer.rst."""
-    rows = re.findall(
-        r"^   ([A-Za-z ]+), ([\u1780-\u17ff]+),", read("docs/khmer.rst"), re.MULTILINE
-    )
+    rows = re.findall(r"(?m)^   ([A-Za-z ]+), ([\u1780-\u17ff]+),", read("docs/khmer.rst"))
     assert len(rows) > 10
     return {english.lower(): khmer for english, khmer in rows}
 
@@ -90,7 +88,6 @@ def test_no_line_breaks_inside_a_khmer_word(translations):
 def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(app, tmp_path):
     copy = shutil.copytree(ROOT / app, tmp_path / "app")
     command = (sys.executable, "-m", "django", "makemessages", "--locale=km", "--no-location")
-
     run(*command, cwd=copy)
 
     for kind in ("--untranslated", "--only-fuzzy", "--only-obsolete"):
@@ -100,5 +97,4 @@ def test_the_catalogue_has_every_string_of_code_and_templates_and_no_other(app, 
 @needs_gettext
 def test_the_compiled_catalogue_equals_its_source(app, translations, tmp_path):
     run("msgfmt", "--check", f"--output-file={tmp_path / 'km.mo'}", str(CATALOGUE), cwd=ROOT / app)
-
     assert compiled(tmp_path / "km.mo") == translations

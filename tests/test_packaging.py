@@ -196,9 +196,7 @@ def test_a_new_sites_own_tests_run_with_the_extra(site, tmp_path):
             run("bash", "-ec", text, cwd=folder, **env)
 
     # Nothing but the entry point loads the fixture.
-    by_pytest = run("python", "-W", "error", "-m", "pytest", "test_members.py", cwd=tmp_path, **env)
-    by_django = run("python", "-W", "error", "-m", "django", "test", "tests", cwd=tmp_path, **env)
+    printed = run("python", "-W", "error", "-m", "pytest", "test_members.py", cwd=tmp_path, **env)
 
-    assert re.search(r"plugins: .*plasgate", by_pytest), by_pytest
-    assert "6 passed" in by_pytest
-    assert "Ran 2 tests" in by_django
+    assert re.search(r"plugins: .*plasgate", printed), printed
+    assert "6 passed" in printed

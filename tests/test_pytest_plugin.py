@@ -36,7 +36,6 @@ def site(tmp_path: Path) -> Path:
 def test_the_documented_examples_run(site, file, command, keys, ran):
     (text,) = [text for name, is_code, text in blocks(SECTION) if is_code and name == file]
     (site / file).write_text(text)
-
     done = small_site.run(site, *command, DJANGO_SETTINGS_MODULE="settings", **keys)
 
     assert done.returncode == 0, done.stdout

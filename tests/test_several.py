@@ -5,9 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ from django.db import connection
 
 from django_plasgate_ip.models import PhoneVerification
 from tests.provider import closed_port
-from tests.servers import GUNICORN, LONG, ROOT, PatientProvider, RemoteVisitor, Server
+from tests.servers import GUNICORN, ROOT, PatientProvider, RemoteVisitor, Server
 from tests.visitor import TYPED, Page, outcome
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db(transaction=True)]
@@ -36,16 +34,10 @@ def redis(tmp_path: Path) -> Iterator[Any]:
     port = closed_port()
     command = (program, "--port", str(port), "--save", "")
     server = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
-    give_up = time.monotonic() + LONG
+    until_it_listens = redis.retry.Retry(redis.backoff.ConstantBackoff(0.05), 1200)
     try:
-        with redis.Redis(port=port) as client:
-            while True:
-                assert server.poll() is None
-                assert time.monotonic() < give_up
-                with suppress(redis.ConnectionError):
-                    client.ping()
-                    break
-                time.sleep(0.05)
+        with redis.Redis(port=port, retry=until_it_listens) as client:
+            client.ping()
             yield client
     finally:
         server.kill()

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -32,20 +33,16 @@ def test_each_end_sends_one_signal_after_the_commit_and_a_receiver_may_raise(
             cursor.execute("SELECT nothing FROM nowhere")
 
     receivers.verified.side_effect = receivers.failed.side_effect = break_the_database
-    heard: list[PhoneVerification] = []
-
-    def listen(verification: PhoneVerification, **kwargs: Any) -> None:
-        heard.append(verification)
-
-    signals.phone_verified.connect(listen)
-    signals.phone_verification_failed.connect(listen)
+    later = mock.Mock()
+    signals.phone_verified.connect(later)
+    signals.phone_verification_failed.connect(later)
 
     answers()
     visitor.start()
     end(visitor)
     row = PhoneVerification.objects.ended().get()
     assert seen == [(False, reason)]
-    assert heard == [row]
+    assert [call.kwargs["verification"] for call in later.call_args_list] == [row]
     assert "nowhere" in caplog.text
     # Nothing later sends a second one.
     visitor.come_back()
