@@ -47,8 +47,7 @@ def old_rows(settings: Any) -> None:
         create(days * DAY, "pending")
 
 
-@pytest.mark.usefixtures("old_rows")
-def test_purge_runs_each_step_and_prints_a_line_for_each_batch():
+def test_purge_runs_each_step_and_prints_a_line_for_each_batch(old_rows):
     assert run("plasgate_ip_purge", "--batch-size=2") == [
         "2 stale verifications ended",
         "2 of 4 verifications deleted",
@@ -61,8 +60,7 @@ def test_purge_runs_each_step_and_prints_a_line_for_each_batch():
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("old_rows")
-def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers):
+def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(old_rows, receivers):
     before = list(PhoneVerification.objects.values())
     counted = run("plasgate_ip_purge", "--dry-run")
     assert list(PhoneVerification.objects.values()) == before
@@ -72,8 +70,7 @@ def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(receivers):
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "many"])
-@pytest.mark.usefixtures("old_rows")
-def test_an_invalid_batch_size_is_refused(size):
+def test_an_invalid_batch_size_is_refused(old_rows, size):
     for name in BATCHED:
         assert "--batch-size" in refusal(name, f"--batch-size={size}")
 
@@ -88,8 +85,7 @@ def rotated(settings: Any) -> None:
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [NEW_KEY, KEY]
 
 
-@pytest.mark.usefixtures("rotated")
-def test_reencrypt_reports_unreadable_rows(settings, capsys):
+def test_reencrypt_reports_unreadable_rows(rotated, settings, capsys):
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [OTHER_KEY]
     create()
     settings.PLASGATE_IP_ENCRYPTION_KEYS = [NEW_KEY, KEY]
@@ -98,8 +94,7 @@ def test_reencrypt_reports_unreadable_rows(settings, capsys):
     assert capsys.readouterr().out == "Encrypted with the first key: 5\n"
 
 
-@pytest.mark.usefixtures("rotated")
-def test_reencrypt_continues_after_the_last_id_that_it_printed():
+def test_reencrypt_continues_after_the_last_id_that_it_printed(rotated):
     encrypted = PhoneVerification.objects.exclude(claims={}).order_by("pk")
 
     def tokens() -> dict[str, str]:
@@ -168,7 +163,6 @@ def test_any_other_answer_deletes_nothing(user, answer):
     create(user=user)
     with mock.patch("builtins.input", side_effect=[answer]):
         said = refusal("plasgate_ip_erase", "--user", "teak")
-
     assert ("Use --no-input." if answer is EOFError else "Nothing was deleted.") in said
 
 

@@ -15,6 +15,7 @@ from django.dispatch import Signal
 from django.urls import URLPattern
 
 from django_plasgate_ip import signals
+from django_plasgate_ip import urls as core_urls
 from django_plasgate_ip.contrib.rest import urls as rest_urls
 from django_plasgate_ip.contrib.rest.errors import CODES
 from django_plasgate_ip.handoff import urls as handoff_urls
@@ -23,7 +24,6 @@ from django_plasgate_ip.reasons import Reason, Status
 from django_plasgate_ip.sandbox import urls as sandbox_urls
 from django_plasgate_ip.security_events import SecurityEvent
 from django_plasgate_ip.templatetags.plasgate_ip import register
-from django_plasgate_ip.urls import app_name, urlpatterns
 from tests.docs.pages import ROOT, read
 from tests.docs.test_names import check_ids_in_code, settings_in_code
 
@@ -33,12 +33,10 @@ LIST = Path(__file__).with_name("public_names.txt")
 def public_names() -> Iterator[str]:
     """Yield each name, after its kind and a space."""
     yield from (f"setting {name}" for name in settings_in_code())
-    for namespace, patterns in (
-        (app_name, [*urlpatterns, *handoff_urls.urlpatterns]),
-        (sandbox_urls.app_name, sandbox_urls.urlpatterns),
-        (rest_urls.app_name, rest_urls.urlpatterns),
-    ):
-        named: list[Any] = [each for each in patterns if isinstance(each, URLPattern)]
+    for module in (core_urls, handoff_urls, sandbox_urls, rest_urls):
+        # The hand-off's are in the namespace of the core.
+        namespace = getattr(module, "app_name", core_urls.app_name)
+        named: list[Any] = [each for each in module.urlpatterns if isinstance(each, URLPattern)]
         yield from (f"url {namespace} {each.name}=/{each.pattern}" for each in named)
     yield from (f"error code for apps {code}" for code in CODES)
     yield from (f"signal {n}" for n, value in vars(signals).items() if isinstance(value, Signal))

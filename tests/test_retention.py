@@ -46,9 +46,8 @@ def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: NOW)
 
 
-@pytest.mark.usefixtures("stopped_clock")
 @pytest.mark.parametrize(("late", "is_stale"), [(timedelta(0), False), (TICK, True)])
-def test_a_verification_is_ended_when_it_cannot_continue(late, is_stale):
+def test_a_verification_is_ended_when_it_cannot_continue(stopped_clock, late, is_stale):
     rows = {
         create(timedelta(minutes=5) + late, "pending"): "expired",
         create_exchanging(HOUR, timedelta(seconds=10) + EXCHANGE_GRACE + late): "interrupted",
@@ -58,9 +57,8 @@ def test_a_verification_is_ended_when_it_cannot_continue(late, is_stale):
     purge()
     for row, reason in rows.items():
         row.refresh_from_db()
-        assert row.reason == (reason if is_stale else "")
-        assert row.is_live is not is_stale
-        assert row.completed_at == (NOW if is_stale else None)
+        expected_end = (reason, False, NOW) if is_stale else ("", True, None)
+        assert (row.reason, row.is_live, row.completed_at) == expected_end
 
 
 def test_the_settings_say_how_long_a_verification_may_take(settings):
@@ -74,8 +72,7 @@ def test_the_settings_say_how_long_a_verification_may_take(settings):
     assert purge() == [[2], [], []]
 
 
-@pytest.mark.usefixtures("stopped_clock")
-def test_claims_are_emptied_and_later_rows_are_deleted(settings):
+def test_claims_are_emptied_and_later_rows_are_deleted(stopped_clock, settings):
     keep(settings, claims=DAY, rows=7 * DAY)
     ages = [DAY, DAY + TICK, 7 * DAY, 7 * DAY + TICK]
     rows = [create(age).pk for age in ages]

@@ -14,8 +14,6 @@ from django_plasgate_ip.testing import make_verification
 from tests import urls
 from tests.visitor import TYPED, Page
 
-pytestmark = pytest.mark.django_db
-
 FORM = '<main>{% plasgate_ip_start_form next="/welcome/" %}</main>'
 LIST = "{% for each in people %}{% plasgate_ip_badge each.has_phone %}{% endfor %}"
 
@@ -35,9 +33,7 @@ class Site:
     urlpatterns = [front, *urls.urlpatterns]
 
 
-@pytest.fixture(autouse=True)
-def front(settings: Any) -> None:
-    settings.ROOT_URLCONF = Site
+pytestmark = [pytest.mark.django_db, pytest.mark.urls(urls=Site)]
 
 
 def test_a_verified_users_badge_says_so_in_words(user, other_user):

@@ -6,12 +6,11 @@ login's view and the filter for Sentry run in tests/other_sites.
 
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -39,7 +38,7 @@ from django_plasgate_ip.verification.browser_session import SESSION_KEY
 from tests import urls
 from tests.conftest import Answers
 from tests.docs.pages import DOCUMENTS, ROOT, blocks, document
-from tests.visitor import DIGITS, MASKED, TYPED, came_back, outcome
+from tests.visitor import DIGITS, MASKED, TYPED, came_back, newest, outcome
 
 pytestmark = pytest.mark.django_db
 
@@ -74,13 +73,10 @@ def site_of(*pages: Any) -> type:
 @pytest.fixture
 def names(user: User, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     """Return what the pages take for granted, and put back what their code registers."""
-    monkeypatch.setitem(os.environ, "PLASGATE_IP_PRIVATE_KEY", "a key")
-    monkeypatch.setitem(os.environ, "PLASGATE_IP_SECRET_KEY", "$5$rounds=535000$a$secret")
-    mysite: Any = ModuleType("mysite")
-    mysite.views = SimpleNamespace(members=lambda request: HttpResponse())
-    monkeypatch.setitem(sys.modules, "mysite", mysite)
-    # They would change this process. Their own tests are in tests/other_sites.
-    for other in ("auditlog", "auditlog.registry", "sentry_sdk"):
+    monkeypatch.setenv("PLASGATE_IP_PRIVATE_KEY", "a key")
+    monkeypatch.setenv("PLASGATE_IP_SECRET_KEY", "$5$rounds=535000$a$secret")
+    # The others would change this process. Their own tests are in tests/other_sites.
+    for other in ("mysite", "auditlog", "auditlog.registry", "sentry_sdk"):
         monkeypatch.setitem(sys.modules, other, mock.Mock())
     (tmp_path / ".env").write_text("")
     listened = signals.phone_verified, signals.phone_claimed, signals.phone_verification_failed
@@ -145,19 +141,16 @@ def test_the_async_views_start_and_finish(names, user, answers):
     request = request_of(user, phone=TYPED)
 
     assert "/authenticate?" in async_to_sync(views["async_signup"])(request)["Location"]
-    (row,) = PhoneVerification.objects.all()
     finish = async_to_sync(views["async_callback"])
-    assert finish(came_back(request))["Location"] == f"/phone/{row.pk}/"
+    assert finish(came_back(request))["Location"] == f"/phone/{newest().pk}/"
     assert outcome() == ("verified", "")
     assert finish(came_back(request_of(user)))["Location"] == "/phone/"
 
 
 def test_the_receiver_greets(names, user):
     run(names, "docs/signals.rst")
-    request = request_of(user)
-    verified = make_verification(user)
-    signals.phone_verified.send(PhoneVerification, verification=verified, request=request)
-
+    request, row = request_of(user), make_verification(user)
+    signals.phone_verified.send(PhoneVerification, verification=row, request=request)
     assert [str(message) for message in get_messages(request)] == [f"{MASKED} is yours."]
 
 
