@@ -8,13 +8,6 @@ from django_plasgate_ip.conf import conf, load_function
 CREDENTIALS = "PLASGATE_IP_CREDENTIALS"
 
 
-def test_a_setting_is_read_each_time_and_has_a_default(settings):
-    settings.PLASGATE_IP_TIMEOUT = 2.5
-    assert conf.PLASGATE_IP_TIMEOUT == 2.5
-    del settings.PLASGATE_IP_TIMEOUT
-    assert conf.PLASGATE_IP_TIMEOUT == 10
-
-
 @pytest.mark.parametrize(
     ("name", "written", "meant"),
     [

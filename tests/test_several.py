@@ -81,14 +81,6 @@ def site(environment: dict[str, str], tmp_path: Path) -> Iterator[Server]:
     server.end()
 
 
-def verify(browser: RemoteVisitor) -> None:
-    # Each page has other forms, in the site's own base.html.
-    token = Page(browser.get("/phone/")).fields["csrfmiddlewaretoken"]
-    fields = {"phone_number": TYPED, "next": "/members/", "csrfmiddlewaretoken": token}
-    browser.authorize_url = browser.post("/phone/", fields)["Location"]
-    assert browser.come_back()["Location"] == "/members/"
-
-
 def test_either_process_can_answer_each_request_of_a_visitor(site, redis, tmp_path):
     processes: set[str] = set()
     for number in range(40):
@@ -96,7 +88,11 @@ def test_either_process_can_answer_each_request_of_a_visitor(site, redis, tmp_pa
         browser = RemoteVisitor(site)
         browser.force_login(User.objects.create_user(f"visitor{number}"))
         PhoneVerification.objects.all().delete()  # for the limit per number
-        verify(browser)
+        # Each page has other forms, in the site's own base.html.
+        token = Page(browser.get("/phone/")).fields["csrfmiddlewaretoken"]
+        fields = {"phone_number": TYPED, "next": "/members/", "csrfmiddlewaretoken": token}
+        browser.authorize_url = browser.post("/phone/", fields)["Location"]
+        assert browser.come_back()["Location"] == "/members/"
         assert browser.get("/members/").status_code == 200
         assert outcome() == ("verified", "")
         processes = set((tmp_path / "access.log").read_text().split())
