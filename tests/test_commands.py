@@ -65,8 +65,7 @@ def test_a_dry_run_prints_the_same_numbers_and_changes_nothing(old_rows, receive
     counted = run("plasgate_ip_purge", "--dry-run")
     assert list(PhoneVerification.objects.values()) == before
     assert receivers.heard == []
-    assert [line.partition(" (")[0] for line in counted] == run("plasgate_ip_purge")
-    assert all(line.endswith("(not done: --dry-run)") for line in counted)
+    assert counted == [f"{line} (not done: --dry-run)" for line in run("plasgate_ip_purge")]
 
 
 @pytest.mark.parametrize("size", ["0", "-1", "many"])
@@ -170,7 +169,6 @@ def test_any_other_answer_deletes_nothing(user, answer):
     ("arguments", "message"),
     [
         (["--user", "nobody"], "There is no user with this login name."),
-        (["--user", ""], "There is no user with this login name."),
         (["--number", ""], "A phone number has digits only."),
         ([], "one of the arguments --user --number is required"),
         (["--user", "teak", "--number", TYPED], "not allowed with argument"),

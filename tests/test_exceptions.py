@@ -27,7 +27,6 @@ def test_an_exception_can_be_caught_as_the_apps_and_as_its_natural_type():
 
 def test_each_exchange_error_has_its_own_reason_for_an_error():
     reasons = [Reason(error.reason) for error in exceptions.ExchangeError.__subclasses__()]
-
     assert len(set(reasons)) == len(reasons) == 6
     assert {reason.status for reason in reasons} == {Status.ERROR}
 

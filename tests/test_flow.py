@@ -109,7 +109,6 @@ def test_a_user_object_that_is_not_signed_in_owns_nothing(user):
 def test_the_authorize_url_is_the_same_again_and_empty_for_other_keys(settings):
     request = request_of()
     started = flow.begin(request, TYPED)
-
     with pytest.raises(dataclasses.FrozenInstanceError):
         started.authorize_url = ""  # type: ignore[misc]
     assert flow.authorize_url(request, newest()) == started.authorize_url
@@ -134,17 +133,9 @@ def test_find_and_latest_return_only_what_belongs_to_the_user_or_to_the_session(
         callback_session_id=browser_session.get_or_create_session_id(phone)
     )
     assert flow.find(phone, row.pk) == row
-
-
-def test_find_ends_a_stale_verification(user):
-    request = request_of(user)
-    row = flow.begin(request, TYPED).verification
+    # A stale one is ended first.
     PhoneVerification.objects.update(created_at=timezone.now() - timedelta(minutes=6))
-
-    found = flow.find(request, row.pk)
-
-    assert found is not None
-    assert found.reason == newest().reason == "expired"
+    assert getattr(flow.find(request, row.pk), "reason", None) == "expired"
 
 
 def test_a_request_is_verified_by_its_user_or_by_its_anonymous_session(user, other_user, answers):

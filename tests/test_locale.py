@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.docs.pages import read
+from tests.docs.pages import ROOT, read
 
 pytestmark = pytest.mark.parametrize("app", ["django_plasgate_ip", "example_project/example"])
 
-ROOT = Path(__file__).parents[1]
 CATALOGUE = Path("locale", "km", "LC_MESSAGES", "django.po")
 
 needs_gettext = pytest.mark.skipif(not shutil.which("xgettext"), reason="gettext is not installed")

@@ -7,7 +7,6 @@ be added, but no name may change or go.
 import re
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 from pydoc import locate
 from typing import Any
 
@@ -27,8 +26,6 @@ from django_plasgate_ip.security_events import SecurityEvent
 from django_plasgate_ip.templatetags.plasgate_ip import register
 from tests.docs.pages import ROOT, read
 from tests.docs.test_names import check_ids_in_code, settings_in_code
-
-LIST = Path(__file__).with_name("public_names.txt")
 
 
 def public_names() -> Iterator[str]:
@@ -92,10 +89,8 @@ def import_paths() -> Iterator[str]:
 
 
 def test_every_public_name_is_listed_and_no_other():
-    text = LIST.read_text(encoding="utf-8")
-    paragraphs = re.findall(r"^(\w.*?): (.*(?:\n .*)*)", text, re.MULTILINE)
+    paragraphs = re.findall(r"(?m)^(\w.*?): (.*(?:\n .*)*)", read("tests/public_names.txt"))
     listed = [f"{kind} {name}" for kind, names in paragraphs for name in names.split()]
-
     assert sorted(set(public_names())) == sorted(listed)
 
 

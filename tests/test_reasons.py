@@ -1,10 +1,9 @@
 """The reasons: stable codes, and a message for each of its two readers."""
 
 import re
-from pathlib import Path
 
-import django_plasgate_ip
 from django_plasgate_ip.reasons import Reason
+from tests.docs.pages import ROOT
 
 # Words for things that a visitor can't change and should not read about.
 INTERNAL = re.compile(
@@ -40,8 +39,7 @@ def test_each_reader_learns_what_to_do_next_and_a_visitor_nothing_internal():
 
 
 def test_no_line_of_a_page_breaks_inside_wi_fi():
-    package = Path(django_plasgate_ip.__file__).parent
+    package = ROOT / "django_plasgate_ip"
     sources = [package / "reasons.py", package / "handoff/errors.py", *package.rglob("*.html")]
-
     assert len(sources) > 20
     assert [path.name for path in sources if "Wi-Fi" in path.read_text(encoding="utf-8")] == []

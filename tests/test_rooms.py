@@ -2,11 +2,10 @@
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
-import django_plasgate_ip
+from tests.docs.pages import ROOT
 
-PACKAGE = Path(django_plasgate_ip.__file__).parent
+PACKAGE = ROOT / "django_plasgate_ip"
 WEB = {"views", "responses", "forms", "decorators", "urls", "templatetags"}
 PLUGINS = {"admin", "backends", "contrib", "doctor", "handoff", "management", "sandbox", "testing"}
 # The rooms that each room must not import.

@@ -3,17 +3,16 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from django.apps import apps
 from django.urls import NoReverseMatch, reverse
 
+from tests.docs.pages import ROOT
 from tests.visitor import FAILED, Page
 
 pytestmark = pytest.mark.django_db
 
-ROOT = Path(__file__).parents[1]
 SCRIPT = """
 import sys
 import django
@@ -47,5 +46,4 @@ def test_the_core_imports_neither_the_handoff_nor_the_api_nor_what_they_need():
     command = [sys.executable, "-c", SCRIPT]
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-
     assert (done.stdout, done.stderr) == ("[]\n", "")

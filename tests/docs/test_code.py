@@ -43,7 +43,6 @@ from tests.visitor import DIGITS, MASKED, TYPED, came_back, newest, outcome
 pytestmark = pytest.mark.django_db
 
 FALLBACK, HANDOFF = "docs/fallback.rst", "docs/handoff.rst"
-UUID = "00000000-0000-4000-8000-000000000000"
 
 
 def code_of(name: str, language: str = "python") -> list[str]:
@@ -130,7 +129,6 @@ def test_the_template_tags_render(names, user):
 def test_the_sites_own_form_starts_a_verification(names, user):
     signup = run(names, "docs/pages.rst")["signup"]
     names["render"] = lambda request, template, context: HttpResponse(context["problem"])
-
     assert "/authenticate?" in signup(request_of(user, phone=TYPED))["Location"]
     assert signup(request_of(user, phone="077")).content == b"Please check the number."
 
@@ -294,7 +292,7 @@ def test_the_endpoints_of_ninja_verify_an_app(names, user, plasgate_ip, settings
     row, body = f"{started['id']}/", {"handle": started["handle"], "code": "a", "state": "b"}
     assert post(f"{row}complete/", **body | {"code": ""}).status_code == 400
     assert post(f"{row}complete/", **body | {"handle": "a"}).status_code == 404
-    assert app.get(f"/api/phone/{UUID}/").status_code == 404
+    assert app.get("/api/phone/00000000-0000-4000-8000-000000000000/").status_code == 404
     ended = post(f"{row}complete/", **body)
     assert ended.json() == app.get(f"/api/phone/{row}").json()
     assert ended.json() == {"status": "verified", "reason": "", "masked_number": MASKED}
@@ -369,7 +367,6 @@ def test_the_log_is_json_without_a_number(names, user, answers, caplog):
     formatter = run(names, "docs/monitoring.rst")["JSONFormatter"]()
     ended_by_callback(user, answers)
     line = json.loads(formatter.format(caplog.records[-1]))
-
     assert (line["status"], line["operator"], line["method"]) == ("verified", "Cellcard", "network")
     assert line["message"] == f"Verification {line['verification']} ended: verified"
     assert DIGITS[-6:] not in repr(line)
@@ -436,7 +433,6 @@ def test_a_tenant_is_found_by_its_host(names, user):
     names["Shop"] = shop = mock.Mock()
     found = shop._default_manager.all.return_value.get.return_value
     found.private_key, found.secret_key = "a", "b"
-
     assert keys_for(request_of(user)).private_key == "a"
     names["get_object_or_404"] = mock.Mock(side_effect=Http404)
     with pytest.raises(Http404):
