@@ -15,7 +15,6 @@ CREDENTIALS = "PLASGATE_IP_CREDENTIALS"
         ("BASE_URL", "https://stageapi.plasgate.com/ip//", "https://stageapi.plasgate.com/ip/"),
         ("PUBLIC_URL", "https://shop.example/", "https://shop.example"),
         ("PUBLIC_URL", "", None),
-        ("PUBLIC_URL", None, None),
     ],
 )
 def test_the_base_url_ends_with_one_slash_and_the_public_url_has_none(

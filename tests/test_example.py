@@ -191,7 +191,6 @@ def test_once_an_app_verifies_without_a_cookie(site):
 )
 def test_what_the_demo_can_not_do_is_reported(site, arguments, variables, status, said):
     result = manage(site, "demo", *arguments, **variables)
-
     assert result.returncode == status
     assert said in result.stderr
     assert status != 2 or result.stdout == ""
@@ -241,7 +240,8 @@ def test_the_demo_serves_the_numbers_to_try_and_an_account_that_verifies_one(sit
             admin = browser.get(f"{address}/admin/auth/user/", timeout=30)
 
     assert f"Port {port} is taken" in printed
-    assert re.fullmatch(rf"http://127\.0\.0\.2:(?!{port}$)\d+", address)
+    assert address.startswith("http://127.0.0.2:")
+    assert not address.endswith(f":{port}")
     text = " ".join(printed.split())
     for outcome in Outcome:
         assert f"{outcome.phone_number} {outcome.happens}" in text

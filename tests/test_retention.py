@@ -29,10 +29,10 @@ def keep(settings: Any, *, claims: timedelta | None = None, rows: timedelta | No
     settings.PLASGATE_IP_ATTEMPT_RETENTION = rows
 
 
-def purge(batch_size: int = retention.BATCH_SIZE) -> list[list[int]]:
+def purge() -> list[list[int]]:
     """Run all three steps. Return the sizes of the batches of each."""
     steps = (retention.end_stale, retention.empty_claims, retention.delete_old)
-    return [list(step(batch_size)) for step in steps]
+    return [list(step()) for step in steps]
 
 
 def expected() -> list[int]:
