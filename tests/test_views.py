@@ -150,6 +150,7 @@ def test_a_script_gets_the_errors_of_its_form_or_json(visitor):
         (b'{"phone_number": null}', "required"),
         (b'["077 696 118"]', "required"),
         (b"077 696 118", "required"),
+        (b"\xff", "required"),
     ):
         response = post(visitor, body, phone_number="077")
 

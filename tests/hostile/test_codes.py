@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from django_plasgate_ip.models import PhoneVerification
-from tests.visitor import NUMBER, TYPED, VERIFIED, Visitor, newest, outcome
+from tests.visitor import CODE, NUMBER, STATE, TYPED, VERIFIED, Visitor, newest, outcome
 
 
 @pytest.fixture
@@ -49,6 +49,36 @@ def test_the_nonce_ties_a_code_for_the_same_number_to_its_session(
     assert PhoneVerification.objects.get(user=user).reason == "wrong_browser"
     visitor.come_back()
     assert plasgate.sent == []
+
+
+def test_a_callback_link_in_another_browser_changes_nothing_and_shows_nothing(
+    visitor, attacker, plasgate
+):
+    visitor.start()
+    link = visitor.callback_url()
+
+    for browser in (attacker, Visitor()):
+        assert browser.get(link, follow=True).status_code == 400
+    assert plasgate.sent == []
+    assert outcome() == ("pending", "")
+
+    visitor.get(link)
+    assert outcome() == ("verified", "")
+    for browser in (attacker, Visitor()):
+        assert browser.get(link, follow=True).status_code == 400
+        assert browser.get(f"/phone/{newest().pk}/").status_code in (302, 404)
+    assert len(plasgate.sent) == 1
+
+
+def test_a_code_that_was_used_verifies_nobody_again(visitor, user, attacker, other_user, plasgate):
+    visitor.verify()
+    del plasgate.codes[CODE, STATE]
+    attacker.start(TYPED)
+
+    attacker.come_back()
+
+    assert PhoneVerification.objects.verified().get().user == user
+    assert PhoneVerification.objects.get(user=other_user).reason == "credentials_rejected"
 
 
 @pytest.mark.parametrize("username", ["teak", "mallory"])
