@@ -84,7 +84,7 @@ def starts(visitor: Visitor) -> None:
     """Type the number in the form and in JSON, and let each start crash."""
     page = visitor.get("/phone/")
     typed, header = {"phone_number": canaries.TYPED[2]}, visitor.cookies["csrftoken"].value
-    with broken(limits, "_exceeded_at"):
+    with broken(limits, "_limits"):
         visitor.submit(page, phone_number=canaries.NATIONAL)
         visitor.post("/phone/", typed, "application/json", headers={"X-CSRFToken": header})
     with connection.execute_wrapper(full_disk):
@@ -108,7 +108,7 @@ def hands_over(visitor: Visitor) -> dict[str, str]:
         phone.get(link)
     choices = phone.get(link)
     phone.defaults = {"HTTP_REFERER": f"http://testserver{link}"}
-    with broken(limits, "_exceeded_at"):
+    with broken(limits, "_limits"):
         tap(phone, choices, code_on(visitor, link), canaries.NATIONAL)
     # Without its slash, the path is no route, so it is the name of the trace.
     phone.get(link.removesuffix("/"))
@@ -123,7 +123,7 @@ def verifies_in_an_app(user: User) -> str:
     def post(path: str, **fields: str) -> Any:
         return app.post(f"/api/phone/{path}", fields, content_type="application/json")
 
-    with broken(limits, "_exceeded_at"):
+    with broken(limits, "_limits"):
         post("", phone_number=canaries.TYPED[2])
     started = post("", phone_number=canaries.NATIONAL).json()
     handle, path = started["handle"], f"{started['id']}/"

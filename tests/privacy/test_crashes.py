@@ -99,7 +99,7 @@ def broken_database(statement: str, column: str = "") -> Break:
 
 # Each step has other values in its frames.
 START: dict[str, Break] = {
-    "limits": broken(limits, "_exceeded_at"),
+    "limits": broken(limits, "_limits"),
     "row": broken(PhoneVerification, "save"),
     "encryption": broken(exchange, "cipher"),
     "authorize_url": broken(api, "urlencode"),
