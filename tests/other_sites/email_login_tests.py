@@ -4,57 +4,61 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
-from django.http import HttpRequest
-from django.urls import reverse
 
 from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
+from tests.conftest import Answers
 from tests.handoff.devices import Phone, hand_over, offered
 from tests.other_sites.accounts.models import Account
-from tests.visitor import Visitor, newest
+from tests.staff import LIST
+from tests.visitor import Visitor, newest, request_of
 
 pytestmark = pytest.mark.django_db
-PASSWORD = "a password"
+
+
+def account(name: str, **values: Any) -> Any:
+    password = make_password("a password")
+    return Account.objects.create(email=f"{name}@example.com", password=password, **values)
 
 
 @pytest.fixture
 def user() -> Account:
-    return Account.objects.create_user("teak@example.com", PASSWORD)
+    return account("teak")
 
 
-def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(visitor, user, answers):
-    call_command("makemigrations", "django_plasgate_ip", check=True, dry_run=True, verbosity=0)
+@pytest.fixture(autouse=True)
+def verified(answers: Answers) -> None:
     answers()
-    other_user: Any = Account.objects.create_user("mallory@example.com", PASSWORD)
 
-    response = visitor.verify(next="/here/")
 
-    assert response["Location"] == "/here/"
+def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(visitor, user):
+    call_command("makemigrations", "django_plasgate_ip", check=True, dry_run=True, verbosity=0)
+
+    assert visitor.verify(next="/here/")["Location"] == "/here/"
+
     assert newest().user_id == user.uid
     assert PhoneVerification.objects.is_verified(user, "077 696 118")
-    assert not PhoneVerification.objects.is_verified(other_user)
-    assert visitor.get(f"/phone/{newest().pk}/").status_code == 200
-    visitor.force_login(other_user)
-    assert visitor.get(f"/phone/{newest().pk}/").status_code == 404
+    page = f"/phone/{newest().pk}/"
+    assert visitor.get(page).status_code == 200
+    visitor.force_login(account("mallory"))
+    assert visitor.get(page).status_code == 404
 
     user.delete()
     assert not PhoneVerification.objects.exists()
 
 
-def test_a_login_claims_the_verification_of_its_session(passer_by, user, answers):
-    answers()
+def test_a_login_claims_the_verification_of_its_session(passer_by, user):
     passer_by.verify()
 
     page = passer_by.get("/accounts/login/")
-    passer_by.submit(page, username="teak@example.com", password=PASSWORD)
+    passer_by.submit(page, username="teak@example.com", password="a password")
 
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_a_phone_verifies_the_account_of_the_computer(visitor, user, answers):
-    answers()
+def test_a_phone_verifies_the_account_of_the_computer(visitor, user):
     phone = Phone()
     path = offered(visitor.get("/phone/"))
 
@@ -62,36 +66,26 @@ def test_a_phone_verifies_the_account_of_the_computer(visitor, user, answers):
     hand_over(visitor, phone, path)
     phone.come_back()
 
-    assert newest().user_id == user.uid
     assert PhoneVerification.objects.is_verified(user)
 
 
-def test_staff_find_a_verification_by_the_login_name(visitor, answers):
-    answers()
+def test_staff_find_a_verification_by_the_login_name(visitor):
     visitor.verify()
-    staff: Any = Account.objects.create_user("staff@example.com", PASSWORD, is_staff=True)
-    visitor.force_login(staff)
-    changelist = reverse("admin:django_plasgate_ip_phoneverification_changelist")
+    visitor.force_login(account("staff", is_staff=True))
 
     for query, found in (("teak@example.com", True), ("mallory@", False)):
-        response = visitor.get(changelist, {"q": query})
-        assert response.status_code == 200
-        assert (str(newest().pk) in response.content.decode()) is found
+        page = visitor.get(LIST, {"q": query})
+        assert (str(newest().pk) in page.content.decode()) is found
 
 
-def test_the_owner_of_a_number_logs_in_by_verifying_it(visitor, user, answers, settings):
+def test_the_owner_of_a_number_logs_in_by_verifying_it(visitor, user, settings):
     backend = "django_plasgate_ip.backends.VerifiedPhoneBackend"
     settings.AUTHENTICATION_BACKENDS = [*settings.AUTHENTICATION_BACKENDS, backend]
     settings.PLASGATE_IP_LOGIN_REQUIRED = False
-    answers()
     visitor.verify()
     browser = Visitor()
     browser.verify()
-    request = HttpRequest()
-    request.session, request.user = browser.session, AnonymousUser()
+    request = request_of(session=browser.session)
 
-    found: Any = authenticate(request, verification=flow.latest(request))
-
-    assert found == user
+    assert authenticate(request, verification=flow.latest(request)) == user
     assert newest().user_id == user.uid
-    assert found.has_perm("anything") is False

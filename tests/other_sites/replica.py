@@ -26,5 +26,5 @@ class Router:
     def db_for_write(self, model: type, **hints: object) -> str:
         return "default"
 
-    def allow_relation(self, first: object, second: object, **hints: object) -> bool:
+    def allow_relation(self, *objects: object, **hints: object) -> bool:
         return True

@@ -9,14 +9,14 @@ import pytest
 import requests
 import responses
 from django.contrib.auth.models import User
-from django.core.exceptions import ImproperlyConfigured
 from django.test import TestCase as DjangoTestCase
 
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.conf import conf
 from django_plasgate_ip.exceptions import RateLimited
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.testing import Call, PlasGate, PlasGateMixin
+from django_plasgate_ip.testing import PlasGate, PlasGateMixin
+from tests.conftest import EXCHANGE_URL
 from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,6 @@ ANOTHER = "+85577696119"
 
 
 def exchange() -> Any:
-    """Call the exchange with a code that the test invented."""
     return PlasGateClient().exchange("a code", "a state", "https://a.example/back/")
 
 
@@ -33,8 +32,6 @@ def test_by_default_the_typed_number_is_verified(visitor, user, plasgate_ip, rec
     result = plasgate_ip.verify(visitor, "077 696 119", next="/here/")
 
     assert result.response["Location"] == "/here/"
-    assert result.verification.status == "verified"
-    assert result.verification.phone_number == ANOTHER
     assert PhoneVerification.objects.is_verified(user, ANOTHER)
     assert receivers.heard == [("verified", result.verification)]
 
@@ -60,19 +57,18 @@ def test_a_call_holds_what_was_sent_and_shows_no_secret(visitor, plasgate_ip, se
     came_back = dict(parse_qsl(urlsplit(url).query))
     visitor.get(url)
 
-    assert plasgate_ip.calls == [
-        Call(
-            url="http://127.0.0.1:8000/sandbox/check-info",
-            secret_key=settings.PLASGATE_IP_SECRET_KEY,
-            private_key=settings.PLASGATE_IP_PRIVATE_KEY,
-            code=came_back["code"],
-            state=came_back["state"],
-            redirect_uri="http://testserver/phone/callback/",
-        )
-    ]
-    shown = repr(plasgate_ip.calls) + repr(vars(plasgate_ip.calls[0]))
-    keys = (settings.PLASGATE_IP_SECRET_KEY, settings.PLASGATE_IP_PRIVATE_KEY)
-    assert not [secret for secret in (*keys, came_back["code"]) if secret in shown]
+    secrets = {
+        "secret_key": settings.PLASGATE_IP_SECRET_KEY,
+        "private_key": settings.PLASGATE_IP_PRIVATE_KEY,
+        "code": came_back["code"],
+    }
+    (call,) = plasgate_ip.calls
+    assert vars(call) == secrets | {
+        "url": "http://127.0.0.1:8000/sandbox/check-info",
+        "state": came_back["state"],
+        "redirect_uri": "http://testserver/phone/callback/",
+    }
+    assert not [secret for secret in secrets.values() if secret in f"{call!r} {vars(call)!r}"]
 
 
 def test_a_site_without_keys_gets_test_keys(visitor, settings):
@@ -90,8 +86,6 @@ def test_a_site_without_keys_gets_test_keys(visitor, settings):
     assert after.secret_key == "set in the middle of a test"
     settings.PLASGATE_IP_SECRET_KEY = ""
     assert (conf.PLASGATE_IP_PRIVATE_KEY, conf.PLASGATE_IP_SECRET_KEY) == ("", "")
-    with pytest.raises(ImproperlyConfigured):
-        PlasGateClient()
 
 
 def test_a_call_that_leaves_the_machine_raises_and_repeats_no_query(plasgate_ip):
@@ -142,7 +136,7 @@ class Case(PlasGateMixin, DjangoTestCase):
         self.doCleanups()
 
         with responses.RequestsMock() as answers:
-            answers.post("https://cloudapi.plasgate.com/ip/ip-auth", status=429)
+            answers.post(EXCHANGE_URL, status=429)
             with pytest.raises(RateLimited):
                 exchange()
 

@@ -7,26 +7,14 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 
 
-class AccountManager(BaseUserManager["Account"]):
-    def create_user(self, email: str, password: str, **fields: Any) -> "Account":
-        account = self.model(email=email, **fields)
-        account.set_password(password)
-        account.save()
-        return account
-
-
 class Account(AbstractBaseUser):
     uid = models.UUIDField(primary_key=True, default=uuid.uuid4)
     email = models.EmailField(unique=True)
     is_staff = models.BooleanField(default=False)
-    is_active = models.BooleanField(default=True)
 
-    objects: ClassVar[AccountManager] = AccountManager()
+    objects: ClassVar[BaseUserManager["Account"]] = BaseUserManager()
 
     USERNAME_FIELD = "email"
-
-    def __str__(self) -> str:
-        return self.email
 
     def has_perm(self, permission: str, obj: Any = None) -> bool:
         return self.is_staff
