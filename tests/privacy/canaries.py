@@ -5,7 +5,6 @@ import html
 import json
 import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -56,16 +55,9 @@ VERIFIED = {
 
 def _pattern(text: str) -> re.Pattern[str]:
     """Match the text as it is written in JSON, HTML, URLs and reprs."""
-    spellings = {
-        text,
-        html.escape(text),
-        json.dumps(text)[1:-1],
-        quote(text),
-        quote(text, safe=""),
-        quote_plus(text),
-        repr(text)[1:-1],
-        ascii(text)[1:-1],
-    }
+    in_urls = {quote(text), quote(text, safe=""), quote_plus(text)}
+    quoted = {json.dumps(text), repr(text), ascii(text)}
+    spellings = {text, html.escape(text), *in_urls, *(each[1:-1] for each in quoted)}
     return re.compile("|".join(map(re.escape, spellings)))
 
 
@@ -75,11 +67,9 @@ CANARIES = {
     "encryption key": _pattern(ENCRYPTION_KEY),
     # In every format: only these digits are common to all.
     "number": re.compile(r"96[-+.%20()\s\xa0]{0,4}873[-+.%20()\s\xa0]{0,4}1942"),
-    **{
-        f"claim {text}": _pattern(text)
-        for text in (SUB, MOBILE_ID, SID, *PROFILE.values(), *ADDRESS.values())
-    },
 }
+for claim in (SUB, MOBILE_ID, SID, *PROFILE.values(), *ADDRESS.values()):
+    CANARIES[f"claim {claim}"] = _pattern(claim)
 NUMBERS = frozenset({"number"})
 #: The provider puts it into the visitor's address bar, so every report of a request's URL has it.
 IN_THE_ADDRESS = frozenset({"private key"})
@@ -94,7 +84,7 @@ class Broken(Exception):
 
 def break_down(*args: Any, **kwargs: Any) -> Any:
     """Raise `Broken` in place of any function. The frame has its arguments."""
-    raise Broken("broken")
+    raise Broken
 
 
 class Search:
@@ -113,21 +103,14 @@ class Search:
 
     def look_at_objects_of_ours(self) -> None:
         """Look at the repr and str of each object of the package that exists now."""
-        modules = [each for name, each in sys.modules.items() if name.startswith(OURS)]
-        kinds = {
-            kind
-            for kind in (value for module in modules for value in vars(module).values())
-            if isinstance(kind, type) and kind.__module__.startswith(OURS)
-            # Their reprs would query the database.
-            if not issubclass(kind, (QuerySet, Manager))
-        }
         for value in gc.get_objects():
-            if type(value) in kinds:
-                # The str of a hidden text or number is its value, and the str of a form is its
-                # HTML.
+            kind = type(value)
+            # The reprs of querysets and managers would query the database.
+            if str(kind.__module__).startswith(OURS) and not issubclass(kind, (QuerySet, Manager)):
+                # The str of a hidden text or number is its value; that of a form is its HTML.
                 has_value = isinstance(value, (str, PhoneNumber, BaseForm))
                 shown = repr(value) if has_value else f"{value!r} {value!s}"
-                self.look(f"repr and str: {type(value).__name__}", shown)
+                self.look(f"repr and str: {kind.__name__}", shown)
 
     def look_at_error(self, place: str, error: BaseException | None) -> None:
         """Look at what an error tracker stores of an error and of its causes."""

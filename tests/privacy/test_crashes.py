@@ -121,12 +121,11 @@ def look_at(
     search: Search, log: Log, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Look]:
     """Return a function that breaks a step, and looks at every report of the crash."""
-    seen: list[BaseException] = []
+    seen: list[BaseException | None] = []
 
     def see(request: HttpRequest, **kwargs: Any) -> None:
         """Be an error tracker, then Django's error page and mail."""
         _kind, error, _traceback = found = sys.exc_info()
-        assert error is not None
         seen.append(error)
         search.look_at_error("frames", error)
         search.look_at_objects_of_ours()
@@ -134,14 +133,13 @@ def look_at(
         for debug in (False, True):
             settings.DEBUG = debug
             reporter = ExceptionReporter(request, *found)
-            allowed = set(IN_THE_ADDRESS)
-            if debug and isinstance(error, OperationalError):
-                # Django's database layer has the stored number in its frames.
-                allowed |= NUMBERS
+            # Django's database layer has the stored number in its frames.
+            in_frames = debug and isinstance(error, OperationalError)
+            allowed = IN_THE_ADDRESS | (NUMBERS if in_frames else set())
             for shown in (reporter.get_traceback_text(), reporter.get_traceback_html()):
                 # With DEBUG, Django also shows the request's own form data.
-                report = re.sub(r'<h3 id="post-info">.*?</table>', "", shown, flags=re.DOTALL)
-                report = re.sub(r"^POST:\n.*?\n\n", "", report, flags=re.DOTALL | re.MULTILINE)
+                report = re.sub(r'(?s)<h3 id="post-info">.*?</table>', "", shown)
+                report = re.sub(r"(?sm)^POST:\n.*?\n\n", "", report)
                 search.look(f"report: DEBUG={debug}", report, allowed)
 
     def look(break_it: Break, act: Callable[[], Any]) -> None:
@@ -186,13 +184,7 @@ def test_a_crash_of_the_api_shows_no_canary(user, provider, look_at, monkeypatch
         monkeypatch.setitem(canaries.CANARIES, name, re.compile(name))
     monkeypatch.setattr(app_handle, "new", lambda: Hidden(handle))
     app = app_of(user, raise_request_exception=False)
-
-    def post(path: str, **fields: str) -> Any:
-        if step in START:
-            return app.post(path, fields, content_type="application/json")
-        return app.post(path, urlencode(fields), "application/x-www-form-urlencoded")
-
-    begin = partial(post, "/api/phone/", phone_number=NATIONAL)
+    begin = partial(app.post, "/api/phone/", {"phone_number": NATIONAL}, "application/json")
     if step in START:
         look_at(START[step], begin)
         return
@@ -202,8 +194,9 @@ def test_a_crash_of_the_api_shows_no_canary(user, provider, look_at, monkeypatch
         header = {"X-Verification-Handle": handle}
         look_at(broken(transitions, "finish"), partial(app.get, url, headers=header))
         return
-    complete = partial(post, f"{url}complete/", handle=handle, code=code, state=state)
-    look_at(CALLBACK[step], complete)
+    body = urlencode({"handle": handle, "code": code, "state": state})
+    form = "application/x-www-form-urlencoded"
+    look_at(CALLBACK[step], partial(app.post, f"{url}complete/", body, form))
 
 
 def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(patient, look_at):
@@ -226,11 +219,10 @@ def test_a_crash_behind_a_sites_own_form_shows_no_canary(patient, look_at, typed
 @pytest.mark.parametrize(
     "returned",
     [
-        (canaries.PRIVATE_KEY, canaries.SECRET_KEY),
-        Credentials(canaries.PRIVATE_KEY, canaries.SECRET_KEY + " "),
+        (canaries.PRIVATE_KEY, canaries.SECRET_KEY),  # no Credentials
+        Credentials(canaries.PRIVATE_KEY, canaries.SECRET_KEY + " "),  # malformed
         Credentials(canaries.PRIVATE_KEY, canaries.SECRET_KEY),
     ],
-    ids=["no credentials", "malformed", "a later step is broken"],
 )
 def test_a_crash_with_a_tenants_keys_shows_no_canary(patient, look_at, settings, returned):
     settings.PLASGATE_IP_CREDENTIALS = lambda request: returned

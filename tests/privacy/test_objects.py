@@ -10,9 +10,6 @@ from urllib.parse import urlencode
 
 import phonenumbers
 import pytest
-from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
-from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 from phonenumber_field.phonenumber import PhoneNumber
 
@@ -28,16 +25,14 @@ from django_plasgate_ip.verification import verdict
 from tests import kept
 from tests.privacy import canaries
 from tests.privacy.canaries import E164, MASKED, MOBILE_ID, NATIONAL
-from tests.visitor import newest
+from tests.visitor import newest, request_of
 
 pytestmark = pytest.mark.django_db
 
 
 def test_no_object_shows_a_canary(visitor, provider, search):
     visitor.verify(NATIONAL)
-    request = RequestFactory().post("/")
-    request.session = SessionStore()
-    request.user = AnonymousUser()
+    request = request_of()
     begun = flow.begin(request, NATIONAL, next_url="/here/")
     row = newest()
     client = PlasGateClient()
@@ -47,13 +42,11 @@ def test_no_object_shows_a_canary(visitor, provider, search):
     with pytest.raises(exceptions.InvalidPhoneNumber) as caught:
         phones.parse(f"{NATIONAL} ext 5")
 
-    shown = [
-        begun,
-        row,
+    for value in (
+        (begun, row),
         PhoneVerification.objects.values("claims", "phone_number").get(pk=row.pk),
         Sealed.seal(canaries.VERIFIED),
-        client,
-        vars(client),
+        (client, vars(client)),
         client.authorize_url("https://www.example.com/", "phone_verify", NATIONAL),
         credentials.for_request(request),
         replace(answer, phone_number=canaries.DIGITS),
@@ -63,8 +56,7 @@ def test_no_object_shows_a_canary(visitor, provider, search):
         conf,
         (phones.e164(row.phone_number), phones.digits(row.phone_number)),
         caught.value,
-    ]
-    for value in shown:
+    ):
         search.look(f"repr: {type(value).__name__}", pprint.pformat([value]))
     search.look_at_objects_of_ours()
 
@@ -74,8 +66,7 @@ def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text():
     number = phones.parse(NATIONAL)
 
     assert repr(hidden) == "'***'"
-    assert hidden == MOBILE_ID
-    assert f"{hidden}" == str(hidden) == MOBILE_ID
+    assert hidden == f"{hidden}" == str(hidden) == MOBILE_ID
     assert json.dumps({"id": hidden}) == json.dumps({"id": MOBILE_ID})
     assert urlencode({"id": hidden}) == f"id={MOBILE_ID}"
     assert pickle.loads(pickle.dumps(hidden)) == MOBILE_ID  # noqa: S301 - pickled here
@@ -85,8 +76,7 @@ def test_hidden_text_is_text_except_for_its_repr_and_is_stored_as_text():
     row = kept.verified(mobile_id=hidden)
     PhoneVerification.objects.filter(mobile_id=hidden).update(sub=Hidden("a sub"))
     row.refresh_from_db()
-    assert (row.mobile_id, row.sub) == (MOBILE_ID, "a sub")
-    assert type(row.sub) is str
+    assert (row.mobile_id, row.sub, type(row.sub)) == (MOBILE_ID, "a sub", str)
 
 
 @pytest.mark.parametrize("value", [E164, PhoneNumber.from_string(E164), phonenumbers.parse(E164)])
@@ -115,7 +105,7 @@ def test_a_hidden_setting_is_hidden_on_djangos_error_pages(settings):
     try:
         raise ValueError
     except ValueError:
-        reporter = ExceptionReporter(RequestFactory().get("/"), *sys.exc_info())
+        reporter = ExceptionReporter(request_of(), *sys.exc_info())
 
     for page in (reporter.get_traceback_text(), reporter.get_traceback_html()):
         assert "PLASGATE_IP_PROXY" in page
