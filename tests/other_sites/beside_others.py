@@ -1,6 +1,4 @@
-"""Settings of a site with axes, auditlog, the debug toolbar and, from Django 6.0 on, its CSP."""
-
-import django
+"""Settings of a site with axes, auditlog and the debug toolbar."""
 
 from tests.handoff.settings import *  # noqa: F403
 from tests.handoff.settings import INSTALLED_APPS, MIDDLEWARE
@@ -12,9 +10,6 @@ MIDDLEWARE = [
     "auditlog.middleware.AuditlogMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-if django.VERSION >= (6, 0):
-    MIDDLEWARE.insert(1, "django.middleware.csp.ContentSecurityPolicyMiddleware")
-SECURE_CSP = {"default-src": ["'self'"], "form-action": ["'self'", "https://cloudapi.plasgate.com"]}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

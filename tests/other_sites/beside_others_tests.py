@@ -1,10 +1,9 @@
-"""Walks and the admin beside axes, auditlog, the debug toolbar and Django's CSP middleware."""
+"""Walks and the admin beside axes, auditlog and the debug toolbar."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
-import django
 import pytest
 from auditlog.models import LogEntry
 from auditlog.registry import auditlog
@@ -19,7 +18,7 @@ from django_plasgate_ip.models import PhoneVerification
 from tests import urls
 from tests.conftest import Answers
 from tests.docs.pages import blocks, document
-from tests.handoff.devices import Phone, hand_over, offered
+from tests.handoff.devices import Phone, hand_over, offered, text
 from tests.privacy import canaries
 from tests.staff import EXPORT, LIST, detail, post, staff
 from tests.visitor import MASKED, MOBILE_ID, NUMBER, SUB, Page, Visitor, newest, outcome
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 def documented(page: str, contains: str) -> dict[str, Any]:
     """Run the one block of the page that contains this, and return its names."""
-    (code,) = (text for _file, _language, text in blocks(document(page)) if contains in text)
+    (code,) = (code for _file, _language, code in blocks(document(page)) if contains in code)
     names: dict[str, Any] = {"__name__": "docs"}
     exec(compile(code, page, "exec"), names)  # noqa: S102
     return names
@@ -70,29 +69,13 @@ def phone_login(number: str = NUMBER) -> bool:
     return "_auth_user_id" in browser.session
 
 
-def obeys_the_policy(response: Any) -> bool:
-    """Whether the page has the policy, where Django has it, and nothing that it forbids."""
-    assert ("Content-Security-Policy" in response) is (django.VERSION >= (6, 0))
-    return all(
-        tag != "style"
-        and not any(name == "style" or name.startswith("on") for name in attributes)
-        and (tag != "script" or attributes["src"].startswith("/"))
-        and (tag != "link" or attributes["href"].startswith("/"))
-        for tag, attributes in Page(response).tags
-    )
-
-
 def test_a_number_is_verified_and_logs_its_account_in(user):
-    visitor, _status = log_in()
-    assert obeys_the_policy(visitor.get("/phone/?next=/members/"))
+    visitor, phone = log_in()[0], Phone()
     assert visitor.verify(next="/members/")["Location"] == "/members/"
     assert visitor.get("/members/").content == b"in"
-    assert obeys_the_policy(visitor.get(f"/phone/{newest().pk}/"))
     assert phone_login()
 
-    link, phone = offered(visitor.get("/phone/?again=1")), Phone()
-    assert obeys_the_policy(phone.get(link))
-    hand_over(visitor, phone, link)
+    hand_over(visitor, phone, offered(visitor.get("/phone/?again=1")))
     phone.come_back()
     assert outcome() == ("verified", "")
     assert (newest().user, newest().is_handed_over) == (user, True)
@@ -108,8 +91,7 @@ def test_axes_counts_passwords_only(user, settings, answers):
     AccessAttempt.objects.get().delete()
 
     settings.AXES_WHITELIST_CALLABLE = documented_callable
-    for _ in range(3):
-        assert not phone_login("012 345 678")
+    assert [phone_login("012 345 678") for _ in range(3)] == [False] * 3
     assert not AccessAttempt.objects.exists()
 
     assert [log_in(password)[1] for password in ("wrong", "wrong", "a password")] == [200, 429, 429]
@@ -147,11 +129,12 @@ def test_the_admin_works_and_the_toolbar_shows_no_key_and_no_claim(user, setting
     settings.DEBUG_TOOLBAR_CONFIG = {**settings.DEBUG_TOOLBAR_CONFIG, "INSERT_BEFORE": "</body>"}
     viewer = staff("view_phoneverification")
     pages = [viewer.get(url) for url in (LIST, f"{LIST}?q=teak", detail(newest()), LIST)]
-    assert {page.status_code for page in pages} == {200}
-    assert all(map(obeys_the_policy, pages))
-    assert all('id="djDebug"' in page.content.decode() for page in pages)
-    export = viewer.get(EXPORT)
-    assert canaries.MASKED in b"".join(export).decode()
+    assert all('id="djDebug"' in text(page) for page in pages)
+    tags = [tag for page in pages for tag in Page(page).tags]
+    names = {name for _tag, attributes in tags for name in attributes}
+    # A site's Content-Security-Policy may forbid these.
+    assert [name for name in names if name == "style" or name.startswith("on")] == []
+    assert canaries.MASKED in b"".join(viewer.get(EXPORT)).decode()
 
     store = get_store()
     panels = [list(store.panels(request_id)) for request_id in store.request_ids()]

@@ -1,15 +1,12 @@
 """The admin in django-unfold: its style, and what the package adds to its pages."""
 
-from datetime import timedelta
-
 import pytest
 from django.contrib import admin
-from django.utils import timezone
 from unfold.admin import ModelAdmin
 
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.reasons import Reason
-from tests.kept import HIDDEN, User, failed, verified
+from tests.kept import HIDDEN, User, ended
 from tests.staff import LIST, detail, staff, text
 from tests.visitor import MASKED, MOBILE_ID
 
@@ -22,10 +19,8 @@ pytestmark = [
 
 @pytest.fixture
 def verification() -> PhoneVerification:
-    now = timezone.now()
-    when = {"created_at": now - timedelta(seconds=4), "completed_at": now}
-    failed(Reason.EXPIRED, **when)
-    return verified(user=User.objects.create_user("dara"), **when)
+    ended(1, reason=Reason.EXPIRED)
+    return ended(1, user=User.objects.create_user("dara"))
 
 
 def test_the_list_has_unfolds_style_and_the_summary(verification):
@@ -39,8 +34,7 @@ def test_the_list_has_unfolds_style_and_the_summary(verification):
     badge = '<span class="plasgate-ip-badge plasgate-ip-badge-verified">verified</span>'
     for part in ("unfold/css/styles", "django_plasgate_ip/admin.css", badge):
         assert part in html
-    median = "Median time until the operator's answer 4.0 s"
-    for part in (str(Reason.EXPIRED.staff_message), median, MASKED):
+    for part in ("Median time until the operator's answer 4.0 s", MASKED):
         assert part in page
     assert [value for value in HIDDEN if value in html or value in page] == []
 
@@ -50,12 +44,11 @@ def test_the_list_can_be_filtered_searched_and_paged(verification):
     for query in ({"status__exact": "verified"}, {"q": "dara"}, {"q": "dara", "p": "1"}):
         html = viewer.get(LIST, query).content.decode()
         assert html.count("/change/") == html.count(f"{verification.pk}/change/") > 0
-    assert viewer.get(LIST, {"phone_number__startswith": "+8557"}).status_code == 400
 
 
 def test_claims_are_shown_only_with_the_permission(verification):
-    page = text(staff("view_phoneverification").get(detail(verification)))
+    viewer, reader = staff("view_phoneverification"), staff("view_phoneverification", "view_claims")
+    page = text(viewer.get(detail(verification)))
     assert MASKED in page
     assert [value for value in HIDDEN if value in page] == []
-    reader = staff("view_phoneverification", "view_claims")
     assert MOBILE_ID in text(reader.get(detail(verification)))

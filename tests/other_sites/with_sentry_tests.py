@@ -9,7 +9,6 @@ from urllib.parse import unquote
 import pytest
 import sentry_sdk
 from django.contrib.auth.models import User
-from django.db import OperationalError, connection
 from django.http import HttpRequest
 from django.test.client import ClientHandler
 from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
@@ -18,12 +17,12 @@ from sentry_sdk.transport import Transport
 from django_plasgate_ip import signals
 from django_plasgate_ip.client.api import PlasGateClient
 from django_plasgate_ip.handoff import claim_and_confirm
-from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.verification import app_handle, limits
 from tests.contrib.rest.conftest import Site, app_of
 from tests.docs.pages import blocks
 from tests.handoff.devices import Phone, code_on, offered, tap
 from tests.privacy import canaries
+from tests.privacy.canaries import broken, broken_database
 from tests.privacy.conftest import replies
 from tests.provider import own_connections, providers
 from tests.visitor import CODE, SESSION_STATE, STATE, Page, Visitor, outcome
@@ -58,21 +57,11 @@ class Traced(ClientHandler):
         return answered[0]
 
 
-def browser(kind: type[Visitor] = Visitor) -> Visitor:
-    """Return a browser that gets the 500 page, with its requests traced."""
-    opened = kind(raise_request_exception=False)
-    opened.handler = Traced()
-    return opened
-
-
-def broken(owner: Any, name: str) -> Any:
-    return mock.patch.object(owner, name, canaries.break_down)
-
-
-def full_disk(execute: Any, sql: str, *rest: Any) -> Any:
-    if sql.startswith("INSERT") and PhoneVerification._meta.db_table in sql:
-        raise OperationalError("the disk is full")
-    return execute(sql, *rest)
+def traced(client: Any) -> Any:
+    """Let a client get the 500 page, with its requests traced."""
+    client.raise_request_exception = False
+    client.handler = Traced()
+    return client
 
 
 def log_and_break(request: HttpRequest, **kwargs: Any) -> None:
@@ -87,7 +76,7 @@ def starts(visitor: Visitor) -> None:
     with broken(limits, "_limits"):
         visitor.submit(page, phone_number=canaries.NATIONAL)
         visitor.post("/phone/", typed, "application/json", headers={"X-CSRFToken": header})
-    with connection.execute_wrapper(full_disk):
+    with broken_database("INSERT"):
         visitor.submit(page, phone_number=canaries.E164)
 
 
@@ -102,7 +91,7 @@ def comes_back(visitor: Visitor) -> str:
 
 def hands_over(visitor: Visitor) -> dict[str, str]:
     """Scan a code, and let it crash twice. Return the token, and how the drawing begins."""
-    page, phone = visitor.get("/phone/?again=1"), browser(Phone)
+    page, phone = visitor.get("/phone/?again=1"), traced(Phone())
     link, drawn = offered(page), Page(page).all("path")[1]["d"]
     with broken(claim_and_confirm, "claim"):
         phone.get(link)
@@ -117,8 +106,7 @@ def hands_over(visitor: Visitor) -> dict[str, str]:
 
 def verifies_in_an_app(user: User) -> str:
     """Start, complete and read without a cookie, and let each crash. Return the handle."""
-    app = app_of(user, raise_request_exception=False)
-    app.handler = Traced()
+    app = traced(app_of(user))
 
     def post(path: str, **fields: str) -> Any:
         return app.post(f"/api/phone/{path}", fields, content_type="application/json")
@@ -136,7 +124,7 @@ def verifies_in_an_app(user: User) -> str:
 
 @pytest.mark.parametrize("with_filter", [False, True])
 def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
-    user, settings, with_filter
+    visitor, user, settings, with_filter
 ):
     settings.PLASGATE_IP_SECRET_KEY = canaries.SECRET_KEY
     settings.PLASGATE_IP_PRIVATE_KEY = canaries.PRIVATE_KEY
@@ -147,8 +135,7 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
         exec(compile(code, "docs/privacy.rst", "exec"), {"__name__": "docs"})  # noqa: S102
     options = init.call_args.kwargs if with_filter else {"dsn": init.call_args.kwargs["dsn"]}
     sentry_sdk.init(**options, transport=(kept := Kept()), traces_sample_rate=1)
-    visitor = browser()
-    visitor.force_login(user)
+    traced(visitor)
     signals.phone_verified.connect(log_and_break)
 
     with own_connections(), providers(settings) as provide:

@@ -8,11 +8,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote, quote_plus
 
+from django.db import OperationalError, connections
 from django.db.models import Manager, QuerySet
 from django.forms import BaseForm
 from phonenumber_field.phonenumber import PhoneNumber
+
+from django_plasgate_ip.models import PhoneVerification
 
 TESTS = str(Path(__file__).parents[1])
 OURS = "django_plasgate_ip."
@@ -85,6 +89,22 @@ class Broken(Exception):
 def break_down(*args: Any, **kwargs: Any) -> Any:
     """Raise `Broken` in place of any function. The frame has its arguments."""
     raise Broken
+
+
+def broken(owner: Any, name: str) -> Any:
+    """Return a context in which a function raises `Broken`."""
+    return mock.patch.object(owner, name, break_down)
+
+
+def broken_database(statement: str, column: str = "") -> Any:
+    """Return a context in which the database fails at such a statement on our table."""
+
+    def fail(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith(statement) and PhoneVerification._meta.db_table in sql and column in sql:
+            raise OperationalError("the disk is full")
+        return execute(sql, *rest)
+
+    return mock.patch.object(connections["default"], "execute_wrappers", [fail])
 
 
 class Search:

@@ -1,7 +1,5 @@
 """The fake PlasGate: its default outcome, its callback, its calls, and other fakes beside it."""
 
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +15,7 @@ from django_plasgate_ip.exceptions import RateLimited
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.testing import PlasGate, PlasGateMixin
 from tests.conftest import EXCHANGE_URL
+from tests.provider import serve
 from tests.visitor import NUMBER
 
 pytestmark = pytest.mark.django_db
@@ -142,9 +141,5 @@ class Case(PlasGateMixin, DjangoTestCase):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_server_that_the_test_has_started_takes_calls(plasgate_ip, host):
-    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        Thread(target=server.handle_request, daemon=True).start()
-
-        # The handler has no method for GET.
-        assert requests.get(f"http://{host}:{server.server_port}/", timeout=5).status_code == 501
+def test_a_server_that_the_test_has_started_takes_calls(plasgate_ip, start, host):
+    assert requests.get(f"http://{host}:{start(serve).port}/", timeout=5).ok
