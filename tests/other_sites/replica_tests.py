@@ -43,24 +43,20 @@ def test_an_anonymous_visitor_is_verified_gets_in_at_once_and_is_claimed(
     assert passer_by.get("/here/").content == b"in"
 
 
-def test_a_failure_a_new_start_and_the_page_use_the_primary_database(visitor, answers, receivers):
-    answers(FAILED)
-    page = visitor.get(visitor.verify()["Location"])
-    visitor.start()
-    visitor.start()
-
-    assert "Turn off Wi‑Fi" in page.content.decode()
-    assert written() == [("failed", "not_on_mobile_data"), ("error", "superseded"), ("pending", "")]
-    assert len(receivers.heard) == 2
-
-
-def test_a_phone_verifies_for_a_computer(visitor, answers):
+def test_a_failure_its_page_a_phone_and_a_new_start_use_the_primary_database(
+    visitor, answers, receivers
+):
     phone = Phone()
     answers(FAILED)
-    path = offered(visitor.get(visitor.verify()["Location"]))
+    page = visitor.get(visitor.verify()["Location"])
+    assert "Turn off Wi‑Fi" in page.content.decode()
+
     answers()
-
-    hand_over(visitor, phone, path)
+    hand_over(visitor, phone, offered(page))
     phone.come_back()
+    visitor.start()
+    visitor.start()
 
-    assert written() == [("failed", "not_on_mobile_data"), ("verified", "")]
+    ended = [("failed", "not_on_mobile_data"), ("verified", ""), ("error", "superseded")]
+    assert written() == [*ended, ("pending", "")]
+    assert len(receivers.heard) == 3

@@ -15,14 +15,11 @@ from sentry_sdk.integrations.wsgi import SentryWsgiMiddleware
 from sentry_sdk.transport import Transport
 
 from django_plasgate_ip import signals
-from django_plasgate_ip.client.api import PlasGateClient
-from django_plasgate_ip.handoff import claim_and_confirm
-from django_plasgate_ip.verification import app_handle, limits
 from tests.contrib.rest.conftest import Site, app_of
 from tests.docs.pages import blocks
 from tests.handoff.devices import Phone, code_on, offered, tap
 from tests.privacy import canaries
-from tests.privacy.canaries import broken, broken_database
+from tests.privacy.canaries import broken
 from tests.privacy.conftest import replies
 from tests.provider import own_connections, providers
 from tests.visitor import CODE, SESSION_STATE, STATE, Page, Visitor, outcome
@@ -73,19 +70,17 @@ def starts(visitor: Visitor) -> None:
     """Type the number in the form and in JSON, and let each start crash."""
     page = visitor.get("/phone/")
     typed, header = {"phone_number": canaries.TYPED[2]}, visitor.cookies["csrftoken"].value
-    with broken(limits, "_limits"):
+    with broken("verification.limits._limits"):
         visitor.submit(page, phone_number=canaries.NATIONAL)
         visitor.post("/phone/", typed, "application/json", headers={"X-CSRFToken": header})
-    with broken_database("INSERT"):
+    with canaries.broken_database("INSERT"):
         visitor.submit(page, phone_number=canaries.E164)
 
 
 def comes_back(visitor: Visitor) -> str:
     """Start, and come back from PlasGate, with its address as Referer. Return the nonce."""
     visitor.start(canaries.NATIONAL)
-    visitor.defaults = {"HTTP_REFERER": visitor.authorize_url}
-    visitor.come_back()
-    visitor.defaults = {}
+    visitor.get(visitor.callback_url(), headers={"Referer": visitor.authorize_url})
     return visitor.sent["redirect_uri"].partition("=")[2]
 
 
@@ -93,11 +88,11 @@ def hands_over(visitor: Visitor) -> dict[str, str]:
     """Scan a code, and let it crash twice. Return the token, and how the drawing begins."""
     page, phone = visitor.get("/phone/?again=1"), traced(Phone())
     link, drawn = offered(page), Page(page).all("path")[1]["d"]
-    with broken(claim_and_confirm, "claim"):
+    with broken("handoff.claim_and_confirm.claim"):
         phone.get(link)
     choices = phone.get(link)
     phone.defaults = {"HTTP_REFERER": f"http://testserver{link}"}
-    with broken(limits, "_limits"):
+    with broken("verification.limits._limits"):
         tap(phone, choices, code_on(visitor, link), canaries.NATIONAL)
     # Without its slash, the path is no route, so it is the name of the trace.
     phone.get(link.removesuffix("/"))
@@ -111,13 +106,13 @@ def verifies_in_an_app(user: User) -> str:
     def post(path: str, **fields: str) -> Any:
         return app.post(f"/api/phone/{path}", fields, content_type="application/json")
 
-    with broken(limits, "_limits"):
+    with broken("verification.limits._limits"):
         post("", phone_number=canaries.TYPED[2])
     started = post("", phone_number=canaries.NATIONAL).json()
     handle, path = started["handle"], f"{started['id']}/"
-    with broken(app_handle, "find_readable"):
+    with broken("verification.app_handle.find_readable"):
         app.get(f"/api/phone/{path}", headers={"X-Verification-Handle": handle})
-    with broken(PlasGateClient, "exchange"):
+    with broken("client.api.PlasGateClient.exchange"):
         post(f"{path}complete/", handle=handle, code=CODE, state=STATE)
     return handle
 
@@ -141,7 +136,7 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
     with own_connections(), providers(settings) as provide:
         provide(replies(canaries.VERIFIED))
         starts(visitor)
-        with broken(PlasGateClient, "exchange"):
+        with broken("client.api.PlasGateClient.exchange"):
             secrets = {"nonce": comes_back(visitor)}
         secrets["second nonce"] = comes_back(visitor)
         assert outcome() == ("verified", "")
@@ -160,6 +155,5 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
     assert found == (set() if with_filter else by_default)
     # The rest of an event is as useful as before.
     assert sum("exception" in event for event in kept.events) == 10
-    names = {event["transaction"] for event in kept.events if "transaction" in event}
-    assert {"/phone/", "/phone/callback/"} <= names
+    assert {"/phone/", "/phone/callback/"} <= {each.get("transaction") for each in kept.events}
     assert "django_plasgate_ip.flow" in text

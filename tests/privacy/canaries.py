@@ -91,9 +91,9 @@ def break_down(*args: Any, **kwargs: Any) -> Any:
     raise Broken
 
 
-def broken(owner: Any, name: str) -> Any:
-    """Return a context in which a function raises `Broken`."""
-    return mock.patch.object(owner, name, break_down)
+def broken(path: str) -> Any:
+    """Return a context in which this function of the package raises `Broken`."""
+    return mock.patch(f"{OURS}{path}", break_down)
 
 
 def broken_database(statement: str, column: str = "") -> Any:

@@ -19,32 +19,14 @@ from django.utils import timezone
 from django.views.debug import ExceptionReporter
 from django.views.decorators.debug import sensitive_post_parameters
 
-from django_plasgate_ip import flow, responses
-from django_plasgate_ip.client import api
-from django_plasgate_ip.client.api import PlasGateClient
+from django_plasgate_ip import flow
 from django_plasgate_ip.client.credentials import Credentials
 from django_plasgate_ip.models import PhoneVerification
 from django_plasgate_ip.redaction import Hidden
-from django_plasgate_ip.verification import (
-    app_handle,
-    callback,
-    changes,
-    exchange,
-    limits,
-    transitions,
-    verdict,
-)
+from django_plasgate_ip.verification import app_handle
 from tests.contrib.rest import conftest
 from tests.privacy import canaries
-from tests.privacy.canaries import (
-    IN_THE_ADDRESS,
-    NATIONAL,
-    NUMBERS,
-    TYPED,
-    Search,
-    broken,
-    broken_database,
-)
+from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, broken
 from tests.privacy.conftest import Log
 from tests.visitor import Visitor
 
@@ -74,19 +56,19 @@ class Site:
 
 # Each step has other values in its frames.
 START = {
-    "limits": broken(limits, "_limits"),
-    "row": broken(PhoneVerification, "save"),
-    "encryption": broken(exchange, "cipher"),
-    "authorize_url": broken(api, "urlencode"),
-    "INSERT": broken_database("INSERT"),
+    "limits": broken("verification.limits._limits"),
+    "row": broken("models.PhoneVerification.save"),
+    "encryption": broken("verification.exchange.cipher"),
+    "authorize_url": broken("client.api.urlencode"),
+    "INSERT": canaries.broken_database("INSERT"),
 }
 CALLBACK = {
-    "callback": broken(callback, "refusal_cause"),
-    "exchange": broken(PlasGateClient, "exchange"),
-    "verdict": broken(verdict, "rejection_reason"),
-    "SIM": broken(changes, "find"),
-    "signal": broken(transitions, "send_signals"),
-    "UPDATE": broken_database("UPDATE", "claims"),
+    "callback": broken("verification.callback.refusal_cause"),
+    "exchange": broken("client.api.PlasGateClient.exchange"),
+    "verdict": broken("verification.verdict.rejection_reason"),
+    "SIM": broken("verification.changes.find"),
+    "signal": broken("verification.transitions.send_signals"),
+    "UPDATE": canaries.broken_database("UPDATE", "claims"),
 }
 
 
@@ -163,7 +145,7 @@ def test_a_crash_of_the_api_shows_no_canary(user, provider, look_at, monkeypatch
     if step == "stale":
         PhoneVerification.objects.update(created_at=timezone.now() - timedelta(hours=1))
         header = {"X-Verification-Handle": handle}
-        look_at(broken(transitions, "finish"), partial(app.get, url, headers=header))
+        look_at(broken("verification.transitions.finish"), partial(app.get, url, headers=header))
         return
     body = urlencode({"handle": handle, "code": code, "state": state})
     form = "application/x-www-form-urlencoded"
@@ -173,7 +155,7 @@ def test_a_crash_of_the_api_shows_no_canary(user, provider, look_at, monkeypatch
 def test_a_crash_of_a_page_that_fills_the_number_in_shows_no_canary(patient, look_at):
     patient.start(NATIONAL)
     failed = patient.come_back(error="access_denied", code=None)["Location"]
-    breaks = broken(responses, "render")
+    breaks = broken("responses.render")
     look_at(breaks, lambda: patient.get(failed))
     here = {"Origin": "http://testserver"}
     look_at(breaks, lambda: patient.post("/phone/", {"phone_number": NATIONAL}, headers=here))
