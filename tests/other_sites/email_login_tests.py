@@ -9,13 +9,12 @@ from django.core.management import call_command
 
 from django_plasgate_ip import flow
 from django_plasgate_ip.models import PhoneVerification
-from tests.conftest import Answers
 from tests.handoff.devices import Phone, hand_over, offered
 from tests.other_sites.accounts.models import Account
 from tests.staff import LIST
 from tests.visitor import Visitor, newest, request_of
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("plasgate_ip")]
 
 
 def account(name: str, **values: Any) -> Any:
@@ -28,34 +27,21 @@ def user() -> Account:
     return account("teak")
 
 
-@pytest.fixture(autouse=True)
-def verified(answers: Answers) -> None:
-    answers()
-
-
-def test_a_verification_belongs_to_its_user_and_is_deleted_with_them(visitor, user):
+def test_a_verification_is_claimed_by_its_user_and_deleted_with_them(passer_by, user):
     call_command("makemigrations", "django_plasgate_ip", check=True, dry_run=True, verbosity=0)
+    passer_by.verify()
 
-    assert visitor.verify(next="/here/")["Location"] == "/here/"
+    login = passer_by.get("/accounts/login/")
+    passer_by.submit(login, username="teak@example.com", password="a password")
 
-    assert newest().user_id == user.uid
     assert PhoneVerification.objects.is_verified(user, "077 696 118")
     page = f"/phone/{newest().pk}/"
-    assert visitor.get(page).status_code == 200
-    visitor.force_login(account("mallory"))
-    assert visitor.get(page).status_code == 404
+    assert passer_by.get(page).status_code == 200
+    passer_by.force_login(account("mallory"))
+    assert passer_by.get(page).status_code == 404
 
     user.delete()
     assert not PhoneVerification.objects.exists()
-
-
-def test_a_login_claims_the_verification_of_its_session(passer_by, user):
-    passer_by.verify()
-
-    page = passer_by.get("/accounts/login/")
-    passer_by.submit(page, username="teak@example.com", password="a password")
-
-    assert PhoneVerification.objects.is_verified(user)
 
 
 def test_a_phone_verifies_the_account_of_the_computer(visitor, user):

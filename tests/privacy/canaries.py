@@ -17,6 +17,7 @@ from django.forms import BaseForm
 from phonenumber_field.phonenumber import PhoneNumber
 
 from django_plasgate_ip.models import PhoneVerification
+from django_plasgate_ip.sandbox import answers
 
 TESTS = str(Path(__file__).parents[1])
 OURS = "django_plasgate_ip."
@@ -44,17 +45,8 @@ PROFILE = {
     "personal_identification_number": "CANARY-555-PIN",
 }
 #: The provider's answer about the number.
-VERIFIED = {
-    "status": "success",
-    "error_description": " ",
-    "login_hint": DIGITS,
-    "phone_number_verified": "true",
-    "sid": SID,
-    "sub": SUB,
-    "mobile_id": MOBILE_ID,
-    "address": ADDRESS,
-    **PROFILE,
-}
+VERIFIED = answers.success(DIGITS, ["phone_verify", "mobile_id"]) | PROFILE
+VERIFIED |= {"sid": SID, "sub": SUB, "mobile_id": MOBILE_ID, "address": ADDRESS}
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -170,10 +162,8 @@ class Search:
 
 def _collected(value: Any, depth: int = 6) -> Iterator[str]:
     """Yield what an error tracker stores of a variable: reprs, also of what containers hold."""
-    if isinstance(value, Mapping) and depth:
-        for key, each in list(value.items()):
-            yield from _collected(key, depth - 1)
-            yield from _collected(each, depth - 1)
+    if isinstance(value, Mapping):
+        yield from _collected([*value.keys(), *value.values()], depth)
     elif isinstance(value, (Sequence, Set)) and not isinstance(value, (str, bytes)) and depth:
         for each in list(value):
             yield from _collected(each, depth - 1)

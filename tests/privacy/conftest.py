@@ -11,8 +11,6 @@ from tests.privacy import canaries
 from tests.privacy.canaries import Search
 from tests.provider import Play, Provider, Start, answer, says
 
-Log = pytest.LogCaptureFixture
-
 
 @pytest.fixture(autouse=True)
 def canary_site(settings: Any) -> None:
@@ -31,7 +29,7 @@ def search() -> Iterator[Search]:
 
 
 @pytest.fixture
-def log(caplog: Log, monkeypatch: pytest.MonkeyPatch) -> Log:
+def log(caplog: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return the records of all loggers, at DEBUG."""
     caplog.set_level(logging.DEBUG)
     for name, logger in logging.root.manager.loggerDict.items():

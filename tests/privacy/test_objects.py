@@ -42,22 +42,16 @@ def test_no_object_shows_a_canary(visitor, provider, search):
     with pytest.raises(exceptions.InvalidPhoneNumber) as caught:
         phones.parse(f"{NATIONAL} ext 5")
 
-    for value in (
-        (begun, row),
+    shown = (
+        (begun, row, client, vars(client), form.cleaned_data, conf, caught.value),
         PhoneVerification.objects.values("claims", "phone_number").get(pk=row.pk),
-        Sealed.seal(canaries.VERIFIED),
-        (client, vars(client)),
         client.authorize_url("https://www.example.com/", "phone_verify", NATIONAL),
-        credentials.for_request(request),
-        replace(answer, phone_number=canaries.DIGITS),
-        (answer.sub, answer.mobile_id),
+        (Sealed.seal(canaries.VERIFIED), credentials.for_request(request)),
+        (replace(answer, phone_number=canaries.DIGITS), answer.sub, answer.mobile_id),
         verdict.judge(answer, ["phone_verify", "mobile_id", "profile"], row.phone_number),
-        form.cleaned_data,
-        conf,
         (phones.e164(row.phone_number), phones.digits(row.phone_number)),
-        caught.value,
-    ):
-        search.look(f"repr: {type(value).__name__}", pprint.pformat([value]))
+    )
+    search.look("repr", pprint.pformat(shown))
     search.look_at_objects_of_ours()
 
 

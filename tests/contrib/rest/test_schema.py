@@ -36,9 +36,8 @@ def test_each_request_response_and_header_is_documented(documented):
     assert set(detail["responses"]) == {"200", "401", "403", "404", "429"}
     assert list(parts["PlasGateIPStart"]["properties"]) == ["phone_number"]
     assert parts["PlasGateIPComplete"]["required"] == ["handle"]
-    assert set(parts["PlasGateIPStarted"]["properties"]) == {
-        *("id", "authorize_url", "redirect_uri", "handle"),
-    }
+    started = parts["PlasGateIPStarted"]["properties"]
+    assert set(started) == {"id", "authorize_url", "redirect_uri", "handle"}
     (header,) = (each for each in detail["parameters"] if each["in"] == "header")
     assert (header["name"], header.get("required", False)) == ("X-Verification-Handle", False)
     assert "Retry-After" in start["responses"]["429"]["headers"]
