@@ -10,40 +10,33 @@ from django.utils import timezone
 
 from django_plasgate_ip import signals
 from django_plasgate_ip.models import PhoneVerification
-from tests.visitor import outcome
 
 pytestmark = pytest.mark.django_db(databases=["main"], transaction=True)
 
 
-def test_no_transaction_is_open_during_the_exchange(visitor, answers, receivers):
-    seen: list[bool] = []
-    answers(meanwhile=lambda: seen.append(connections["main"].in_atomic_block))
-
-    visitor.verify()
-
-    assert seen == [False]
-    assert [name for name, _row in receivers.heard] == [outcome()[0]] == ["verified"]
-
-
-def test_the_signals_of_a_superseded_start_and_of_a_changed_sim_follow_the_commit(
+def test_neither_an_exchange_nor_a_signal_is_inside_of_a_transaction(
     visitor, passer_by, user, answers
 ):
-    heard: list[tuple[str, bool]] = []
+    seen: list[tuple[str, bool]] = []
+
+    def see(name: str) -> None:
+        seen.append((name, connections["main"].in_atomic_block))
 
     def hear(verification: PhoneVerification, **kwargs: Any) -> None:
-        heard.append((verification.reason, connections["main"].in_atomic_block))
+        see(f"signal {verification.reason}")
 
     # A signal has a weak reference to its receiver, so this one ends with the test.
-    signals.phone_verification_failed.connect(hear)
-    signals.mobile_id_changed.connect(hear)
-    answers()
+    for name in ("phone_verified", "phone_verification_failed", "mobile_id_changed"):
+        getattr(signals, name).connect(hear)
+    answers(meanwhile=lambda: see("exchange"))
     visitor.start()
     visitor.verify()
     answers(mobile_id="another")
     passer_by.verify()
     passer_by.force_login(user)
 
-    assert heard == [("superseded", False), ("", False)]
+    names = ("signal superseded", "exchange", *("signal ",) * 3)
+    assert seen == [(name, False) for name in names]
 
 
 def test_the_purge_ends_stale_verifications_and_deletes_old_ones(visitor, receivers, settings):

@@ -144,11 +144,10 @@ class Search:
         if error.__context__ is not error.__cause__:
             self.look_at_error(place, error.__context__)
 
-    def look_at_log(self, records: list[logging.LogRecord], without: Iterable[str] = ()) -> None:
-        """Look at the log records, except for those of the loggers `without`."""
+    def look_at_log(self, records: list[logging.LogRecord]) -> None:
         for record in records:
             # At DEBUG, Django logs each query with its parameters.
-            if record.name in ("django.db.backends", *without):
+            if record.name == "django.db.backends":
                 continue
             self.look(f"log: {record.name}", logging.Formatter().format(record))
             for name, value in vars(record).items():
