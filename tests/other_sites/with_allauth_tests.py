@@ -1,5 +1,6 @@
 """The example with django-allauth: sign up, verify a number, and log in with it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,21 +10,11 @@ from django.core.cache import cache
 from django.core.management import call_command
 
 from django_plasgate_ip.testing import make_verification
-from tests.conftest import Answers
-from tests.visitor import DIGITS, FAILED, MASKED, NUMBER, TYPED, Page, Visitor
+from tests.visitor import DIGITS, MASKED, NUMBER, TYPED, Page, Visitor
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "tuk-tuk-tonle-sap"
-
-
-@pytest.fixture
-def member(stranger: Visitor, answers: Answers) -> Visitor:
-    """Return the browser of the user ``sok``, who has signed up and verified the number."""
-    answers()
-    sign_up(stranger)
-    verify(stranger)
-    return stranger
 
 
 def send(browser: Visitor, path: str, **typed: str) -> Any:
@@ -36,16 +27,6 @@ def send(browser: Visitor, path: str, **typed: str) -> Any:
     return response
 
 
-def sign_up(browser: Visitor) -> Any:
-    passwords = {"password1": PASSWORD, "password2": PASSWORD}
-    return send(browser, "/accounts/signup/", username="sok", **passwords)
-
-
-def verify(browser: Visitor, phone_number: str = TYPED) -> None:
-    send(browser, "/phone/?again=1", phone_number=phone_number)
-    browser.come_back()
-
-
 def log_in(login: str, password: str = PASSWORD) -> bool:
     """Send allauth's login form in a new browser, and return whether it is logged in then."""
     # allauth counts the failures in the cache.
@@ -55,13 +36,15 @@ def log_in(login: str, password: str = PASSWORD) -> bool:
     return "_auth_user_id" in browser.session
 
 
-def test_a_new_user_verifies_a_number_and_becomes_a_member(stranger, answers, settings):
+def test_a_new_user_verifies_a_number_and_logs_in_with_it(stranger, answers, settings):
     # MariaDB does not support a constraint of allauth's tables.
     settings.SILENCED_SYSTEM_CHECKS = ["models.W036"]
     call_command("check", fail_level="WARNING")
     answers()
 
-    assert sign_up(stranger)["Location"] == "/members/"
+    passwords = {"password1": PASSWORD, "password2": PASSWORD}
+    signed_up = send(stranger, "/accounts/signup/", username="sok", **passwords)
+    assert signed_up["Location"] == "/members/"
     start = stranger.get("/members/")["Location"]
     assert start == "/phone/?again=1&next=/members/"
     send(stranger, start, phone_number=TYPED)
@@ -69,8 +52,6 @@ def test_a_new_user_verifies_a_number_and_becomes_a_member(stranger, answers, se
     assert MASKED in stranger.get("/members/").content.decode()
     assert get_adapter().get_phone(User.objects.get()) == (NUMBER, True)
 
-
-def test_a_member_logs_in_by_name_or_by_number(member):
     for login in ("sok", TYPED, DIGITS, "០៧៧ ៦៩៦ ១១៨"):
         assert log_in(login)
         assert not log_in(login, "a wrong password")
@@ -78,34 +59,19 @@ def test_a_member_logs_in_by_name_or_by_number(member):
         assert not log_in(unknown)
 
 
-def test_an_unverified_number_logs_nobody_in(stranger, answers):
-    answers(FAILED)
-    sign_up(stranger)
-    verify(stranger)
+def test_a_number_is_of_the_only_account_that_verified_it_last(user, other_user):
+    def owner(number: str = TYPED) -> Any:
+        return get_adapter().get_user_by_phone(number)
 
-    assert get_adapter().get_phone(User.objects.get()) is None
-    assert not log_in(TYPED)
+    make_verification(user, "failed")
+    assert (owner(), get_adapter().get_phone(user)) == (None, None)
+    make_verification(user, age=timedelta(days=1))
+    assert owner() == user
 
+    make_verification(other_user)
+    assert owner() is None
+    call_command("plasgate_ip_erase", user="mallory", interactive=False, verbosity=0)
+    assert owner() == user
 
-def test_only_the_newest_number_of_a_member_logs_them_in(member, answers):
-    answers(login_hint="85512345678")
-    verify(member, "012 345 678")
-
-    assert not log_in(TYPED)
-    assert log_in("012 345 678")
-
-
-def share_the_number() -> None:
-    make_verification(User.objects.create_user("mallory", password=PASSWORD))
-
-
-def erase_the_number() -> None:
-    call_command("plasgate_ip_erase", user="sok", interactive=False, verbosity=0)
-
-
-@pytest.mark.parametrize("change", [share_the_number, erase_the_number])
-def test_a_number_of_two_accounts_or_of_none_logs_nobody_in(member, change):
-    change()
-
-    assert not log_in(TYPED)
-    assert log_in("sok")
+    make_verification(user, phone_number="012 345 678")
+    assert (owner(), owner("012 345 678")) == (None, user)

@@ -21,7 +21,6 @@ from tests.handoff.devices import Phone, code_on, offered, tap
 from tests.privacy import canaries
 from tests.privacy.canaries import broken
 from tests.privacy.conftest import replies
-from tests.provider import own_connections, providers
 from tests.visitor import CODE, SESSION_STATE, STATE, Page, Visitor, outcome
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -119,7 +118,7 @@ def verifies_in_an_app(user: User) -> str:
 
 @pytest.mark.parametrize("with_filter", [False, True])
 def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
-    visitor, user, settings, with_filter
+    visitor, user, start, settings, with_filter
 ):
     settings.PLASGATE_IP_SECRET_KEY = canaries.SECRET_KEY
     settings.PLASGATE_IP_PRIVATE_KEY = canaries.PRIVATE_KEY
@@ -133,15 +132,14 @@ def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
     traced(visitor)
     signals.phone_verified.connect(log_and_break)
 
-    with own_connections(), providers(settings) as provide:
-        provide(replies(canaries.VERIFIED))
-        starts(visitor)
-        with broken("client.api.PlasGateClient.exchange"):
-            secrets = {"nonce": comes_back(visitor)}
-        secrets["second nonce"] = comes_back(visitor)
-        assert outcome() == ("verified", "")
-        secrets |= hands_over(visitor)
-        secrets["handle"] = verifies_in_an_app(user)
+    start(replies(canaries.VERIFIED))
+    starts(visitor)
+    with broken("client.api.PlasGateClient.exchange"):
+        secrets = {"nonce": comes_back(visitor)}
+    secrets["second nonce"] = comes_back(visitor)
+    assert outcome() == ("verified", "")
+    secrets |= hands_over(visitor)
+    secrets["handle"] = verifies_in_an_app(user)
     signals.phone_verified.disconnect(log_and_break)
     sentry_sdk.init()
 
