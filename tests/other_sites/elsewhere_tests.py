@@ -14,9 +14,7 @@ from django_plasgate_ip.models import PhoneVerification
 pytestmark = pytest.mark.django_db(databases=["main"], transaction=True)
 
 
-def test_neither_an_exchange_nor_a_signal_is_inside_of_a_transaction(
-    visitor, passer_by, user, answers
-):
+def test_no_exchange_and_no_signal_is_in_a_transaction(visitor, passer_by, user, answers):
     seen: list[tuple[str, bool]] = []
 
     def see(name: str) -> None:

@@ -43,9 +43,7 @@ def test_an_anonymous_visitor_is_verified_gets_in_at_once_and_is_claimed(
     assert passer_by.get("/here/").content == b"in"
 
 
-def test_a_failure_its_page_a_phone_and_a_new_start_use_the_primary_database(
-    visitor, answers, receivers
-):
+def test_a_failure_a_phone_and_a_start_use_the_primary_database(visitor, answers, receivers):
     phone = Phone()
     answers(FAILED)
     page = visitor.get(visitor.verify()["Location"])

@@ -117,9 +117,7 @@ def verifies_in_an_app(user: User) -> str:
 
 
 @pytest.mark.parametrize("with_filter", [False, True])
-def test_only_with_the_filter_of_the_documentation_sentry_gets_no_secret(
-    visitor, user, start, settings, with_filter
-):
+def test_only_the_documented_filter_hides_secrets(visitor, user, start, settings, with_filter):
     settings.PLASGATE_IP_SECRET_KEY = canaries.SECRET_KEY
     settings.PLASGATE_IP_PRIVATE_KEY = canaries.PRIVATE_KEY
     settings.PLASGATE_IP_CALLBACK_NONCE = True

@@ -74,9 +74,7 @@ def look_at_columns(search: Search) -> None:
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_no_end_of_a_verification_leaves_a_canary_anywhere(
-    visitor, start, search, log, settings, end
-):
+def test_no_end_leaves_a_canary_anywhere(visitor, start, search, log, settings, end):
     play, reason = ENDS[end]
     provider = start(play)
     if end == "unreachable":
@@ -119,9 +117,7 @@ def test_a_refused_callback_leaves_no_canary(visitor, stranger, search, log):
     search.look_at_log(log.records)
 
 
-def test_a_receivers_exception_is_logged_without_a_canary(
-    visitor, provider, receivers, search, log
-):
+def test_a_receivers_exception_logs_no_canary(visitor, provider, receivers, search, log):
     receivers.verified.side_effect = canaries.break_down
     visitor.verify(NATIONAL)
 

@@ -35,9 +35,7 @@ def columns(row: PhoneVerification) -> dict[str, Any]:
         *((["phone"], reason) for reason in ("provider_error", "invalid_response")),
     ],
 )
-def test_a_row_has_the_columns_that_the_app_sets(
-    visitor, user, plasgate_ip, settings, scopes, reason
-):
+def test_a_row_has_the_columns_of_a_real_one(visitor, user, plasgate_ip, settings, scopes, reason):
     settings.PLASGATE_IP_SCOPES = scopes
     if reason:
         plasgate_ip.fails(reason)

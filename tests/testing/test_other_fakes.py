@@ -15,10 +15,7 @@ CASSETTE = """
 version: 1
 interactions:
 - request: {method: GET, uri: "https://a.example/", body: null, headers: {}}
-  response:
-    status: {code: 200, message: OK}
-    headers: {}
-    body: {string: "faked"}
+  response: {status: {code: 200, message: OK}, headers: {}, body: {string: faked}}
 """
 
 

@@ -15,9 +15,7 @@ NOT_OF_PLASGATE = {"expired", "superseded", "interrupted", "user_changed", "wron
 PLAYABLE = sorted(set(Reason.values) - NOT_OF_PLASGATE)
 
 
-def test_a_success_has_the_claims_that_the_scopes_promise_with_the_changes_that_are_set(
-    visitor, plasgate_ip, settings
-):
+def test_a_success_has_the_claims_of_its_scopes_and_the_changes(visitor, plasgate_ip, settings):
     settings.PLASGATE_IP_SCOPES = ["openid", "ip:mobile_id", "profile"]
     plasgate_ip.verifies(given_name="Sok", nickname="S", gender=None, sub="a sub")
 

@@ -32,9 +32,7 @@ def test_sites_with_other_settings_are_walked(visitor, plasgate_ip, settings, va
     assert (result.verification.status, result.response["Location"]) == ("verified", "/here/")
 
 
-def test_a_client_that_is_not_signed_in_is_reported_unless_anyone_may_start(
-    stranger, plasgate_ip, settings
-):
+def test_a_client_must_sign_in_unless_anyone_may_start(stranger, plasgate_ip, settings):
     with pytest.raises(AssertionError, match=r"answered 302 to /accounts/login/.* Sign the client"):
         plasgate_ip.verify(stranger)
 
