@@ -66,7 +66,7 @@ def test_a_reason_is_enough_and_a_failure_and_an_error_have_a_default_one():
 
 
 def test_arguments_become_columns(user):
-    given = {"sub": "a sub", "mobile_id": "an id", "claims": {"given_name": "Sok"}}
+    given: Any = {"sub": "a sub", "mobile_id": "an id", "claims": {"given_name": "Sok"}}
     given |= {"session_id": "a session", "mobile_id_changed": True}
 
     made = make_verification(user, "verified", "077 696 119", scopes="profile", **given)
@@ -80,7 +80,7 @@ def test_arguments_become_columns(user):
 
 def test_an_age_is_the_time_since_the_end_or_since_a_live_one_began():
     age = timedelta(days=90)
-    made = make_verification(age=age)
+    made: Any = make_verification(age=age)
 
     assert abs(timezone.now() - made.completed_at - age) < timedelta(minutes=1)
     assert made.created_at < made.completed_at

@@ -12,7 +12,7 @@ class Account(AbstractBaseUser):
     email = models.EmailField(unique=True)
     is_staff = models.BooleanField(default=False)
 
-    objects: ClassVar[BaseUserManager["Account"]] = BaseUserManager()
+    objects: ClassVar[Any] = BaseUserManager()
 
     USERNAME_FIELD = "email"
 
