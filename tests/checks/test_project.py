@@ -18,6 +18,7 @@ SESSIONS = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTHENTICATION = "django.contrib.auth.middleware.AuthenticationMiddleware"
 REQUEST = "django.template.context_processors.request"
 CACHES = "django.core.cache.backends"
+LOCAL, DUMMY = "locmem.LocMemCache", "dummy.DummyCache"
 CONTENT = "{% block content %}{% endblock %}"
 BODY = "{% block body %}{% endblock %}"
 PRODUCTION = {
@@ -59,30 +60,26 @@ def django_templates(
 
 def sessions(engine: str, cache: str = "redis.RedisCache") -> dict[str, Any]:
     """Return settings with this engine of Django's, and this cache for it."""
-    location = {"LOCATION": "redis://127.0.0.1"}
+    backends = {"default": "redis.RedisCache", "sessions": cache}
     return {
         "SESSION_ENGINE": f"django.contrib.sessions.backends.{engine}",
         "SESSION_CACHE_ALIAS": "sessions",
         "CACHES": {
-            "default": {"BACKEND": f"{CACHES}.redis.RedisCache", **location},
-            "sessions": {"BACKEND": f"{CACHES}.{cache}", **location},
+            alias: {"BACKEND": f"{CACHES}.{backend}", "LOCATION": "redis://127.0.0.1"}
+            for alias, backend in backends.items()
         },
     }
 
 
-def backend(scopes: Any, login_required: bool = False, nonce: bool | None = True) -> dict[str, Any]:
-    return {
-        "PLASGATE_IP_CALLBACK_NONCE": nonce,
-        "AUTHENTICATION_BACKENDS": ["django_plasgate_ip.backends.VerifiedPhoneBackend"],
-        "PLASGATE_IP_LOGIN_REQUIRED": login_required,
-        "PLASGATE_IP_SCOPES": scopes,
-    }
+def scopes(scopes: Any, nonce: bool | None = True) -> dict[str, Any]:
+    return {"PLASGATE_IP_SCOPES": scopes, "PLASGATE_IP_CALLBACK_NONCE": nonce}
 
 
-def nonce(value: Any, scopes: str) -> dict[str, Any]:
-    return {"PLASGATE_IP_CALLBACK_NONCE": value, "PLASGATE_IP_SCOPES": scopes.split()}
-
-
+LOGIN = {
+    "AUTHENTICATION_BACKENDS": ["django_plasgate_ip.backends.VerifiedPhoneBackend"],
+    "PLASGATE_IP_LOGIN_REQUIRED": False,
+}
+LATE_LOGIN = LOGIN | {"PLASGATE_IP_LOGIN_REQUIRED": True}
 OVERRIDE = f"{{% extends plasgate_ip_base %}}{BODY}"
 EMPTY = {**django_templates(), "NAME": "empty"}
 SITES: list[tuple[dict[str, Any], list[str]]] = [
@@ -105,27 +102,22 @@ SITES: list[tuple[dict[str, Any], list[str]]] = [
     ({"SESSION_COOKIE_SAMESITE": "Strict"}, ["W001"]),
     ({"SESSION_COOKIE_SAMESITE": None}, []),
     (sessions("signed_cookies"), ["W002"]),
-    (sessions("cache", "locmem.LocMemCache"), ["W003"]),
-    (sessions("cache", "dummy.DummyCache"), ["W003"]),
+    *((sessions("cache", cache), ["W003"]) for cache in (LOCAL, DUMMY)),
     (sessions("cache"), []),
-    (sessions("cached_db", "locmem.LocMemCache"), ["W003"]),
-    (sessions("cached_db", "dummy.DummyCache"), []),
+    (sessions("cached_db", LOCAL), ["W003"]),
+    (sessions("cached_db", DUMMY), []),
     # The login backend.
-    (backend("profile mobile_id", login_required=True), ["W009"]),
-    (backend("profile mobile_id"), []),
-    (backend(["ip:mobile_id", "phone_verify"]), []),
-    (backend(["phone_verify"]), ["W009"]),
-    (backend(["email"]), ["E005"]),
-    (backend(7), ["E005"]),
+    (LATE_LOGIN | scopes("profile mobile_id"), ["W009"]),
+    (LOGIN | scopes("profile mobile_id"), []),
+    (LOGIN | scopes(["ip:mobile_id", "phone_verify"]), []),
+    (LOGIN | scopes(["phone_verify"]), ["W009"]),
+    *((LOGIN | scopes(invalid), ["E005"]) for invalid in (["email"], 7)),
     # The nonce: where nothing else ties a code to its browser, and for a login.
-    (backend("profile mobile_id", nonce=None), ["W011"]),
-    (backend("profile mobile_id", nonce=False), ["W011"]),
-    (nonce(None, "ip:phone mobile_id"), []),
-    (nonce(True, "phone"), []),
-    (nonce(False, "openid phone ip:mobile_id"), ["W010"]),
-    (nonce(False, "phone phone_verify"), []),
-    (nonce("no", "phone"), ["E025"]),
-    (nonce(0, "phone_verify"), ["E025"]),
+    *((LOGIN | scopes("profile mobile_id", nonce), ["W011"]) for nonce in (None, False)),
+    (scopes("ip:phone mobile_id", None), []),
+    (scopes("phone", True), []),
+    (scopes("openid phone ip:mobile_id", False), ["W010"]),
+    (scopes("phone phone_verify", False), []),
 ]
 
 
