@@ -10,9 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.client.credentials import for_request
-from django_plasgate_ip.models import PhoneVerification
 from tests import small_site
-from tests.visitor import Page, Visitor, newest, outcome
+from tests.visitor import Visitor, newest, outcome
 
 KEYS = {
     "angkor.shop.example": Credentials("angkor&private=", "$5$rounds=535000$angkor$secret"),
@@ -63,7 +62,6 @@ def test_invalid_keys_are_reported_with_the_setting_and_without_the_keys(rf, set
 
     with pytest.raises(ImproperlyConfigured, match=r"^PLASGATE_IP_CREDENTIALS must") as caught:
         for_request(rf.get("/"))
-
     assert "a-secret" not in str(caught.value)
 
 
@@ -85,17 +83,3 @@ def test_a_settings_file_can_import_credentials(tmp_path):
 
     done = small_site.run(tmp_path, "-m", "django", "check", DJANGO_SETTINGS_MODULE="shop")
     assert done.returncode == 0, done.stdout
-
-
-def test_a_phone_with_a_handed_over_verification_continues_on_its_own_tenant_only(user, settings):
-    settings.PLASGATE_IP_LOGIN_REQUIRED = False
-    phone, there = (Visitor(SERVER_NAME=host) for host in KEYS)
-    there.cookies = phone.cookies  # as with SESSION_COOKIE_DOMAIN = ".shop.example"
-    phone.start()
-    PhoneVerification.objects.update(user=user, session_id="a computer's")
-    own_page = f"/phone/{newest().pk}/"
-
-    assert Page(phone.get(own_page)).links["Continue"] == phone.authorize_url
-    elsewhere = there.get(own_page)
-    assert elsewhere.status_code == 200
-    assert "Continue" not in Page(elsewhere).links
