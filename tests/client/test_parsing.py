@@ -2,7 +2,6 @@
 
 import json
 import re
-from itertools import product
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from django_plasgate_ip.client import Answer
 from django_plasgate_ip.client.parsing import MAX_DEPTH, parse_answer, whole_words
 from django_plasgate_ip.exceptions import InvalidResponse
 from tests.settings import PLASGATE_IP_SECRET_KEY as SECRET_KEY
-from tests.visitor import DIGITS, FAILED, MOBILE_ID, PROFILE, SUB, VERIFIED, changed
+from tests.visitor import DIGITS, FAILED, MOBILE_ID, SUB, VERIFIED, changed
 
 
 def read(answer: dict[str, Any] | None = None, **changes: Any) -> Answer:
@@ -21,10 +20,10 @@ def read(answer: dict[str, Any] | None = None, **changes: Any) -> Answer:
     return parse_answer(json.dumps(changed(answer or VERIFIED, changes)).encode())
 
 
-def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
+def nested(levels: int, opening: bytes = b"[", closing: bytes = b"]") -> bytes:
     """Return a success that is `levels` deep."""
-    inside = opening * (levels - 1) + "1" + closing * (levels - 1)
-    return b'{"status": "success", "deep": %s}' % inside.encode()
+    inside = opening * (levels - 1) + b"1" + closing * (levels - 1)
+    return b'{"status": "success", "deep": %s}' % inside
 
 
 @pytest.mark.parametrize(
@@ -36,31 +35,32 @@ def nested(levels: int, opening: str = "[", closing: str = "]") -> bytes:
     ],
 )
 def test_a_failed_answer_never_has_ids_or_numbers(changes):
-    answer = read(FAILED, **changes)
-
-    assert not answer.succeeded
-    assert (answer.sub, answer.mobile_id, answer.login_hint, answer.phone_number) == ("",) * 4
-    assert answer.claims == FAILED | changes
-
-
-def test_the_claims_are_the_whole_answer_unchanged():
-    claims = VERIFIED | PROFILE | {"new": {"a": [None, 0, False, "", 0.5, {}]}, "sid": 5}
-
-    assert parse_answer(json.dumps(claims).encode()).claims == claims
+    assert read(FAILED, **changes) == Answer(
+        succeeded=False,
+        phone_number_verified="phone_number_verified" in changes,
+        error_description=FAILED["error_description"],
+        claims=FAILED | changes,
+    )
 
 
 @pytest.mark.parametrize(
-    ("value", "flag"),
+    "body",
     [
-        *product([True, "true", " TRUE "], [True]),
-        *product(["false", "truee", 1, [True]], [False]),
+        b'{"status": "success", "new": {"a": [null, 0, false, "", 0.5, {}]}, "sid": 5}',
+        nested(MAX_DEPTH),
+        nested(MAX_DEPTH, b'{"a":', b"}"),
     ],
 )
-def test_only_true_is_true(value, flag):
-    success = read(phone_number_verified=value, status=" Success ")
+def test_the_claims_are_the_whole_answer_unchanged(body):
+    assert parse_answer(body).claims == json.loads(body)
 
-    assert (success.succeeded, success.phone_number_verified) == (True, flag)
-    assert read(FAILED, phone_number_verified=value).phone_number_verified is flag
+
+def test_only_true_is_true():
+    for value in (True, "true", " TRUE ", "false", "truee", 1, [True]):
+        flag = str(value).strip().lower() == "true"
+        success = read(phone_number_verified=value, status=" Success ")
+        assert (success.succeeded, success.phone_number_verified) == (True, flag), value
+        assert read(FAILED, phone_number_verified=value).phone_number_verified is flag
 
 
 @pytest.mark.parametrize("name", ["sub", "login_hint"])
@@ -77,9 +77,8 @@ def test_a_null_blank_or_missing_member_is_empty_and_a_missing_flag_none(name):
     ("name", "value", "text"),
     [
         ("sub", " a" + "ba" * 127, "a" + "ba" * 127),
-        ("mobile_id", "a ក ", "a ក"),
-        ("mobile_id", 15957, "15957"),
-        *product(["login_hint", "phone_number"], [int(DIGITS)], [DIGITS]),
+        *[("mobile_id", value, str(value).strip()) for value in ("a ក ", 15957)],
+        *[(name, int(DIGITS), DIGITS) for name in ("login_hint", "phone_number")],
         *[("login_hint", 1, "1"), ("login_hint", 0, "")],
         # The region of a national number is the verdict's.
         ("login_hint", " 077 696 118", "077 696 118"),
@@ -88,8 +87,7 @@ def test_a_null_blank_or_missing_member_is_empty_and_a_missing_flag_none(name):
 def test_a_member_is_read_as_its_text_or_its_digits(name, value, text):
     answer = read(None, **{name: value})
 
-    assert getattr(answer, name) == text
-    assert answer.claims[name] == value
+    assert (getattr(answer, name), answer.claims[name]) == (text, value)
 
 
 @pytest.mark.parametrize("name", ["sub", "mobile_id"])
@@ -107,17 +105,14 @@ def test_a_placeholder_and_what_is_no_id_are_missing(name):
         assert answer.is_anonymous is (name == "sub" and "anonymous" in str(value).lower())
 
 
-def test_a_status_that_is_there_is_success_or_failed():
+def test_a_status_is_success_or_failed_or_missing():
     for status in (None, "", " ", "succes", "ok", True, 1, ["success"]):
         with pytest.raises(InvalidResponse, match=r"^The answer's status is neither success nor "):
             parse_answer(json.dumps(VERIFIED | {"status": status}).encode())
 
-
-def test_without_a_status_the_members_are_read():
-    answer = read(None, status=None)
-
-    assert (answer.succeeded, answer.phone_number_verified) == (None, True)
-    assert (answer.sub, answer.mobile_id, answer.login_hint) == (SUB, MOBILE_ID, DIGITS)
+    missing = read(None, status=None)
+    assert (missing.succeeded, missing.phone_number_verified) == (None, True)
+    assert (missing.sub, missing.mobile_id, missing.login_hint) == (SUB, MOBILE_ID, DIGITS)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +126,9 @@ def test_without_a_status_the_members_are_read():
         b'{"status": "success", "n": 1e999}',
         b'{"status": "success", "n": %s}' % (b"9" * 5000),
         b"[" * 100_000,
-        nested(10_000, '{"a":', "}"),
+        nested(10_000, b'{"a":', b"}"),
         nested(MAX_DEPTH + 1),
-        nested(MAX_DEPTH + 1, '{"a":', "}"),
+        nested(MAX_DEPTH + 1, b'{"a":', b"}"),
         # SECURITY: one reader takes the first value, and another the last.
         json.dumps(VERIFIED).replace("{", '{"phone_number_verified": "false", ', 1).encode(),
         b'{"status": "success", "deep": {"a": 1, "a": 2}}',
@@ -145,8 +140,7 @@ def test_a_body_that_is_not_one_json_object_is_invalid(body):
         parse_answer(body)
 
     # The message does not repeat the answer.
-    assert re.fullmatch(r"The answer is [\w ,()]+\.", str(caught.value))
-    assert "success" not in str(caught.value)
+    assert re.fullmatch(r"The answer is (?!.*success)[\w ,()]+\.", str(caught.value))
 
 
 def test_characters_that_no_database_stores_are_replaced_in_the_claims_only():
@@ -157,21 +151,12 @@ def test_characters_that_no_database_stores_are_replaced_in_the_claims_only():
     assert (answer.mobile_id, answer.sub) == ("", SUB)
 
 
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
-def test_nesting_as_deep_as_allowed_is_kept(opening, closing):
-    body = nested(MAX_DEPTH, opening, closing)
-
-    assert parse_answer(body).claims == json.loads(body)
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
     max_leaves=10,
 )
-members = st.sampled_from(
-    ["status", "sub", "mobile_id", "login_hint", "phone_number", "phone_number_verified"]
-)
+members = st.sampled_from([*VERIFIED, "phone_number"])
 
 
 @settings(deadline=None)
@@ -231,20 +216,14 @@ def test_a_line_is_cut_before_a_word_or_digits(text, limit, line):
     assert whole_words(text, limit) == line
 
 
-def digits_from(zero: str) -> str:
-    """Return 077696118 in the digits of another script."""
-    return "".join(chr(ord(zero) + int(digit)) for digit in "077696118")
-
-
 SEPARATORS = " -./,_·|*:;~\\+\u2010\u2011\u2012\u2013\u2014\u2015\u2212\uff0d\u30fb"
 INVISIBLE = "\xa0\u200b\u2060\u202f\u3000\xad\ufe0f\u20e3"
-
-
+# Zero in Khmer, Arabic and Devanagari, of full width, and of mathematics.
+ZEROS = "\u17e0\u0660\u0966\uff10\U0001d7ce"
 NUMBERS = [
     *[f"077{sign}696{sign}118" for sign in [*SEPARATORS, *INVISIBLE, " - ", " / "]],
     *["(077) 696-118", "[077] 696118", "+855 (0) 77 696 118", "tel:077696118"],
-    # Khmer, Arabic, Devanagari, full width, mathematical
-    *[digits_from(zero) for zero in "\u17e0\u0660\u0966\uff10\U0001d7ce"],
+    *["".join(chr(ord(zero) + int(digit)) for digit in "077696118") for zero in ZEROS],
     *["⁰⁷⁷⁶⁹⁶¹¹⁸", "①②③④⑤⑥⑦", "\uff0b855 77 696 118", " ".join("077696118")],
     "\ufe0f\u20e3".join("0776961188"),
 ]
@@ -254,4 +233,4 @@ def test_a_number_is_masked_however_it_is_written():
     for number in NUMBERS:
         cleaned = read(FAILED, error_description=f"No {number} here").error_description
         assert "***" in cleaned, number
-        assert not any(character.isdigit() for character in cleaned), number
+        assert not any(map(str.isdigit, cleaned)), number
