@@ -50,14 +50,14 @@ class Wire:
         self.sock.sendall(data)
         self._provider.sent += len(data)
 
-    def drip(self, data: bytes, then: bytes = b"x") -> None:
+    def drip(self, data: bytes, then: bytes = b"x", pause: float = 0.02) -> None:
         """Send `data` byte by byte, and then repeat `then` until one side closes."""
         give_up = time.monotonic() + PATIENCE
         for piece in chain((bytes([byte]) for byte in data), repeat(then)):
             if time.monotonic() > give_up or self._provider.closing.is_set():
                 return
             self.send(piece)
-            self.pause(0.02)
+            self.pause(pause)
 
     def secure(self, context: ssl.SSLContext) -> None:
         """Continue in TLS."""
@@ -192,15 +192,13 @@ def drips(data: bytes, then: bytes = b"x", *, at_once: bytes = b"") -> Play:
     return play
 
 
-def floods(begin: bytes, repeat: bytes) -> Play:
-    """Return a play that sends `begin`, and then `repeat` until one side closes."""
+def floods(begin: bytes, piece: bytes) -> Play:
+    """Return a play that sends `begin`, and then repeats `piece` until one side closes."""
 
     def play(wire: Wire) -> None:
         wire.request()
         wire.send(begin)
-        give_up = time.monotonic() + PATIENCE
-        while time.monotonic() < give_up:
-            wire.send(repeat)
+        wire.drip(b"", piece, pause=0)
 
     return play
 

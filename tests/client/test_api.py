@@ -288,7 +288,7 @@ def test_an_exception_from_inside_carries_neither_secrets_nor_frames(inside, mon
     assert caught.value.__cause__ is caught.value.__context__ is None
 
 
-def test_a_refused_connection_is_named_without_secrets():
+def test_a_refused_connection_is_tried_twice_and_named_without_secrets(dialling):
     """The caller's own exception stays the context, and is not named."""
     theirs = KeyError("the caller's")
     try:
@@ -297,6 +297,7 @@ def test_a_refused_connection_is_named_without_secrets():
         with pytest.raises(ProviderUnreachable) as caught:
             exchange(base_url=f"http://127.0.0.1:{closed_port()}/ip/")
 
+    assert dialling.call_count == 2
     assert caught.value.__context__ is theirs
     assert caught.value.causes[0] == "ConnectionError"
     assert str(caught.value) == (

@@ -33,14 +33,18 @@ def test_a_redirect_is_neither_followed_nor_read(status, length, start):
     assert elsewhere.connections == 0
 
 
-def test_one_visitors_cookie_is_not_sent_with_anothers_call(start):
+def test_the_next_call_on_a_connection_has_its_own_keys_and_no_cookie(start):
     cookie = "Set-Cookie: session=somebody; Path=/; Domain=127.0.0.1"
     provider = start(serves(answer(BODY, "200 OK", cookie)))
-    for _each in range(2):
-        exchange()
+    for tenant in ("tenant-a", "tenant-b"):
+        exchange(private_key=tenant, secret_key=f"secret-of-{tenant}")
 
-    assert len(provider.requests) == 2
-    assert b"cookie" not in provider.requests[1].lower()
+    assert provider.connections == 1
+    for request, mine, other in zip(provider.requests, "ab", "ba", strict=True):
+        assert f"private_key=tenant-{mine}".encode() in request
+        assert f"X-Secret: secret-of-tenant-{mine}".encode() in request
+        assert f"tenant-{other}".encode() not in request
+        assert b"cookie" not in request.lower()
 
 
 def test_the_proxy_is_a_setting(start, settings):
@@ -54,13 +58,12 @@ def test_the_proxy_is_a_setting(start, settings):
 
 
 def test_proxies_and_netrc_of_the_environment_are_ignored(start, tmp_path, monkeypatch):
-    proxy = start(serve)
-    provider = start(serve)
+    proxy, provider = start(serve), start(serve)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://{proxy.address}")
         monkeypatch.setenv(name.lower(), f"http://{proxy.address}")
-    monkeypatch.delenv("NO_PROXY", raising=False)
-    monkeypatch.delenv("no_proxy", raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -68,18 +71,6 @@ def test_proxies_and_netrc_of_the_environment_are_ignored(start, tmp_path, monke
     assert exchange().succeeded
     assert proxy.connections == 0
     assert b"authorization" not in provider.requests[0].lower()
-
-
-def test_other_keys_share_the_connection_and_not_the_secret(start):
-    provider = start(serve)
-    for tenant in ("tenant-a", "tenant-b"):
-        exchange(private_key=tenant, secret_key=f"secret-of-{tenant}")
-
-    assert provider.connections == 1
-    for request, mine, other in zip(provider.requests, "ab", "ba", strict=True):
-        assert f"private_key=tenant-{mine}".encode() in request
-        assert f"X-Secret: secret-of-tenant-{mine}".encode() in request
-        assert f"tenant-{other}".encode() not in request
 
 
 @pytest.mark.parametrize(
@@ -122,9 +113,6 @@ def test_records_of_other_callers_do_not_change(caplog):
     with transport.deadline(PATIENCE), ThreadPoolExecutor(1) as pool:
         pool.submit(theirs).result(PATIENCE)
 
-    assert [record.getMessage() for record in caplog.records] == [
-        "/ip/ip-auth?private_key=theirs: {'a': 1}",
-        "mapped",
-    ]
+    assert caplog.messages == ["/ip/ip-auth?private_key=theirs: {'a': 1}", "mapped"]
     assert caplog.records[0].exc_info is not None
     assert caplog.records[0].args == ("/ip/ip-auth?private_key=theirs", {"a": 1})

@@ -31,7 +31,6 @@ from tests.provider import (
     PATIENCE,
     Wire,
     answer,
-    closed_port,
     drips,
     floods,
     resets,
@@ -52,7 +51,6 @@ from tests.visitor import CODE, VERIFIED
         [b"HTTP/1.1 103 Early Hints\r\nLink: </>\r\n\r\nHTTP/1.1 102 \r\n\r\n", answer()],
         [CHUNKED.replace(b"chunked", b" Chunked\t"), CHUNKS, b"0\r\n\r\n"],
         [HEAD, b"Content-Length:   %d \r\nContent-Encoding: \r\n\r\n" % len(BODY), BODY],
-        [answer(status="202 Accepted")],
     ],
     ids=lambda parts: repr(b"".join(parts))[2:40],
 )
@@ -131,14 +129,15 @@ def test_an_endless_response_is_refused_before_the_deadline(
 @pytest.mark.parametrize(
     "play",
     [
-        pytest.param(silent, id="silence"),
-        pytest.param(drips(b"HTTP/1.1 200 "), id="status line"),
-        pytest.param(drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), id="interim answers"),
-        pytest.param(drips(b"X-Header: ", at_once=HEAD), id="a header's value"),
-        pytest.param(drips(BODY[:9], at_once=answer(BODY * 9)[: -len(BODY * 9)]), id="body"),
-        pytest.param(drips(b"", b"1\r\n \r\n", at_once=CHUNKED), id="chunks"),
-        pytest.param(drips(b"X: ", at_once=CHUNKED + CHUNKS + b"0\r\n"), id="trailers"),
+        silent,
+        drips(b"HTTP/1.1 200 "),
+        drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drips(b"X-Header: ", at_once=HEAD),
+        drips(BODY[:9], at_once=answer(BODY * 9)[: -len(BODY * 9)]),
+        drips(b"", b"1\r\n \r\n", at_once=CHUNKED),
+        drips(b"X: ", at_once=CHUNKED + CHUNKS + b"0\r\n"),
     ],
+    ids=["silence", "status", "interim", "header", "body", "chunks", "trailers"],
 )
 @pytest.mark.usefixtures("short")
 def test_the_deadline_holds_while_any_part_drips(play, start):
@@ -173,13 +172,10 @@ def test_a_deadline_ends_with_its_block():
 
 @pytest.mark.parametrize(
     ("setting", "error"),
-    [
-        ("PLASGATE_IP_CONNECT_TIMEOUT", ProviderUnreachable),
-        ("PLASGATE_IP_TIMEOUT", ProviderTimeout),
-    ],
+    [("CONNECT_TIMEOUT", ProviderUnreachable), ("TIMEOUT", ProviderTimeout)],
 )
 def test_a_connection_that_is_not_accepted_ends_with_either_timeout(setting, error, settings):
-    setattr(settings, setting, DEADLINE / 2)
+    setattr(settings, f"PLASGATE_IP_{setting}", DEADLINE / 2)
     with socket.socket() as listener, ExitStack() as queue:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -208,11 +204,7 @@ def test_the_deadline_holds_for_a_handshake_after_a_slow_connect(dialling, start
     assert time.monotonic() - started < DEADLINE * 1.5
 
 
-def test_a_refused_connection_is_tried_twice(dialling, start):
-    with ends_soon(), pytest.raises(ProviderUnreachable):
-        exchange(base_url=f"http://127.0.0.1:{closed_port()}/ip/")
-    assert dialling.call_count == 2
-
+def test_a_refused_connection_is_tried_again(dialling, start):
     provider = start(serve)
     dialling.side_effect = [ConnectionRefusedError, DEFAULT]
 
@@ -241,8 +233,7 @@ def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start):
     provider = start(play)
     with ThreadPoolExecutor(4) as pool:
         for _round in range(2):
-            answers = list(pool.map(lambda _each: exchange(), range(4)))
-            assert all(each.succeeded for each in answers)
+            assert all(each.succeeded for each in pool.map(lambda _each: exchange(), range(4)))
 
     assert (provider.connections, len(provider.requests)) == (4, 8)
 
