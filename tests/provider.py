@@ -60,7 +60,6 @@ class Wire:
             self.pause(pause)
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Continue in TLS."""
         self.sock = context.wrap_socket(self.sock, server_side=True)
         self._provider.sockets.append(self.sock)
 
@@ -96,20 +95,14 @@ class Provider:
         self._tls = tls
         # A thousand visitors of a benchmark come at once.
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1_000)
+        self.port = int(self._listener.getsockname()[1])
+        self.address = f"127.0.0.1:{self.port}"
         self._listener.settimeout(0.02)
         # Small, so that a side that does not read soon blocks the other.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._listen)]
         self._threads[0].start()
-
-    @property
-    def port(self) -> int:
-        return int(self._listener.getsockname()[1])
-
-    @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
 
     def _listen(self) -> None:
         while not self.closing.is_set():
@@ -138,8 +131,8 @@ class Provider:
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in list(self._threads):
             thread.join(10)
-        for each in (self._listener, *self.sockets):
-            each.close()
+        for sock in (self._listener, *self.sockets):
+            sock.close()
 
 
 def answer(body: bytes = BODY, status: str = "200 OK", *headers: str) -> bytes:
@@ -183,24 +176,20 @@ def resets(wire: Wire) -> None:
     wire.reset()
 
 
-def drips(data: bytes, then: bytes = b"x", *, at_once: bytes = b"") -> Play:
+def drips(data: bytes, then: bytes = b"x", *, at_once: bytes = b"", pause: float = 0.02) -> Play:
+    """Return a play that sends `at_once`, and then as `Wire.drip` does."""
+
     def play(wire: Wire) -> None:
         wire.request()
         wire.send(at_once)
-        wire.drip(data, then)
+        wire.drip(data, then, pause)
 
     return play
 
 
 def floods(begin: bytes, piece: bytes) -> Play:
     """Return a play that sends `begin`, and then repeats `piece` until one side closes."""
-
-    def play(wire: Wire) -> None:
-        wire.request()
-        wire.send(begin)
-        wire.drip(b"", piece, pause=0)
-
-    return play
+    return drips(b"", piece, at_once=begin, pause=0)
 
 
 def closed_port() -> int:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from django.conf import settings
 from django.core.checks import ERROR, WARNING, CheckMessage
 from django.core.management import call_command
 from django.test import override_settings
@@ -115,23 +114,25 @@ def test_a_message_says_what_is_wrong_and_what_is_valid(settings, name, value, s
 
 
 @pytest.mark.parametrize(
-    ("number", "name", "value"),
+    ("number", "name", "values"),
     [
-        *[("E001", "PRIVATE_KEY", ""), ("E002", "SECRET_KEY", None)],
-        *[("E019", "CA_BUNDLE", value) for value in (7, "/")],
+        ("E001", "PRIVATE_KEY", [""]),
+        ("E002", "SECRET_KEY", [None]),
+        ("E019", "CA_BUNDLE", [7, "/"]),
     ],
 )
 def test_what_only_calls_of_plasgate_need_is_an_error_before_a_deployment_only(
-    settings, number, name, value
+    settings, number, name, values
 ):
-    setattr(settings, f"PLASGATE_IP_{name}", value)
-    (warning,) = messages()
-    (error,) = [m for m in messages(deploy=True) if m.level == ERROR]
+    for value in values:
+        setattr(settings, f"PLASGATE_IP_{name}", value)
+        (warning,) = messages()
+        (error,) = [m for m in messages(deploy=True) if m.level == ERROR]
 
-    assert (warning.id, warning.level) == ("django_plasgate_ip.W015", WARNING)
-    assert (error.id, bool(error.hint)) == (f"django_plasgate_ip.{number}", True)
-    assert warning.msg == f"PlasGate can't be called. {error.msg}"
-    assert f"PLASGATE_IP_{name}" in warning.msg.split()
+        assert (warning.id, warning.level) == ("django_plasgate_ip.W015", WARNING)
+        assert (error.id, bool(error.hint)) == (f"django_plasgate_ip.{number}", True)
+        assert warning.msg == f"PlasGate can't be called. {error.msg}"
+        assert f"PLASGATE_IP_{name}" in warning.msg.split()
 
 
 @pytest.mark.django_db
@@ -177,9 +178,7 @@ ODD += [{"a": 1}, set(), object(), len, timedelta.max]
 
 def test_no_value_makes_a_check_raise():
     for name in NAMES:
-        # Not the fixture, which keeps each value below the next one.
-        with pytest.MonkeyPatch.context() as patch:
-            for value in ODD:
-                patch.setattr(settings, name, value, raising=False)
+        for value in ODD:
+            with override_settings(**{name: value}):
                 found = [*check_settings(), *check_deployment()]
                 assert all(isinstance(message, CheckMessage) for message in found), (name, value)

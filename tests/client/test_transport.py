@@ -240,14 +240,7 @@ def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start):
 
 def test_a_kept_connection_that_the_provider_closed_is_replaced(start):
     closed = threading.Event()
-
-    def once(wire: Wire) -> None:
-        wire.request()
-        wire.send(answer())
-        wire.close()
-        closed.set()
-
-    provider = start(once, serve)
+    provider = start(lambda wire: (says(answer())(wire), wire.close(), closed.set()), serve)
     assert exchange().succeeded
     assert closed.wait(10)
 
@@ -277,16 +270,13 @@ def test_a_forked_child_makes_its_own_connections(start):
     provider = start(serve)
     assert exchange().succeeded
 
-    # As if another thread held the lock: the child has no thread that releases it.
-    lock = transport._lock
-    lock.acquire()
-    child = os.fork()
-    if child == 0:
-        signal.alarm(10)
-        with suppress(BaseException):
-            os._exit(0 if exchange().succeeded else 1)
-        os._exit(2)
-    lock.release()
+    with transport._lock:  # as another thread may hold it, which the child does not have
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            with suppress(BaseException):
+                os._exit(0 if exchange().succeeded else 1)
+            os._exit(2)
     _pid, status = os.waitpid(child, 0)
 
     assert os.waitstatus_to_exitcode(status) == 0
