@@ -69,12 +69,17 @@ def test_the_start_has_the_pages_parameters_and_the_number_twice():
     url = client.authorize_url(START["redirect_uri"], START["scope"], START["phone_number"])
 
     address, _mark, query = url.partition("?")
-    assert address == api_page.AUTHENTICATE_URL
+    assert (address, query.count("+")) == (api_page.AUTHENTICATE_URL, 0)
     assert dict(parse_qsl(query)) == START | {"login_hint": START["phone_number"]}
 
 
-def test_the_pages_success_is_read():
-    assert parse_answer(api_page.SUCCESS.encode()) == Answer(
+def test_the_pages_answers_are_read_and_the_failure_without_its_number_and_ids():
+    """The page's failure has a ``mobile_id``. The operator did not confirm it."""
+    success, failure = (
+        parse_answer(text.encode()) for text in (api_page.SUCCESS, api_page.FAILURE)
+    )
+
+    assert success == Answer(
         succeeded=True,
         phone_number_verified=True,
         login_hint="85577696118",
@@ -82,19 +87,13 @@ def test_the_pages_success_is_read():
         mobile_id=SUCCESS["mobile_id"],
         claims=SUCCESS,
     )
-
-
-def test_the_pages_failure_is_read_without_its_number_and_ids():
-    """The page's failure has a ``mobile_id``. The operator did not confirm it."""
-    answer = parse_answer(api_page.FAILURE.encode())
-    end = verdict.judge(answer, START["scope"].split(), phones.parse("+85577696119"))
-
-    assert answer == Answer(
+    assert failure == Answer(
         succeeded=False,
         phone_number_verified=False,
         error_description="Please turn off Wi-Fi or use Mobile data network",
         claims=FAILURE,
     )
+    end = verdict.judge(failure, START["scope"].split(), phones.parse("+85577696119"))
     assert end.reason == "not_on_mobile_data"
 
 
