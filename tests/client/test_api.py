@@ -47,7 +47,8 @@ class PlasGate(responses.RequestsMock):
 
 @pytest.fixture
 def plasgate() -> Iterator[PlasGate]:
-    with PlasGate(assert_all_requests_are_fired=False) as plasgate:
+    plasgate = PlasGate(assert_all_requests_are_fired=False)
+    with plasgate:
         yield plasgate
 
 

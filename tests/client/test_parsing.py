@@ -50,6 +50,7 @@ def test_a_failed_answer_never_has_ids_or_numbers(changes):
         nested(MAX_DEPTH),
         nested(MAX_DEPTH, b'{"a":', b"}"),
     ],
+    ids=["new claims", "nested lists", "nested objects"],
 )
 def test_the_claims_are_the_whole_answer_unchanged(body):
     assert parse_answer(body).claims == json.loads(body)

@@ -4,6 +4,7 @@ import os
 import socket
 import ssl
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,8 @@ def drip_an_inner_handshake(wire: Wire) -> None:
     wire.request()
     wire.send(CONNECTED + b"\r\n")
     received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
-    inner = wire.sock.context.wrap_bio(received, sent, server_side=True)
+    outer: Any = wire.sock
+    inner = outer.context.wrap_bio(received, sent, server_side=True)
     received.write(wire.sock.recv(65536))
     with suppress(ssl.SSLWantReadError):
         inner.do_handshake()

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import DEFAULT
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from django_plasgate_ip.client import PlasGateClient, transport
 from django_plasgate_ip.exceptions import (
@@ -227,9 +228,32 @@ def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start):
     assert (provider.connections, len(provider.requests)) == (4, 8)
 
 
+def test_a_connection_that_took_all_the_time_is_closed(start, settings, monkeypatch):
+    start(serve)
+    settings.PLASGATE_IP_TIMEOUT = 0.05
+    made, connect = [], HTTPConnection._new_conn
+
+    def connect_late(connection: HTTPConnection) -> socket.socket:
+        made.append(connect(connection))
+        time.sleep(0.1)
+        return made[-1]
+
+    monkeypatch.setattr(HTTPConnection, "_new_conn", connect_late)
+    with pytest.raises(ProviderTimeout):
+        exchange()
+
+    assert [each.fileno() for each in made] == [-1]
+
+
 def test_a_kept_connection_that_the_provider_closed_is_replaced(start):
     closed = threading.Event()
-    provider = start(lambda wire: (says(answer())(wire), wire.close(), closed.set()), serve)
+
+    def play(wire: Wire) -> None:
+        says(answer())(wire)
+        wire.close()
+        closed.set()
+
+    provider = start(play, serve)
     assert exchange().succeeded
     assert closed.wait(10)
 
