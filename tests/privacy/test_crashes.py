@@ -26,8 +26,8 @@ from django_plasgate_ip.redaction import Hidden
 from django_plasgate_ip.verification import app_handle
 from tests.contrib.rest import conftest
 from tests.privacy import canaries
-from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Search, broken
-from tests.visitor import Visitor
+from tests.privacy.canaries import IN_THE_ADDRESS, NATIONAL, NUMBERS, TYPED, Broken, Search, broken
+from tests.visitor import Visitor, request_of
 
 pytestmark = [pytest.mark.worlds, pytest.mark.django_db]
 
@@ -165,6 +165,20 @@ def test_a_crash_behind_a_sites_own_form_shows_no_canary(patient, look_at, typed
     form = {"phone": typed, "csrfmiddlewaretoken": patient.cookies["csrftoken"].value}
     for url in ("/own-form/", "/async-form/"):
         look_at(START["row"], partial(patient.post, url, form))
+
+
+@pytest.mark.parametrize(
+    ("step", "call"),
+    [
+        ("start.launch", lambda request: flow.begin_for_app(request, NATIONAL)),
+        ("app_handle.complete", lambda request: flow.complete_for_app(request, 1, *TYPED)),
+        ("confirmed_by_site.store", lambda request: flow.confirm(request.user, NATIONAL)),
+    ],
+)
+def test_a_crash_behind_a_sites_own_view_shows_no_canary(search, step, call):
+    with broken(f"verification.{step}"), pytest.raises(Broken) as caught:
+        call(request_of())
+    search.look_at_error("frames", caught.value)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.contrib.auth import login
@@ -88,6 +89,12 @@ def test_only_the_id_the_handle_and_the_account_together_find_it(
     refused = f"callback_refused verification={pk} user={other_user.pk} cause=handle"
     assert refused in caplog.messages
     assert not any(handle in caplog.text for handle in (handle, second.handle))
+
+
+def test_an_unknown_id_is_as_much_work_as_a_wrong_handle():
+    with mock.patch.object(app_handle, "constant_time_compare") as compare:
+        assert app_handle.find(app(), UNKNOWN, "a handle") is None
+    compare.assert_called_once_with(app_handle.session_id_of("a handle"), "")
 
 
 def test_a_verification_is_found_by_its_account_or_without_one_by_its_handle(user, other_user):

@@ -183,6 +183,13 @@ def test_a_change_of_the_account_ends_the_verification(values, user, same):
     assert end(pending(**values), user, error="no") == (denied if same else changed_user)
 
 
+def test_the_repr_of_what_was_read_hides_the_code():
+    parameters = callback.read(request_of())
+
+    assert parameters["code"] == CODE
+    assert CODE not in repr(parameters)
+
+
 def test_the_query_is_read_as_utf_8_whatever_charset_the_request_names(settings):
     settings.DEFAULT_CHARSET = "latin-1"
     request = RequestFactory().get(

@@ -143,7 +143,8 @@ def test_what_another_request_does_meanwhile_is_not_undone(user, other_user, mon
 def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
     user, other_user, settings, monkeypatch
 ):
-    handoff = mock.Mock()
+    handoff, taps = mock.Mock(), list[PhoneVerification]()
+    handoff.session_changed.side_effect = lambda *ids: taps.append(stored("verified"))
     monkeypatch.setattr(claim_at_login, "handoff_app", lambda: handoff)
     own = stored("verified", user=user), stored(user=user), stored("error", reason="user_changed")
     settings.AUTHENTICATION_BACKENDS = [f"{__name__}.PhoneBackend"]
@@ -158,6 +159,8 @@ def test_the_session_gets_a_new_id_and_what_the_visitor_still_needs_moves(
     new = browser_session.get_session_id(request)
     assert len(new) == 22  # 16 random bytes, in base64
     handoff.session_changed.assert_called_once_with("browser", new)
+    # What a phone has tapped until then belongs to the login, too.
+    assert owners(*taps) == [user]
     ids = [(new, new)] * 3 + [(new, "a phone's"), ("a computer's", new)] + [("browser",) * 2] * 2
     for row, expected in zip((*own, handed_over, carried, *left), ids, strict=True):
         row.refresh_from_db()
