@@ -35,11 +35,11 @@ def test_a_function_is_loaded_from_itself_or_from_its_path(value, settings):
     [
         ("no.such.module", "can't be imported.$"),
         ("tests.other_sites.broken.on_import", "can't be imported"),
-        (7, "neither a function"),
+        (7, "is neither a function"),
         ("asyncio.sleep", "is async"),
     ],
 )
 def test_an_unusable_function_is_reported_with_the_settings_name(value, problem, settings):
     settings.PLASGATE_IP_CREDENTIALS = value
-    with pytest.raises(ImproperlyConfigured, match=f"{CREDENTIALS}.*{problem}"):
+    with pytest.raises(ImproperlyConfigured, match=f"^{CREDENTIALS} {problem}"):
         load_function(CREDENTIALS)

@@ -10,6 +10,7 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.core.cache import cache
+from django.db import connection, connections
 from django.db.models import Count
 from django.utils import timezone
 
@@ -157,6 +158,14 @@ def test_tenants_with_a_schema_or_a_database_do_not_share_a_summary(monkeypatch)
     assert found == [1, 2, 3, 1]
 
 
+def test_databases_of_the_same_name_do_not_share_a_summary(monkeypatch):
+    # Two servers may each have a database of this name.
+    monkeypatch.setattr(connections._connections, "there", connection, raising=False)  # type: ignore[attr-defined]
+    for alias, total in (("default", 1), ("there", 2)):
+        ended(1)
+        assert summarise(PhoneVerification.objects.using(alias)).total(VERIFIED) == total
+
+
 def test_a_queryset_with_joins_counts_each_row_once():
     dara = User.objects.create_user("dara")
     dara.groups.set([Group.objects.create(name=name) for name in ("north", "south")])
@@ -201,6 +210,12 @@ def test_the_cache_holds_nothing_about_a_person():
     assert len(kept) == 2
     seen = "".join(key + value.decode("latin-1") for key, value in kept.items())
     assert [hidden for hidden in (*HIDDEN, "dara") if hidden in seen] == []
+
+
+def test_nobody_can_compute_the_key_in_the_cache_without_the_secret_key(settings):
+    for settings.SECRET_KEY, total in (("one", 1), ("another", 2)):
+        ended(1)
+        assert summarise(PhoneVerification.objects.all()).total(VERIFIED) == total
 
 
 def test_a_failing_cache_is_logged_and_the_list_is_complete(viewer, monkeypatch, caplog):

@@ -154,9 +154,10 @@ def test_a_site_needs_its_own_keys_only_if_its_tenants_have_none(settings):
 def test_no_message_repeats_a_key(settings):
     settings.PLASGATE_IP_PRIVATE_KEY = "pri vate"
     settings.PLASGATE_IP_SECRET_KEY = "sec ret"
+    settings.PLASGATE_IP_SCOPES = [["sec ret"]]
     settings.PLASGATE_IP_ENCRYPTION_KEYS = ["fer net"]
 
-    assert ids() == ["E001", "E002", "E014"]
+    assert ids() == ["E001", "E002", "E005", "E014"]
     said = " ".join(f"{message.msg} {message.hint}" for message in messages())
     assert not [key for key in ("pri vate", "sec ret", "fer net") if key in said]
 
