@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import DEFAULT
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 from urllib3.connection import HTTPConnection
@@ -228,18 +228,17 @@ def test_each_simultaneous_thread_has_its_own_connection_which_is_kept(start):
     assert (provider.connections, len(provider.requests)) == (4, 8)
 
 
-def test_a_connection_that_took_all_the_time_is_closed(start, settings, monkeypatch):
+def test_a_connection_that_took_all_the_time_is_closed(start, monkeypatch):
     start(serve)
-    settings.PLASGATE_IP_TIMEOUT = 0.05
     made, connect = [], HTTPConnection._new_conn
 
     def connect_late(connection: HTTPConnection) -> socket.socket:
         made.append(connect(connection))
-        time.sleep(0.1)
+        monkeypatch.setattr(transport, "remaining", Mock(side_effect=TimeoutError))
         return made[-1]
 
     monkeypatch.setattr(HTTPConnection, "_new_conn", connect_late)
-    with pytest.raises(ProviderTimeout):
+    with pytest.raises(ExchangeError):
         exchange()
 
     assert [each.fileno() for each in made] == [-1]
