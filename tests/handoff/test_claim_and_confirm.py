@@ -241,12 +241,17 @@ def test_after_a_failure_the_phone_starts_again_once_at_a_time(computer, phone, 
     assert refused(claim, phone, shown.token) is Refusal.USED
 
 
-def test_of_taps_on_two_links_in_the_same_moment_both_count(computer, phone, shown, monkeypatch):
+@pytest.fixture
+def other(computer: HttpRequest, phone: HttpRequest, shown: Claim) -> Claim:
+    """Return a claim of another link of the account, which has four wrong taps already."""
     four = [PhoneHandoff(pk=uuid4(), owner=shown.token.owner, was_wrong=True) for _ in range(4)]
     PhoneHandoff.objects.bulk_create(four)
     other = replace(shown, handoff=claim(phone, new_token(computer)).handoff)
     other.handoff.shown_at = timezone.now()
+    return other
 
+
+def test_of_taps_on_two_links_in_the_same_moment_both_count(computer, shown, other, monkeypatch):
     def meanwhile(*texts: str) -> bool:
         assert refused(confirm, other) is Refusal.TOO_MANY_WRONG
         assert progress(computer, shown.token).stage is Stage.OPENED
@@ -257,6 +262,19 @@ def test_of_taps_on_two_links_in_the_same_moment_both_count(computer, phone, sho
 
     assert confirm(shown)
     assert PhoneVerification.objects.get().pk == shown.token.pk
+
+
+def test_a_wrong_tap_just_before_another_tap_is_stored_counts(shown, other, monkeypatch):
+    store = PhoneHandoff.change_if_open
+
+    def meanwhile(handoff: PhoneHandoff, **values: Any) -> bool:
+        monkeypatch.setattr(PhoneHandoff, "change_if_open", store)
+        assert refused(confirm, other, wrong_code(other)) is Refusal.WRONG_CODE
+        return store(handoff, **values)
+
+    monkeypatch.setattr(PhoneHandoff, "change_if_open", meanwhile)
+
+    assert refused(confirm, shown) is Refusal.TOO_MANY_WRONG
 
 
 @pytest.mark.parametrize(("seconds", "counts"), [(88, True), (92, False), (None, False)])

@@ -37,6 +37,13 @@ def test_an_anonymous_visitor_who_may_not_start_gets_no_code(user, settings):
     assert invite(request_of(), "", "/")
 
 
+def test_the_repr_of_an_invitation_hides_the_link_which_error_trackers_store(user):
+    shown = repr(invite(request_of(user), "", "/"))
+
+    assert "<svg" not in shown
+    assert "/screen/" not in shown
+
+
 def test_the_start_page_has_a_qr_code_of_the_link(visitor, settings):
     page = visitor.get("/phone/")
     assert qr.svg(f"http://testserver{offered(page)}", TITLE) in text(page)

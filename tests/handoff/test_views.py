@@ -138,7 +138,17 @@ def test_a_stale_page_comes_back_with_its_number_and_a_forged_tap_claims_nothing
         assert (forged.status_code, Page(forged).links) == (403, {"Try again": other})
         assert TYPED not in text(forged)
         assert not forged.cookies
+    # Nor does a tap whose browser does not say which site sent it.
+    assert TYPED not in text(phone.post(other, fields))
     assert PhoneHandoff.objects.count() == PhoneVerification.objects.count() == 1
+
+
+def test_a_forged_start_gets_no_code_and_no_session(settings):
+    settings.PLASGATE_IP_LOGIN_REQUIRED = False
+    forged = Visitor().post("/phone/", headers={"Origin": "https://evil.example"})
+
+    assert (forged.status_code, Page(forged).all("svg")) == (403, [])
+    assert not forged.cookies
 
 
 GONE = (Refusal.EXPIRED, Refusal.USED, Refusal.SIGNED_OUT, Refusal.ACCOUNT_GONE)
@@ -273,6 +283,9 @@ def test_a_next_url_that_leaves_the_site_is_dropped(visitor, phone, link):
     hand_over(visitor, phone, link)
     followed(visitor, f"{link}screen/?next=//evil.example/")
     assert newest().next_url == ""
+    # The Content-Type does not choose how the query is read.
+    visitor.get(f"{link}screen/?next=/%2BAGE-/", CONTENT_TYPE="text/plain; charset=utf-7")
+    assert newest().next_url == "/+AGE-/"
 
 
 @pytest.mark.parametrize(
