@@ -15,7 +15,7 @@ from django_plasgate_ip import flow, personal_data
 from django_plasgate_ip.client import Credentials
 from django_plasgate_ip.exceptions import InvalidCallback, VerificationNotFound
 from django_plasgate_ip.models import PhoneVerification
-from django_plasgate_ip.verification import app_handle
+from django_plasgate_ip.verification import app_handle, transitions
 from tests.visitor import CODE, STATE, TYPED, came_back, newest, outcome, request_of
 
 pytestmark = pytest.mark.django_db
@@ -143,7 +143,7 @@ def test_it_fails_for_the_reasons_of_a_browsers_callback(user, answers):
         assert complete(app(user), started, **given).reason == outcome()[1] == reason
 
 
-def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(user, answers):
+def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(user, answers, monkeypatch):
     long_ago = timezone.now() - timedelta(minutes=6)
 
     def stale(**columns: Any) -> flow.StartedVerification:
@@ -159,6 +159,9 @@ def test_it_ends_as_stale_when_it_is_completed_or_read_too_late(user, answers):
     started = stale(created_at=timezone.now(), status="exchanging", exchanging_at=long_ago)
     assert complete(app(user), started).reason == "interrupted"
     assert answers.calls == []
+    # The row was deleted meanwhile.
+    monkeypatch.setattr(transitions, "ended_if_stale", lambda *args, **kwargs: None)
+    assert complete(app(user), started) == started.verification
 
 
 def test_no_browser_completes_ends_or_claims_it(user, answers, settings):

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.conf import settings as site
@@ -61,11 +62,14 @@ def test_a_confirmed_number_is_stored_with_its_ids_and_claims(answers, receivers
     assert row.created_at < row.completed_at <= timezone.now()
 
 
-def test_the_exchange_is_at_the_base_url_of_its_requests_keys(settings):
-    keys = Credentials("a-private-key", "a-secret-key", "https://sandbox.example/")
-    settings.PLASGATE_IP_CREDENTIALS = lambda request: keys
+def test_the_exchange_has_the_keys_and_the_base_url_of_its_request(settings, monkeypatch):
+    keys = ("a-private-key", "a-secret-key", "https://sandbox.example/")
+    settings.PLASGATE_IP_CREDENTIALS = lambda request: Credentials(*keys)
+    client = mock.Mock()
+    monkeypatch.setattr(exchange, "PlasGateClient", client)
 
-    assert exchange.client_for(request_of()).base_url == keys.base_url
+    assert exchange.client_for(request_of()) is client.return_value
+    client.assert_called_once_with(*keys)
 
 
 def test_a_broken_exchange_is_an_error_and_is_logged_without_a_secret(answers, caplog):
@@ -131,8 +135,9 @@ def test_an_implausible_callback_changes_nothing_and_is_recorded_if_it_has_a_que
 def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_nonce_names(
     answers, receivers, caplog, changes, columns, is_ended
 ):
-    row = flow.begin(request_of(), scopes="phone").verification
-    newer = flow.begin(request_of(), scopes="phone").verification
+    rows = [flow.begin(request_of(), scopes="phone").verification for _ in range(2)]
+    # Without the nonce, the query would find the other one.
+    other, row = sorted(rows, key=lambda each: each.pk)
     PhoneVerification.objects.update(**{"status": "pending"} | columns)
 
     for _twice in range(2):
@@ -141,7 +146,7 @@ def test_a_callback_in_another_browser_ends_the_pending_verification_that_its_no
 
     unchanged = (columns.get("status", "pending"), "")
     assert stored_end(row) == (("error", "wrong_browser") if is_ended else unchanged)
-    assert stored_end(newer) == unchanged
+    assert stored_end(other) == unchanged
     # SECURITY: the other browser's request must not reach a receiver that logs in.
     assert receivers.heard == [("failed", row)] * is_ended
     assert all(call.kwargs["request"] is None for call in receivers.failed.call_args_list)
