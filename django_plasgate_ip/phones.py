@@ -106,7 +106,7 @@ def parse(text: str | PhoneNumber, region: str | None = None) -> Number:
     and drop the latter.
     """
     if isinstance(text, Number) and text.is_valid() and not text.extension:
-        return text
+        return text  # It is parsed already: the form's number, for example.
     if isinstance(text, PhoneNumber):
         text = str(text.raw_input if text.country_code is None else text.as_e164)
     region = region or conf.PLASGATE_IP_DEFAULT_REGION

@@ -183,10 +183,9 @@ class _DeadlineMixin:
         self.timeout = min(self.timeout, remaining())
         super().connect()  # type: ignore[misc]
 
-    def _new_conn(self) -> socket.socket:
-        # If no time is left, urllib3 closes this connection, and so the socket.
-        new: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self.sock = new
+    def _new_conn(self) -> Any:
+        # Stored at once: if no time is left, urllib3 closes the connection, and its socket.
+        self.sock = new = super()._new_conn()  # type: ignore[misc]
         # The TLS handshake comes next, and a slow connect has taken its part of the deadline.
         new.settimeout(min(self.timeout, remaining()))
         return new

@@ -145,6 +145,7 @@ def test_a_redirect_uri_may_be_spelt_differently_but_not_name_another_place(sent
         ("a\r\nb\x00c\u202e\ud7ff" + "d" * 600, None, "provider_denied", "a b c " + "d" * 494),
         # A fault of the site or of the provider is no answer about the number.
         ("server_error", "Sorry", "provider_error", "Sorry"),
+        ("invalid_grant", "Sorry", "provider_error", "Sorry"),
         (" Temporarily_Unavailable ", "Sorry", "provider_error", "Sorry"),
         ("access_denied", "Please turn off Wi-Fi", "not_on_mobile_data", "Please turn off Wi-Fi"),
         ("invalid_request", "Use mobile data", "not_on_mobile_data", "Use mobile data"),
